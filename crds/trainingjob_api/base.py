@@ -1,0 +1,52 @@
+"""Base models: camelCase on the wire, snake_case in Python, frozen everywhere."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, PlainSerializer
+from pydantic.alias_generators import to_camel
+
+
+def _whole_utc_seconds(time: datetime) -> datetime:
+    """Kubernetes' times have no fractions; a zone is required because a pod's clock is not ours to guess."""
+    if time.tzinfo is None:
+        raise ValueError("a time needs a zone, such as 2026-01-31T12:00:00Z")
+    return time.astimezone(UTC).replace(microsecond=0)
+
+
+def _rfc3339(time: datetime) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+Time = Annotated[
+    datetime, AfterValidator(_whole_utc_seconds), PlainSerializer(_rfc3339, return_type=str, when_used="json")
+]
+"""A point in time as Kubernetes writes it: RFC 3339, UTC, whole seconds."""
+
+
+class Model(BaseModel):
+    """What a person writes: unknown fields are errors."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel, populate_by_name=True, extra="forbid", frozen=True, allow_inf_nan=False
+    )
+
+    def to_json_object(self) -> dict[str, Any]:
+        """The object as it goes over the wire: camelCase, what is unset left out."""
+        return self.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+class Report(Model):
+    """What a program writes: unknown fields are ignored, so that a newer one can talk to an older one."""
+
+    model_config = ConfigDict(extra="ignore")
+
+
+def rule(expression: str, message: str, path: str | None = None) -> dict[str, str]:
+    """One CEL rule for `x-kubernetes-validations`; path is the field that the API server names."""
+    return {"rule": expression, "message": message, **({"fieldPath": path} if path else {})}
+
+
+def rules(*rules: dict[str, str]) -> dict[str, Any]:
+    """`json_schema_extra` that carries these CEL rules into the CRD."""
+    return {"x-kubernetes-validations": list(rules)}

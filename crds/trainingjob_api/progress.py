@@ -1,0 +1,200 @@
+"""What a trainer tells: its configuration in, `/progress` and the termination message out."""
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from trainingjob_api.base import Report, Time
+from trainingjob_api.contract import TERMINATION_MESSAGE_LIMIT, ExitCode
+from trainingjob_api.spec.checkpoint import CheckpointInterval
+from trainingjob_api.spec.lifecycle import Deadlines
+from trainingjob_api.spec.training import Training
+
+Message = Annotated[str, Field(max_length=2048)]
+
+
+class RunConfig(Report):
+    """What the operator tells an attempt's trainers, as JSON in one environment variable."""
+
+    namespace: str
+    name: str
+    uid: str = Field(description="Of the TrainingJob: whose checkpoints these are.")
+    attempt: int = Field(ge=1)
+    training: Training
+    checkpoint_path: str = Field(description="The job's folder, as the trainer sees it.")
+    checkpoint_every: CheckpointInterval = CheckpointInterval(epochs=1)
+    keep_last: int = 2
+    deadlines: Deadlines = Deadlines()
+
+
+class State(StrEnum):
+    """What the trainer is doing."""
+
+    STARTING = "starting"
+    RESTORING = "restoring"
+    TRAINING = "training"
+    EVALUATING = "evaluating"
+    SAVING = "saving"
+    STOPPING = "stopping"
+    FINISHED = "finished"
+
+
+class Outcome(StrEnum):
+    """Why a trainer ended; finer than its exit code."""
+
+    COMPLETED = "Completed"
+    EARLY_STOPPED = "EarlyStopped"
+    ALREADY_COMPLETED = "AlreadyCompleted"
+    STOPPED = "Stopped"
+    NOT_SAVED = "NotSaved"
+    USER_ERROR = "UserError"
+    DATA_ERROR = "DataError"
+    VOLUME_NOT_WRITABLE = "VolumeNotWritable"
+    CHECKPOINT_MISMATCH = "CheckpointMismatch"
+    CHECKPOINT_CORRUPT = "CheckpointCorrupt"
+    NON_FINITE = "NonFinite"
+    HANG = "Hang"
+    PEER_LOST = "PeerLost"
+    OUT_OF_DEVICE_MEMORY = "OutOfDeviceMemory"
+    CRASH = "Crash"
+
+
+EXIT_CODE_OF: dict[Outcome, ExitCode] = {
+    Outcome.COMPLETED: ExitCode.COMPLETED,
+    Outcome.EARLY_STOPPED: ExitCode.COMPLETED,
+    Outcome.ALREADY_COMPLETED: ExitCode.COMPLETED,
+    Outcome.STOPPED: ExitCode.STOPPED,
+    Outcome.NOT_SAVED: ExitCode.NOT_SAVED,
+    Outcome.USER_ERROR: ExitCode.USER_ERROR,
+    Outcome.DATA_ERROR: ExitCode.DATA_ERROR,
+    Outcome.VOLUME_NOT_WRITABLE: ExitCode.USER_ERROR,
+    Outcome.CHECKPOINT_MISMATCH: ExitCode.USER_ERROR,
+    Outcome.CHECKPOINT_CORRUPT: ExitCode.NO_VALID_CHECKPOINT,
+    Outcome.NON_FINITE: ExitCode.NON_FINITE,
+    Outcome.HANG: ExitCode.HANG,
+    Outcome.PEER_LOST: ExitCode.PEER_LOST,
+    Outcome.OUT_OF_DEVICE_MEMORY: ExitCode.OUT_OF_DEVICE_MEMORY,
+    Outcome.CRASH: ExitCode.CRASH,
+}
+
+
+class EpochMetrics(Report):
+    """The numbers of one epoch. Accuracies are ratios; mae is in units of the target."""
+
+    epoch: int
+    train_loss: float | None = None
+    train_accuracy: float | None = None
+    validation_loss: float | None = None
+    validation_accuracy: float | None = None
+    train_mae: float | None = None
+    validation_mae: float | None = None
+    learning_rate: float | None = None
+    seconds_per_epoch: float | None = None
+    samples_per_second: float | None = None
+
+
+class TestMetrics(Report):
+    """The finished model on the test rows."""
+
+    loss: float
+    accuracy: float | None = None
+    mae: float | None = None
+    rmse: float | None = None
+    r2: float | None = None
+    samples: int
+
+
+class SavedCheckpoint(Report):
+    """A checkpoint whose manifest is on disk."""
+
+    step: int
+    epoch: int = Field(description="Whole epochs done.")
+    attempt: int
+    path: str = Field(description="Folder name below the job's folder.")
+    size_bytes: int
+    save_time: Time
+    save_seconds: float
+    on_request: bool = Field(default=False, description="Saved because somebody asked the trainer to stop.")
+
+
+class Resumption(Report):
+    """From where an attempt went on."""
+
+    from_step: int
+    from_attempt: int
+    exactness: Literal["Bitwise", "StepExact", "Approximate"]
+    reason: str | None = Field(default=None, description="Why it is not Bitwise.")
+    save_time: Time
+    on_request: bool = Field(default=False, description="That checkpoint was saved on request: no step was lost.")
+
+
+class Progress(Report):
+    """The document that rank 0 serves at /progress."""
+
+    uid: str
+    attempt: int
+    state: State
+    epoch: int = Field(default=0, description="Whole epochs done.")
+    epochs: int
+    step: int = 0
+    steps: int | None = Field(default=None, description="In the whole training; known once the data is read.")
+    samples_per_second: float | None = None
+    seconds_remaining: float | None = None
+    latest: EpochMetrics | None = None
+    best: EpochMetrics | None = None
+    test: TestMetrics | None = None
+    checkpoint: SavedCheckpoint | None = None
+    checkpoint_problem: Message | None = Field(
+        default=None, description="Why the last save failed, such as a full disk; training goes on."
+    )
+    resume: Resumption | None = Field(default=None, description="None: the attempt began at step 0.")
+    update_time: Time | None = None
+
+
+class TerminationMessage(Report):
+    """The one JSON document that a pod leaves behind, at most 4096 bytes."""
+
+    uid: str
+    attempt: int
+    node_rank: int
+    rank: int | None = Field(default=None, description="The rank whose end this describes: the root cause's.")
+    outcome: Outcome
+    exit_code: int
+    message: Message = ""
+    exception: str | None = Field(default=None, max_length=256, description="Type of the last exception.")
+    place: str | None = Field(default=None, max_length=256, description="file:line of the user's or trainer's code.")
+    time: Time
+    progress: Progress | None = Field(default=None, description="Last state that this pod knows of.")
+
+    @property
+    def saved_step(self) -> int | None:
+        """The newest step on disk, None when there is none or it is not known."""
+        checkpoint = self.progress.checkpoint if self.progress else None
+        return checkpoint.step if checkpoint else None
+
+    def to_text(self) -> str:
+        """JSON that fits the kubelet's limit: the message is cut before anything else is."""
+        text = self.model_dump_json(by_alias=True, exclude_none=True)
+        excess = len(text.encode()) - TERMINATION_MESSAGE_LIMIT
+        if excess <= 0:
+            return text
+        # Cut generously: a character may take six bytes once it is escaped.
+        kept = self.message[: max(0, len(self.message) - excess - 16)] + " …"
+        shorter = self.model_copy(update={"message": kept}).model_dump_json(by_alias=True, exclude_none=True)
+        if len(shorter.encode()) <= TERMINATION_MESSAGE_LIMIT:
+            return shorter
+        return self.model_copy(update={"message": self.message[:200], "progress": None}).model_dump_json(
+            by_alias=True, exclude_none=True
+        )
+
+
+def parse_termination_message(text: str | None, uid: str, attempt: int) -> TerminationMessage | None:
+    """The message of this job's attempt, or None: a pod is not trusted, and another attempt's word does not count."""
+    if not text or len(text.encode()) > TERMINATION_MESSAGE_LIMIT:
+        return None
+    try:
+        message = TerminationMessage.model_validate_json(text)
+    except ValueError:
+        return None
+    return message if (message.uid, message.attempt) == (uid, attempt) else None

@@ -1,0 +1,43 @@
+"""The TrainingJob as a whole."""
+
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Field
+
+from trainingjob_api.base import Model, Report, Time, rule, rules
+from trainingjob_api.spec import TrainingJobSpec
+from trainingjob_api.status import TrainingJobStatus
+
+NAME_PATTERN = "^[a-z]([-a-z0-9]*[a-z0-9])?$"
+
+
+class Metadata(Report):
+    """What we use of an object's metadata."""
+
+    name: Annotated[str, Field(max_length=48, pattern=NAME_PATTERN)]
+    namespace: str = "default"
+    uid: str = ""
+    resource_version: str = ""
+    generation: int = 0
+    creation_timestamp: Time | None = None
+    deletion_timestamp: Time | None = None
+
+
+class TrainingJob(Model):
+    """A model to train: data, recipe, pods and how to pause it."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            rule(
+                f"self.metadata.name.size() <= 48 && self.metadata.name.matches('{NAME_PATTERN}')",
+                "metadata.name: at most 48 characters, a-z, 0-9 and '-', beginning with a letter:"
+                " names of pods are built on it",
+            )
+        )
+    )
+
+    api_version: Literal["trainingjob.dev/v1alpha1"] = "trainingjob.dev/v1alpha1"
+    kind: Literal["TrainingJob"] = "TrainingJob"
+    metadata: Metadata
+    spec: TrainingJobSpec
+    status: TrainingJobStatus = TrainingJobStatus()

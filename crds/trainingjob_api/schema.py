@@ -1,0 +1,158 @@
+"""Models -> CustomResourceDefinition: pydantic's JSON schema, made structural."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from trainingjob_api.contract import GROUP, KIND, PLURAL, VERSION
+from trainingjob_api.resource import TrainingJob
+
+Schema = dict[str, Any]
+
+_DROPPED = {"title", "default", "$defs", "discriminator", "propertyNames"}
+
+
+def structural_schema(model: type[TrainingJob] = TrainingJob) -> Schema:
+    """The OpenAPI v3 schema of the resource as the API server wants it: inlined, typed, without nulls."""
+    raw = model.model_json_schema(by_alias=True, mode="validation")
+    schema = _structural(raw, raw.get("$defs", {}))
+    schema["properties"]["metadata"] = {"type": "object"}
+    schema["properties"]["apiVersion"] = {"type": "string"}
+    schema["properties"]["kind"] = {"type": "string"}
+    schema["required"] = ["spec"]
+    return schema
+
+
+def _structural(node: Schema, definitions: dict[str, Schema]) -> Schema:
+    node = _with_enum(_without_null(_resolved(node, definitions)))
+    if node.get("x-kubernetes-int-or-string"):
+        return {key: value for key, value in node.items() if key.startswith("x-") or key == "description"} | {
+            "x-kubernetes-int-or-string": True
+        }
+    described = _with_default_described(node)
+    return {
+        key: _KEYWORDS[key](value, definitions) if key in _KEYWORDS else value
+        for key, value in described.items()
+        if key not in _DROPPED and not (key == "additionalProperties" and value is False)
+    }
+
+
+def _resolved(node: Schema, definitions: dict[str, Schema]) -> Schema:
+    """The node with its $ref replaced; what stands beside the reference wins."""
+    while "$ref" in node:
+        target = definitions[node["$ref"].removeprefix("#/$defs/")]
+        node = {**target, **{key: value for key, value in node.items() if key != "$ref"}}
+    return node
+
+
+def _without_null(node: Schema) -> Schema:
+    """`anyOf [X, null]` -> X; `integer | string` -> Kubernetes' int-or-string."""
+    choices = [choice for choice in node.get("anyOf", []) if choice.get("type") != "null"]
+    if not choices:
+        return node
+    rest = {key: value for key, value in node.items() if key != "anyOf"}
+    if len(choices) == 1:
+        return {**choices[0], **rest} if "$ref" not in choices[0] else {**rest, **choices[0]}
+    if {choice.get("type") for choice in choices} == {"integer", "string"}:
+        return {**rest, "x-kubernetes-int-or-string": True}
+    raise ValueError(f"not expressible in a structural schema: {json.dumps(node)[:200]}")
+
+
+def _with_enum(node: Schema) -> Schema:
+    """A literal with one choice is an enum with one choice: `const` is not structural."""
+    if "const" not in node:
+        return node
+    return {"enum": [node["const"]], **{key: value for key, value in node.items() if key != "const"}}
+
+
+def _with_default_described(node: Schema) -> Schema:
+    """Defaults are told, not written into objects: a stored default would look like drift to GitOps tools."""
+    default = node.get("default")
+    description = " ".join(str(node.get("description", "")).split())
+    if default is not None and not isinstance(default, dict) and "Default" not in description:
+        shown = default if isinstance(default, str) else json.dumps(default)
+        description = f"{description} Default: {shown}.".strip()
+    return {**node, "description": description} if description else node
+
+
+def _properties(value: Schema, definitions: dict[str, Schema]) -> Schema:
+    return {name: _structural_property(child, definitions) for name, child in value.items()}
+
+
+def _structural_property(node: Schema, definitions: dict[str, Schema]) -> Schema:
+    resolved = _without_null(node)
+    return _structural(_resolved(resolved, definitions), definitions)
+
+
+_KEYWORDS: dict[str, Callable[[Any, dict[str, Schema]], Any]] = {
+    "properties": _properties,
+    "items": _structural_property,
+    "additionalProperties": _structural_property,
+}
+
+
+def custom_resource_definition() -> Schema:
+    """The whole CRD."""
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"{PLURAL}.{GROUP}"},
+        "spec": {
+            "group": GROUP,
+            "scope": "Namespaced",
+            "names": {
+                "kind": KIND,
+                "listKind": f"{KIND}List",
+                "plural": PLURAL,
+                "singular": KIND.lower(),
+                "shortNames": ["tj"],
+                "categories": ["all", "training"],
+            },
+            "versions": [
+                {
+                    "name": VERSION,
+                    "served": True,
+                    "storage": True,
+                    "schema": {"openAPIV3Schema": structural_schema()},
+                    "subresources": {"status": {}},
+                    "additionalPrinterColumns": _COLUMNS,
+                }
+            ],
+        },
+    }
+
+
+def _column(name: str, path: str, type: str = "string", wide: bool = False, description: str = "") -> Schema:
+    column: Schema = {"name": name, "type": type, "jsonPath": path}
+    if description:
+        column["description"] = description
+    if wide:
+        column["priority"] = 1
+    return column
+
+
+_COLUMNS = [
+    _column("Phase", ".status.phase"),
+    _column("Epoch", ".status.progress.epochText"),
+    _column(
+        "Loss",
+        ".status.metrics.latest.trainLoss",
+        "number",
+        description="Of the latest epoch, on the training rows.",
+    ),
+    _column(
+        "Best",
+        ".status.metrics.best.validationLoss",
+        "number",
+        description="Validation loss of the best epoch.",
+    ),
+    _column("ETA", ".status.progress.remainingText"),
+    _column("Restarts", ".status.restarts", "integer"),
+    _column("Age", ".metadata.creationTimestamp", "date"),
+    _column("Step", ".status.progress.step", "integer", wide=True),
+    _column("Samples/s", ".status.progress.samplesPerSecond", "number", wide=True),
+    _column("Checkpoint age", ".status.checkpoint.saveTime", "date", wide=True),
+    _column("Attempt", ".status.attempt", "integer", wide=True),
+    _column("Nodes", ".spec.nodes", "integer", wide=True),
+    _column("Message", '.status.conditions[?(@.type=="Ready")].message', wide=True),
+]

@@ -1,0 +1,19 @@
+"""What a person writes under `spec`."""
+
+from trainingjob_api.spec.checkpoint import Checkpoint, CheckpointInterval, CheckpointVolume, ClaimTemplate
+from trainingjob_api.spec.lifecycle import Deadlines, Restart
+from trainingjob_api.spec.pod import Pod
+from trainingjob_api.spec.root import TrainingJobSpec
+from trainingjob_api.spec.training import Training
+
+__all__ = [
+    "Checkpoint",
+    "CheckpointInterval",
+    "CheckpointVolume",
+    "ClaimTemplate",
+    "Deadlines",
+    "Pod",
+    "Restart",
+    "Training",
+    "TrainingJobSpec",
+]

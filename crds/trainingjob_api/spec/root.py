@@ -1,0 +1,151 @@
+"""`spec` as a whole, and what may change in it when."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, Field, model_validator
+
+from trainingjob_api.base import Model, rule, rules
+from trainingjob_api.contract import MANAGED_BY
+from trainingjob_api.spec.checkpoint import Checkpoint
+from trainingjob_api.spec.lifecycle import Deadlines, Restart
+from trainingjob_api.spec.pod import Pod
+from trainingjob_api.spec.training import Training
+
+_SUSPENDED = "(has(self.suspend) && self.suspend) || (has(oldSelf.suspend) && oldSelf.suspend)"
+
+
+def _unchanged(path: str) -> str:
+    """CEL: the optional field at this path has neither changed nor appeared nor gone."""
+    parents = path.split(".")[:-1]
+    new, old = f"self.{path}", f"oldSelf.{path}"
+    same = f"(has({new}) == has({old}) && (!has({new}) || {new} == {old}))"
+    for depth in range(len(parents), 0, -1):
+        parent = ".".join(parents[:depth])
+        if parent not in {"training", "checkpoint"}:  # those two are required
+            same = f"(has(self.{parent}) == has(oldSelf.{parent}) && (!has(self.{parent}) || {same}))"
+    return same
+
+
+def _never_changes(path: str) -> dict[str, str]:
+    return rule(_unchanged(path), f"{path} cannot change: make a new TrainingJob", f".{path}")
+
+
+def _changes_when_suspended(path: str) -> dict[str, str]:
+    return rule(
+        f"{_SUSPENDED} || {_unchanged(path)}",
+        f"{path} can change only while the job is suspended: set suspend: true first, or in the same change",
+        f".{path}",
+    )
+
+
+_SPEC_RULES = rules(
+    rule(
+        "!has(self.nodes) || self.nodes == 1 || !has(self.checkpoint.volume.emptyDir)",
+        "several nodes need a volume that all of them share: claimName or claimTemplate",
+        ".checkpoint.volume",
+    ),
+    rule(
+        "!has(self.nodes) || self.nodes == 1 || !has(self.checkpoint.volume.claimTemplate)"
+        " || (has(self.checkpoint.volume.claimTemplate.accessModes)"
+        " && 'ReadWriteMany' in self.checkpoint.volume.claimTemplate.accessModes)",
+        "several nodes need accessModes: [ReadWriteMany]",
+        ".checkpoint.volume.claimTemplate",
+    ),
+    rule(
+        "!has(self.checkpoint.subPath) || !self.checkpoint.subPath.split('/').exists(p, p == '..')",
+        "subPath must not contain '..'",
+        ".checkpoint.subPath",
+    ),
+    rule(
+        "(has(self.training.epochs) ? self.training.epochs : 100)"
+        " >= (has(oldSelf.training.epochs) ? oldSelf.training.epochs : 100)",
+        "epochs may grow, never shrink",
+        ".training.epochs",
+    ),
+    _never_changes("managedBy"),
+    *[_never_changes(f"training.{field}") for field in ("task", "data", "model", "seed", "loss", "optimizer.type")],
+    *[_never_changes(f"checkpoint.{field}") for field in ("volume", "subPath", "startFresh")],
+    *[_changes_when_suspended(field) for field in ("nodes", "processesPerNode", "pod")],
+    *[
+        _changes_when_suspended(f"training.{field}")
+        for field in ("batchSize", "optimizer", "schedule", "earlyStopping")
+    ],
+)
+
+ProcessesPerNode = Annotated[
+    int | Literal["auto"],
+    Field(
+        json_schema_extra={
+            "x-kubernetes-int-or-string": True,
+            **rules(
+                rule(
+                    "type(self) == int ? (int(self) >= 1 && int(self) <= 64) : string(self) == 'auto'",
+                    "must be a number from 1 to 64, or auto",
+                )
+            ),
+        }
+    ),
+]
+
+
+class TrainingJobSpec(Model):
+    """What a person asks for."""
+
+    model_config = ConfigDict(json_schema_extra=_SPEC_RULES)
+
+    suspend: bool | None = Field(
+        default=None,
+        description="true: save, free the pods, wait. The operator never writes it. Default: false.",
+    )
+    managed_by: Annotated[str, Field(max_length=63)] | None = Field(
+        default=None, description=f"Any other value than {MANAGED_BY}: this operator leaves the object alone."
+    )
+    nodes: int = Field(default=1, ge=1, le=1000, description="Pods.")
+    processes_per_node: ProcessesPerNode = Field(
+        default=1, description="Ranks in each pod; auto: the GPUs asked for, else 1."
+    )
+    training: Training
+    checkpoint: Checkpoint
+    restart: Restart = Restart()
+    deadlines: Deadlines = Deadlines()
+    ttl_seconds_after_finished: Annotated[int, Field(ge=0, le=31_536_000)] | None = Field(
+        default=None, description="Removes Jobs and pods, never the TrainingJob. Default: they stay."
+    )
+    pod: Pod = Pod()
+
+    @property
+    def wants_to_run(self) -> bool:
+        return not self.suspend
+
+    @property
+    def is_ours(self) -> bool:
+        return self.managed_by in (None, MANAGED_BY)
+
+    @property
+    def local_world_size(self) -> int:
+        """Ranks in each pod."""
+        return gpus_of(self.pod) or 1 if self.processes_per_node == "auto" else self.processes_per_node
+
+    @model_validator(mode="before")
+    @classmethod
+    def _limits(cls, spec: Any) -> Any:
+        processes = spec.get("processesPerNode") if isinstance(spec, dict) else None
+        if isinstance(processes, int) and not 1 <= processes <= 64:
+            raise ValueError("processesPerNode must be a number from 1 to 64, or auto")
+        return spec
+
+    @model_validator(mode="after")
+    def _nodes_share_a_volume(self) -> "TrainingJobSpec":
+        volume = self.checkpoint.volume
+        if self.nodes > 1 and volume.empty_dir is not None:
+            raise ValueError("checkpoint.volume: several nodes need a volume that all of them share")
+        template = volume.claim_template
+        if self.nodes > 1 and template and "ReadWriteMany" not in template.access_modes:
+            raise ValueError("checkpoint.volume.claimTemplate: several nodes need accessModes: [ReadWriteMany]")
+        return self
+
+
+def gpus_of(pod: Pod) -> int:
+    """GPUs that each pod asks for."""
+    limits = (pod.resources.limits or {}) if pod.resources else {}
+    return sum(int(count) for name, count in limits.items() if name.endswith("/gpu"))

@@ -1,0 +1,220 @@
+"""What the operator writes under `status`; derived whole from what it observed."""
+
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import Field
+
+from trainingjob_api.base import Report, Time
+from trainingjob_api.progress import EpochMetrics, TestMetrics
+
+
+class Phase(StrEnum):
+    """One word for people; nothing reads it to decide."""
+
+    PENDING = "Pending"
+    QUEUED = "Queued"
+    STARTING = "Starting"
+    RUNNING = "Running"
+    PAUSING = "Pausing"
+    PAUSED = "Paused"
+    RESTARTING = "Restarting"
+    SUCCEEDED = "Succeeded"
+    FAILED = "Failed"
+
+
+class ConditionType(StrEnum):
+    READY = "Ready"
+    RECONCILING = "Reconciling"
+    STALLED = "Stalled"
+    SUSPENDED = "Suspended"
+    RUNNING = "Running"
+    COMPLETE = "Complete"
+    FAILED = "Failed"
+    CHECKPOINT_AVAILABLE = "CheckpointAvailable"
+
+
+class Reason(StrEnum):
+    """Every reason that a condition or an attempt's end can have."""
+
+    # the training's way
+    PENDING = "Pending"
+    STARTING = "Starting"
+    TRAINING = "Training"
+    COMPLETED = "Completed"
+    EARLY_STOPPED = "EarlyStopped"
+    ALREADY_COMPLETED = "AlreadyCompleted"
+    FINISHED = "Finished"
+    AS_SPECIFIED = "AsSpecified"
+    NOT_REQUESTED = "NotRequested"
+    # waiting
+    WAITING_FOR_QUEUE = "WaitingForQueue"
+    UNSCHEDULABLE = "Unschedulable"
+    IMAGE_PULL_FAILED = "ImagePullFailed"
+    VOLUME_MISSING = "VolumeMissing"
+    STILL_TERMINATING = "StillTerminating"
+    RESTARTING = "Restarting"
+    CONTAINER_NOT_CREATED = "ContainerNotCreated"
+    # pause
+    PAUSED_BY_USER = "PausedByUser"
+    PAUSED_BY_QUEUE = "PausedByQueue"
+    SAVING_CHECKPOINT = "SavingCheckpoint"
+    SPEC_CHANGED = "SpecChanged"
+    # checkpoints
+    CHECKPOINT_SAVED = "CheckpointSaved"
+    NO_CHECKPOINT = "NoCheckpoint"
+    EPHEMERAL_VOLUME = "EphemeralVolume"
+    SAVE_FAILED = "SaveFailed"
+    # what cannot go on without a person
+    INVALID_SPEC = "InvalidSpec"
+    MANAGED_ELSEWHERE = "ManagedElsewhere"
+    NAME_TAKEN = "NameTaken"
+    NODE_LOST = "NodeLost"
+    FORBIDDEN = "Forbidden"
+    # how an attempt ended
+    PREEMPTED = "Preempted"
+    DISRUPTED = "Disrupted"
+    KILLED = "Killed"
+    CRASH = "Crash"
+    USER_ERROR = "UserError"
+    DATA_ERROR = "DataError"
+    NON_FINITE = "NonFinite"
+    OUT_OF_MEMORY = "OutOfMemory"
+    HANG = "Hang"
+    PEER_LOST = "PeerLost"
+    GRACE_EXCEEDED = "GraceExceeded"
+    CHECKPOINT_CORRUPT = "CheckpointCorrupt"
+    CHECKPOINT_MISMATCH = "CheckpointMismatch"
+    VOLUME_NOT_WRITABLE = "VolumeNotWritable"
+    START_DEADLINE_EXCEEDED = "StartDeadlineExceeded"
+    DEADLINE_EXCEEDED = "DeadlineExceeded"
+    RESTART_BUDGET_SPENT = "RestartBudgetSpent"
+    UNKNOWN = "Unknown"
+
+
+class Condition(Report):
+    """As metav1.Condition."""
+
+    type: ConditionType
+    status: Literal["True", "False", "Unknown"]
+    observed_generation: int
+    last_transition_time: Time
+    reason: Reason
+    message: str = Field(default="", max_length=32768)
+
+
+class ProgressStatus(Report):
+    """A sparse summary of the running attempt."""
+
+    epoch: int
+    epochs: int
+    step: int
+    epoch_text: str = Field(description="Such as 37/100.")
+    percent: int
+    samples_per_second: float | None = None
+    seconds_remaining: int | None = None
+    remaining_text: str | None = Field(default=None, description="Such as 1m2s.")
+    update_time: Time
+
+
+class MetricsStatus(Report):
+    """Latest and best epoch, and the test."""
+
+    latest: EpochMetrics | None = None
+    best: EpochMetrics | None = None
+    test: TestMetrics | None = None
+
+
+class CheckpointStatus(Report):
+    """The newest checkpoint that the trainer has reported."""
+
+    step: int
+    epoch: int
+    path: str = Field(description="In the volume.")
+    size_bytes: int
+    save_time: Time
+    save_seconds: float
+
+
+Evidence = Literal["PodReport", "JobCondition", "NextAttempt"]
+
+
+class PauseStatus(Report):
+    """What the last pause saved, and how that is known."""
+
+    request_time: Time
+    saved_step: int | None = Field(default=None, description="None: not known, or nothing was saved.")
+    saved_time: Time | None = None
+    lost_steps: int | None = Field(default=None, description="Steps that were done and will be done again.")
+    resources_released: bool
+    evidence: Evidence | None = Field(
+        default=None,
+        description="PodReport: the pods said so; NextAttempt: read from the checkpoint when the job went on.",
+    )
+    completed_time: Time | None = Field(default=None, description="When no pod was left.")
+
+
+class ResumeStatus(Report):
+    """From where the current attempt went on."""
+
+    from_step: int
+    from_attempt: int
+    exactness: Literal["Bitwise", "StepExact", "Approximate"]
+    reason: str | None = None
+
+
+class FailureStatus(Report):
+    """The last attempt that did not end well."""
+
+    attempt: int
+    reason: Reason
+    message: str
+    exit_code: int | None = None
+    pod: str | None = None
+    time: Time
+    evidence: Evidence = "PodReport"
+
+
+class JobReference(Report):
+    """The current attempt's Job: once recorded, it is never created again."""
+
+    name: str
+    uid: str
+
+
+class TrainingJobStatus(Report):
+    """What the operator writes."""
+
+    observed_generation: int = 0
+    phase: Phase = Phase.PENDING
+    conditions: list[Condition] = Field(
+        default=[],
+        max_length=16,
+        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
+    )
+    attempt: int = Field(default=0, description="Counts every start, resume included.")
+    restarts: int = Field(default=0, description="Only failures that spent the budget.")
+    disruptions: int = Field(default=0, description="Drains, preemptions and lost nodes; they never spend it.")
+    start_time: Time | None = None
+    completion_time: Time | None = None
+    progress: ProgressStatus | None = None
+    metrics: MetricsStatus | None = None
+    checkpoint: CheckpointStatus | None = None
+    pause: PauseStatus | None = None
+    resume: ResumeStatus | None = None
+    last_failure: FailureStatus | None = None
+    job: JobReference | None = None
+    service: str | None = None
+    volume_claim: str | None = None
+    retry_time: Time | None = Field(default=None, description="While restarting: when the next attempt begins.")
+
+    def condition(self, type: ConditionType) -> Condition | None:
+        return next((c for c in self.conditions if c.type == type), None)
+
+    def is_true(self, type: ConditionType) -> bool:
+        condition = self.condition(type)
+        return condition is not None and condition.status == "True"
+
+    @property
+    def is_finished(self) -> bool:
+        return self.is_true(ConditionType.COMPLETE) or self.is_true(ConditionType.FAILED)
