@@ -35,3 +35,53 @@ lock: | $(UV) ## write requirements/*.txt anew from pyproject.toml (add ARGS=--u
 	@$(LOCK) --all-extras $(ARGS) -o requirements/all.txt
 	@$(LOCK) --extra operator -c requirements/all.txt -o requirements/operator.txt
 	@$(LOCK) --extra trainer -c requirements/all.txt -o requirements/trainer.txt
+
+.PHONY: demo
+demo: $(READY) ## train the digits on an embedded cluster: watch, pause, resume, see the result
+	@$(BIN)/python -m demo
+
+.PHONY: up
+up: $(READY) ## start the embedded cluster with the operator
+	@$(BIN)/python -m demo up
+
+.PHONY: down
+down: $(READY) ## stop the embedded cluster; claims and checkpoints stay (ARGS=--purge removes them too)
+	@$(BIN)/python -m local_cluster down $(ARGS)
+
+.PHONY: test
+test: $(READY) ## unit tests, then integration tests on a real control plane
+	@$(BIN)/python -m pytest tests/unit tests/integration $(ARGS)
+
+.PHONY: test-cluster
+test-cluster: $(READY) ## cluster-independent integration tests on $KUBECONFIG (TRAINER_IMAGE=... OPERATOR_NAMESPACE=...)
+	@CLUSTER_UNDER_TEST=1 $(BIN)/python -m pytest -m any_cluster tests/integration $(ARGS)
+
+.PHONY: format
+format: $(READY) ## format and mend what can be mended
+	@$(BIN)/ruff format --quiet .
+	@$(BIN)/ruff check --quiet --fix .
+
+.PHONY: crd
+crd: $(READY) ## write crds/trainingjob.yaml from the models
+	@$(BIN)/python -m trainingjob_api > crds/trainingjob.yaml
+
+.PHONY: examples
+examples: $(READY) ## write deploy/examples/*.yaml
+	@$(BIN)/python deploy/examples/generate.py
+
+.PHONY: check-lock
+check-lock: | $(UV)
+	@cp requirements/all.txt $(CACHE)/lock-check.txt
+	@$(LOCK) --all-extras -o $(CACHE)/lock-check.txt
+	@diff -q requirements/all.txt $(CACHE)/lock-check.txt >/dev/null || { echo "requirements/all.txt does not fit pyproject.toml: run make lock"; exit 1; }
+
+.PHONY: lint
+lint: $(READY) check-lock ## format, lint, types, import contracts, CRD and lock drift
+	@$(BIN)/ruff format --check --quiet . || { echo "run make format"; exit 1; }
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/python -m trainingjob_api | diff -q - crds/trainingjob.yaml >/dev/null || { echo "crds/trainingjob.yaml is stale: run make crd"; exit 1; }
+
+.PHONY: check
+check: lint test ## everything that must pass before a commit

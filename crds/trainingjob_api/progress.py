@@ -174,19 +174,19 @@ class TerminationMessage(Report):
         return checkpoint.step if checkpoint else None
 
     def to_text(self) -> str:
-        """JSON that fits the kubelet's limit: the message is cut before anything else is."""
-        text = self.model_dump_json(by_alias=True, exclude_none=True)
-        excess = len(text.encode()) - TERMINATION_MESSAGE_LIMIT
-        if excess <= 0:
-            return text
-        # Cut generously: a character may take six bytes once it is escaped.
-        kept = self.message[: max(0, len(self.message) - excess - 16)] + " …"
-        shorter = self.model_copy(update={"message": kept}).model_dump_json(by_alias=True, exclude_none=True)
-        if len(shorter.encode()) <= TERMINATION_MESSAGE_LIMIT:
-            return shorter
-        return self.model_copy(update={"message": self.message[:200], "progress": None}).model_dump_json(
-            by_alias=True, exclude_none=True
-        )
+        """JSON that fits the kubelet's limit: the message is cut before anything else is left out."""
+        text, fitting = self._dumped(), self
+        while len(text.encode()) > TERMINATION_MESSAGE_LIMIT:
+            if len(fitting.message) > 64:
+                # By thirds, not by the excess: a character may take twelve bytes once it is escaped.
+                fitting = fitting.model_copy(update={"message": fitting.message[: len(fitting.message) * 2 // 3]})
+            else:
+                fitting = fitting.model_copy(update={"progress": None})
+            text = fitting._dumped()
+        return text
+
+    def _dumped(self) -> str:
+        return self.model_dump_json(by_alias=True, exclude_none=True)
 
 
 def parse_termination_message(text: str | None, uid: str, attempt: int) -> TerminationMessage | None:

@@ -11,6 +11,8 @@ from trainingjob_api.base import Model, rule, rules
 
 Column = Annotated[str, Field(min_length=1, max_length=256)]
 FilePath = Annotated[str, Field(min_length=1, max_length=1024)]
+# The API server compares a whole number with a whole minimum: 0 would pass a minimum of 0.001.
+_ABOVE_ZERO = rules(rule("self > 0.0", "must be above 0"))
 Metric = Literal["trainLoss", "validationLoss", "validationAccuracy"]
 
 
@@ -21,7 +23,7 @@ class Validation(Model):
         json_schema_extra=rules(rule("has(self.fraction) != has(self.path)", "give exactly one of fraction and path"))
     )
 
-    fraction: Annotated[float, Field(ge=0.001, le=0.9)] | None = Field(
+    fraction: Annotated[float, Field(ge=0.001, le=0.9, json_schema_extra=_ABOVE_ZERO)] | None = Field(
         default=None,
         description="Share of the training rows, drawn by the seed: the same rows after every resume.",
     )
@@ -81,7 +83,7 @@ class Optimizer(Model):
     """How the weights move."""
 
     type: Literal["adamw"] = "adamw"
-    learning_rate: float = Field(default=0.001, ge=1e-12, le=100)
+    learning_rate: float = Field(default=0.001, ge=1e-12, le=100, json_schema_extra=_ABOVE_ZERO)
     weight_decay: float = Field(default=0.01, ge=0, le=10)
 
 
@@ -89,7 +91,7 @@ class Warmup(Model):
     """The learning rate rises linearly from startFactor times its value over the first epochs."""
 
     epochs: int = Field(ge=1, le=100_000)
-    start_factor: float = Field(default=0.1, ge=0.000001, le=1)
+    start_factor: float = Field(default=0.1, ge=0.000001, le=1, json_schema_extra=_ABOVE_ZERO)
 
 
 class Schedule(Model):

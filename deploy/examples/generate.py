@@ -1,0 +1,168 @@
+"""Writes the examples: scikit-learn's copies of real data sets as ConfigMaps, each with its TrainingJob.
+
+`make examples` runs it; a test fails when a committed example differs.
+"""
+
+import base64
+import csv
+import gzip
+import io
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from sklearn import datasets
+from sklearn.model_selection import train_test_split
+
+FOLDER = Path(__file__).parent
+SPLIT_SEED = 0
+
+
+def table(features: np.ndarray, target: Sequence[object], names: Sequence[str], target_name: str) -> str:
+    """The rows as csv with a header line."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow([*names, target_name])
+    writer.writerows([*(f"{value:g}" for value in row), y] for row, y in zip(features, target, strict=True))
+    return out.getvalue()
+
+
+def digits() -> tuple[str, str]:
+    data = datasets.load_digits()
+    names = [f"pixel_{i}" for i in range(64)]
+    return split(data.data, list(data.target), names, "digit", stratify=True)
+
+
+def labelled(loader: str) -> tuple[str, str]:
+    """A classification set whose labels are words, as people have them."""
+    data = getattr(datasets, f"load_{loader}")()
+    names = [name.replace(" (cm)", "").replace(" ", "_").replace("/", "_") for name in data.feature_names]
+    labels = [str(data.target_names[y]) for y in data.target]
+    return split(data.data, labels, names, "label", stratify=True)
+
+
+def diabetes() -> tuple[str, str]:
+    data = datasets.load_diabetes(scaled=False)
+    return split(data.data, list(data.target), data.feature_names, "progression", stratify=False)
+
+
+def split(x: np.ndarray, y: list[object], names: Sequence[str], target: str, stratify: bool) -> tuple[str, str]:
+    """Four fifths to train on, one fifth to test on, as csv."""
+    order = np.arange(len(x))
+    train, test = train_test_split(order, test_size=0.2, random_state=SPLIT_SEED, stratify=y if stratify else None)
+    rows = lambda chosen: table(x[chosen], [y[i] for i in chosen], names, target)  # noqa: E731
+    return rows(np.sort(train)), rows(np.sort(test))
+
+
+def config_map(name: str, train: str, test: str) -> str:
+    """A ConfigMap with both files, gzipped: `kubectl apply` keeps a copy in an annotation of at most 256 KiB."""
+
+    def packed(text: str) -> str:
+        return base64.b64encode(gzip.compress(text.encode(), 9, mtime=0)).decode()
+
+    return (
+        f"apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {name}\nbinaryData:\n"
+        f"  train.csv.gz: {packed(train)}\n  test.csv.gz: {packed(test)}\n"
+    )
+
+
+def job(name: str, data: str, nodes: int, processes: int, training: str) -> str:
+    """The TrainingJob; only what differs between the examples is a parameter."""
+    access = "ReadWriteMany" if nodes > 1 else "ReadWriteOnce"
+    return f"""\
+apiVersion: trainingjob.dev/v1alpha1
+kind: TrainingJob
+metadata:
+  name: {name}
+spec:
+  nodes: {nodes}
+  processesPerNode: {processes}
+  training:
+{training}
+  checkpoint:
+    every: {{epochs: 1}}
+    volume:
+      claimTemplate: {{size: 1Gi, accessModes: [{access}]}}
+  pod:
+    resources:
+      requests: {{cpu: 250m, memory: 512Mi}}
+      limits: {{memory: 2Gi}}
+    volumes:
+      - name: data
+        configMap: {{name: {data}}}
+    volumeMounts:
+      - {{name: data, mountPath: /data, readOnly: true}}
+"""
+
+
+def classification(target: str, epochs: int, hidden: str, extra: str = "") -> str:
+    return f"""\
+    task: classification
+    epochs: {epochs}
+    batchSize: 32
+    data:
+      path: /data/train.csv.gz
+      target: {target}
+      validation: {{fraction: 0.2}}
+      test: {{path: /data/test.csv.gz}}
+    model: {{type: mlp, hiddenUnits: {hidden}, dropout: 0.2}}
+    optimizer: {{type: adamw, learningRate: 0.003, weightDecay: 0.01}}
+    schedule:
+      type: cosine
+      warmup: {{epochs: 5}}{extra}"""
+
+
+REGRESSION = """\
+    task: regression
+    epochs: 200
+    batchSize: 32
+    data:
+      path: /data/train.csv.gz
+      target: progression
+      validation: {fraction: 0.2}
+      test: {path: /data/test.csv.gz}
+    model: {type: mlp, hiddenUnits: [64, 32], dropout: 0.1}
+    loss: {type: mse}
+    optimizer: {type: adamw, learningRate: 0.001, weightDecay: 0.1}
+    schedule: {type: cosine, warmup: {epochs: 10}}
+    earlyStopping: {metric: validationLoss, patience: 40}"""
+
+EARLY = "\n    earlyStopping: {metric: validationLoss, patience: 30}"
+
+
+def examples() -> dict[str, str]:
+    """File name -> content."""
+    iris, wine, cancer = labelled("iris"), labelled("wine"), labelled("breast_cancer")
+    made = [
+        ("digits", "Handwritten digits (UCI, 1,797 images of 8 x 8): two pods, data-parallel.",
+         digits(), 2, 1, classification("digit", 100, "[64, 32]")),
+        ("iris", "Iris flowers: one pod, one process.",
+         iris, 1, 1, classification("label", 100, "[16]", EARLY)),
+        ("wine", "Wines: one pod, two processes.",
+         wine, 1, 2, classification("label", 60, "[32]")),
+        ("breast-cancer", "Breast cancer (Wisconsin): two pods of two processes.",
+         cancer, 2, 2, classification("label", 40, "[32, 16]")),
+        ("iris-three-pods", "Iris flowers: three pods.",
+         iris, 3, 1, classification("label", 40, "[16]")),
+        ("diabetes", "Diabetes progression after a year: a regression with early stopping.",
+         diabetes(), 1, 1, REGRESSION),
+    ]  # fmt: skip
+    return {
+        f"{name}.yaml": f"# {comment}\n# Generated by generate.py from scikit-learn's copy of the data.\n"
+        + config_map(f"{name}-data", *data)
+        + "---\n"
+        + job(name, f"{name}-data", nodes, processes, training)
+        for name, comment, data, nodes, processes, training in made
+    }
+
+
+def main() -> int:
+    for name, content in examples().items():
+        (FOLDER / name).write_text(content)
+        print(f"{name}: {len(content.encode()) / 1000:.0f} kB")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

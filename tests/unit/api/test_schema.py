@@ -1,0 +1,146 @@
+"""The CRD is what the models say, and the models say what the CRD says."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+from pydantic import ValidationError
+
+from support.manifests import VALID, changed
+from trainingjob_api.progress import (
+    EXIT_CODE_OF,
+    Outcome,
+    Progress,
+    State,
+    TerminationMessage,
+    parse_termination_message,
+)
+from trainingjob_api.resource import TrainingJob
+from trainingjob_api.schema import custom_resource_definition
+from trainingjob_api.spec.training import identity
+
+ROOT = Path(__file__).parents[3]
+
+
+def test_the_committed_crd_is_the_generated_one() -> None:
+    committed = yaml.safe_load((ROOT / "crds/trainingjob.yaml").read_text())
+    assert committed == custom_resource_definition(), "run `make crd`"
+
+
+def walk(schema: dict, path: str = ""):  # type: ignore[no-untyped-def,type-arg]
+    yield path, schema
+    for name, child in schema.get("properties", {}).items():
+        yield from walk(child, f"{path}.{name}")
+    for keyword in ("items", "additionalProperties"):
+        if isinstance(schema.get(keyword), dict):
+            yield from walk(schema[keyword], f"{path}[]")
+
+
+def spec_nodes() -> list[tuple[str, dict]]:  # type: ignore[type-arg]
+    schema = custom_resource_definition()["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+    return list(walk(schema["properties"]["spec"]))
+
+
+def test_nothing_in_spec_has_a_default_that_the_server_would_store() -> None:
+    assert [path for path, node in spec_nodes() if "default" in node] == []
+
+
+def test_every_list_map_and_string_of_spec_is_bounded() -> None:
+    limit = {"array": "maxItems", "string": "maxLength"}
+    unbounded = [
+        path
+        for path, node in spec_nodes()
+        if (kind := node.get("type")) in limit and limit[kind] not in node and "enum" not in node
+    ]
+    maps = [path for path, node in spec_nodes() if "additionalProperties" in node and "maxProperties" not in node]
+    assert unbounded + maps == []
+
+
+def test_a_valid_manifest_is_read_and_defaults_are_filled_in() -> None:
+    job = TrainingJob.model_validate(VALID)
+    assert (job.spec.nodes, job.spec.local_world_size, job.spec.training.loss_type) == (1, 1, "crossEntropy")
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        pytest.param({"spec.nodes": 0}, "nodes", id="no nodes"),
+        pytest.param({"spec.processesPerNode": 65}, "processesPerNode", id="too many processes"),
+        pytest.param({"spec.training.loss": {"type": "mse"}}, "loss.type", id="a loss for another task"),
+        pytest.param({"spec.checkpoint.subPath": "a/../b"}, "subPath", id="a path that leads out of the volume"),
+        pytest.param({"spec.unknown": 1}, "unknown", id="a field that nobody knows"),
+    ],
+)
+def test_what_no_server_has_checked_is_refused_by_the_models(change: dict[str, object], named: str) -> None:
+    with pytest.raises(ValidationError, match=named):
+        TrainingJob.model_validate(changed(VALID, change))
+
+
+@pytest.mark.parametrize(
+    ("change", "same"),
+    [
+        pytest.param({"spec.training.epochs": 20}, True, id="more epochs go on"),
+        pytest.param({"spec.training.optimizer.learningRate": 0.5}, True, id="another rate goes on"),
+        pytest.param({"spec.training.batchSize": 64}, True, id="another batch size goes on"),
+        pytest.param({"spec.training.loss": {"type": "crossEntropy"}}, True, id="the default written out goes on"),
+        pytest.param({"spec.training.seed": 2}, False, id="another seed is another training"),
+        pytest.param({"spec.training.data.target": "z"}, False, id="another target is another training"),
+        pytest.param({"spec.training.model.hiddenUnits": [9]}, False, id="another network is another training"),
+    ],
+)
+def test_identity_tells_which_checkpoints_can_be_continued(change: dict[str, object], same: bool) -> None:
+    before = TrainingJob.model_validate(VALID).spec.training
+    after = TrainingJob.model_validate(changed(VALID, change)).spec.training
+    assert (identity(before) == identity(after)) is same
+
+
+def test_every_outcome_has_an_exit_code_and_only_completion_is_zero() -> None:
+    assert set(EXIT_CODE_OF) == set(Outcome)
+    assert {o for o, code in EXIT_CODE_OF.items() if code == 0} == {
+        Outcome.COMPLETED,
+        Outcome.EARLY_STOPPED,
+        Outcome.ALREADY_COMPLETED,
+    }
+
+
+def message(text: str = "") -> TerminationMessage:
+    progress = Progress(uid="u", attempt=2, state=State.STOPPING, epochs=3, step=7)
+    return TerminationMessage.model_validate(
+        {
+            "uid": "u",
+            "attempt": 2,
+            "nodeRank": 0,
+            "outcome": "Stopped",
+            "exitCode": 43,
+            "message": text,
+            "time": "2026-01-01T00:00:00Z",
+            "progress": progress.to_json_object(),
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["saved", "x" * 2048, "\n" * 2048, "\U0001f600" * 2048, "\x00" * 2048],
+    ids=["short", "a", "nl", "wide", "nul"],
+)
+def test_a_termination_message_fits_and_comes_back(text: str) -> None:
+    written = message(text).to_text()
+    assert len(written.encode()) <= 4096
+    read = parse_termination_message(written, "u", 2)
+    assert read is not None
+    assert (read.exit_code, read.message[:5]) == (43, text[:5])
+
+
+@pytest.mark.parametrize(
+    ("text", "uid", "attempt"),
+    [
+        pytest.param(message().to_text(), "u", 3, id="another attempt's"),
+        pytest.param(message().to_text(), "v", 2, id="another job's"),
+        pytest.param("Killed", "u", 2, id="not JSON"),
+        pytest.param(None, "u", 2, id="none"),
+        pytest.param("[" * 4097, "u", 2, id="too long"),
+    ],
+)
+def test_a_message_that_is_not_this_attempts_does_not_count(text: str | None, uid: str, attempt: int) -> None:
+    assert parse_termination_message(text, uid, attempt) is None
