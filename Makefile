@@ -38,15 +38,15 @@ lock: | $(UV) ## write requirements/*.txt anew from pyproject.toml (add ARGS=--u
 
 .PHONY: demo
 demo: $(READY) ## train the digits on an embedded cluster: watch, pause, resume, see the result
-	@$(BIN)/python -m demo
+	@$(BIN)/python -m quickstart demo
 
 .PHONY: up
 up: $(READY) ## start the embedded cluster with the operator
-	@$(BIN)/python -m demo up
+	@$(BIN)/python -m quickstart up
 
 .PHONY: down
 down: $(READY) ## stop the embedded cluster; claims and checkpoints stay (ARGS=--purge removes them too)
-	@$(BIN)/python -m local_cluster down $(ARGS)
+	@$(BIN)/python -m quickstart down $(ARGS)
 
 .PHONY: test
 test: $(READY) ## unit tests, then integration tests on a real control plane
@@ -63,7 +63,11 @@ format: $(READY) ## format and mend what can be mended
 
 .PHONY: crd
 crd: $(READY) ## write crds/trainingjob.yaml from the models
-	@$(BIN)/python -m trainingjob_api > crds/trainingjob.yaml
+	@$(BIN)/python -m trainingjob_api crd > crds/trainingjob.yaml
+
+.PHONY: reference
+reference: $(READY) ## write docs/reference.md from the models
+	@$(BIN)/python -m trainingjob_api reference > docs/reference.md
 
 .PHONY: examples
 examples: $(READY) ## write deploy/examples/*.yaml
@@ -81,7 +85,7 @@ lint: $(READY) check-lock ## format, lint, types, import contracts, CRD and lock
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
-	@$(BIN)/python -m trainingjob_api | diff -q - crds/trainingjob.yaml >/dev/null || { echo "crds/trainingjob.yaml is stale: run make crd"; exit 1; }
+	@$(BIN)/python -m trainingjob_api crd | diff -q - crds/trainingjob.yaml >/dev/null || { echo "crds/trainingjob.yaml is stale: run make crd"; exit 1; }
 
 .PHONY: check
 check: lint test ## everything that must pass before a commit

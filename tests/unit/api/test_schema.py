@@ -15,6 +15,7 @@ from trainingjob_api.progress import (
     TerminationMessage,
     parse_termination_message,
 )
+from trainingjob_api.reference import markdown
 from trainingjob_api.resource import TrainingJob
 from trainingjob_api.schema import custom_resource_definition
 from trainingjob_api.spec.training import identity
@@ -25,6 +26,10 @@ ROOT = Path(__file__).parents[3]
 def test_the_committed_crd_is_the_generated_one() -> None:
     committed = yaml.safe_load((ROOT / "crds/trainingjob.yaml").read_text())
     assert committed == custom_resource_definition(), "run `make crd`"
+
+
+def test_the_committed_reference_is_the_generated_one() -> None:
+    assert (ROOT / "docs/reference.md").read_text() == markdown(), "run `make reference`"
 
 
 def walk(schema: dict, path: str = ""):  # type: ignore[no-untyped-def,type-arg]
