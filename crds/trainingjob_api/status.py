@@ -72,6 +72,7 @@ class Reason(StrEnum):
     NODE_LOST = "NodeLost"
     FORBIDDEN = "Forbidden"
     # how an attempt ended
+    STOPPED = "Stopped"
     PREEMPTED = "Preempted"
     DISRUPTED = "Disrupted"
     KILLED = "Killed"
@@ -172,14 +173,15 @@ class FailureStatus(Report):
     exit_code: int | None = None
     pod: str | None = None
     time: Time
-    evidence: Evidence = "PodReport"
+    evidence: Evidence | None = Field(default=None, description="Unset: nobody saw the end.")
 
 
 class JobReference(Report):
-    """The current attempt's Job: once recorded, it is never created again."""
+    """The current attempt's Job: once its UID is recorded, it is never created again."""
 
     name: str
-    uid: str
+    uid: str | None = Field(default=None, description="Unset until the Job was seen.")
+    end: Reason | None = Field(default=None, description="How the attempt ended; unset while it goes on.")
 
 
 class TrainingJobStatus(Report):

@@ -1,0 +1,50 @@
+"""`python -m training_operator`: runs the operator; everything is set by environment variables."""
+
+import argparse
+import asyncio
+import sys
+from dataclasses import fields
+
+from training_operator import app, log
+from training_operator.settings import PREFIX, Settings, from_environment
+
+_MEANING = {
+    "namespaces": "namespaces to serve, comma-separated; none: the whole cluster",
+    "trainer_image": "image of pods whose TrainingJob names none",
+    "address": "where /metrics, /healthz and /readyz are served",
+    "port": "their port",
+    "log_format": "text or json",
+    "log_level": "DEBUG, INFO, WARNING or ERROR",
+    "workers": "TrainingJobs that are worked on at the same time",
+    "relist_seconds": "how often everything is listed, to find what the watches missed",
+    "poll_seconds": "how often rank 0 is asked for its progress",
+}
+
+
+def _parser() -> argparse.ArgumentParser:
+    lines = [
+        f"  {PREFIX}{field.name.upper():<16} {_MEANING[field.name]} (default: {field.default or 'none'})"
+        for field in fields(Settings)
+    ]
+    return argparse.ArgumentParser(
+        prog="python -m training_operator",
+        description="Run the TrainingJob operator against the cluster of KUBECONFIG, or the one it runs in.",
+        epilog="environment variables:\n" + "\n".join(lines),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+
+def main() -> int:
+    _parser().parse_args()
+    try:
+        settings = from_environment()
+    except ValueError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    log.set_up(settings)
+    asyncio.run(app.run(settings))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

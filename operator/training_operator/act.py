@@ -1,0 +1,129 @@
+"""Carries out a plan's actions; makes no decisions, and every one of them is safe when the plan rests on old news."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from training_operator.builders.claim import build_claim
+from training_operator.builders.job import build_job
+from training_operator.builders.metadata import Manifest
+from training_operator.builders.service import build_service
+from training_operator.children import ObjectMeta, read_job
+from training_operator.cluster import AlreadyExistsError, Cluster, ConflictError, Plural, RefusedError
+from training_operator.observe import Observed
+from training_operator.plan import Action, CreateChildren, DeleteJob, DeleteService, SuspendJob
+from training_operator.status import Made
+from training_operator.store import Kind, Store
+from training_operator.trouble import Trouble
+from trainingjob_api.contract import JOB_NAME_LABEL
+from trainingjob_api.resource import TrainingJob
+from trainingjob_api.status import Reason
+
+
+class BlockedError(Exception):
+    """An action cannot be carried out before a person does something."""
+
+    def __init__(self, trouble: Trouble) -> None:
+        super().__init__(trouble.message)
+        self.trouble = trouble
+
+
+@dataclass(frozen=True)
+class Actor:
+    """The hands of the reconciler."""
+
+    cluster: Cluster
+    store: Store
+    trainer_image: str
+
+    async def carry_out(self, observed: Observed, actions: tuple[Action, ...]) -> Made | Trouble:
+        """What was made, or what stood in the way."""
+        made = Made()
+        try:
+            for action in actions:
+                made = await self._one(observed, action) or made
+        except BlockedError as blocked:
+            return blocked.trouble
+        except RefusedError as refused:
+            return Trouble(Reason.FORBIDDEN, str(refused))
+        return made
+
+    async def _one(self, observed: Observed, action: Action) -> Made | None:
+        namespace = observed.job.metadata.namespace
+        match action:
+            case CreateChildren():
+                return await self._create_children(observed)
+            case SuspendJob(job):
+                raw = await self.cluster.suspend_job(namespace, job.name, job.metadata.resource_version)
+                self.store.put(Kind.JOB, raw)
+            case DeleteJob(job):
+                version = job.metadata.resource_version
+                await self.cluster.delete("jobs", namespace, job.name, job.uid, version)
+            case DeleteService(name):
+                await self._delete_service(observed.job, name)
+        return None
+
+    async def _create_children(self, observed: Observed) -> Made:
+        """The claim, the Service, and last the Job whose pods need them."""
+        job = observed.job
+        claim = await self._claim(job)
+        service = await self._service(job) if job.spec.nodes > 1 else None
+        await self._job(job)
+        return Made(service=service, volume_claim=claim)
+
+    async def _claim(self, job: TrainingJob) -> str | None:
+        template = job.spec.checkpoint.volume.claim_template
+        # A claim that was there once is never made again: an empty one in its place would hide what was lost.
+        if template is None or job.status.volume_claim is not None:
+            return None
+        manifest = build_claim(job, template)
+        there = await self._create("persistentvolumeclaims", manifest)
+        retained = template.retain and there.labels.get(JOB_NAME_LABEL) == job.metadata.name
+        if not _is_owned(there, job) and not (retained and not there.owner_references):
+            raise _name_taken("PersistentVolumeClaim", there)
+        return there.name
+
+    async def _service(self, job: TrainingJob) -> str:
+        there = await self._create("services", build_service(job))
+        if not _is_owned(there, job):
+            raise _name_taken("Service", there)
+        return there.name
+
+    async def _job(self, job: TrainingJob) -> None:
+        manifest = build_job(job, job.status.attempt, self.trainer_image)
+        raw = await self._create_raw("jobs", manifest)
+        there = read_job(raw)
+        if there.owner != job.metadata.uid or there.attempt != job.status.attempt:
+            raise _name_taken("Job", there.metadata)
+        self.store.put(Kind.JOB, raw)
+
+    async def _create(self, plural: Plural, manifest: Manifest) -> ObjectMeta:
+        raw = await self._create_raw(plural, manifest)
+        return ObjectMeta.model_validate(raw["metadata"])
+
+    async def _create_raw(self, plural: Plural, manifest: Manifest) -> dict[str, Any]:
+        """The object of this name: just created, or there before."""
+        try:
+            return await self.cluster.create(plural, manifest)
+        except AlreadyExistsError:
+            metadata = manifest["metadata"]
+            there = await self.cluster.get(plural, metadata["namespace"], metadata["name"])
+            if there is None:
+                raise ConflictError(f"{plural} {metadata['name']} was there and is gone") from None
+            return there
+
+    async def _delete_service(self, job: TrainingJob, name: str) -> None:
+        raw = await self.cluster.get("services", job.metadata.namespace, name)
+        there = ObjectMeta.model_validate(raw["metadata"]) if raw else None
+        if there is not None and _is_owned(there, job):
+            await self.cluster.delete("services", job.metadata.namespace, name, there.uid, there.resource_version)
+
+
+def _is_owned(metadata: ObjectMeta, job: TrainingJob) -> bool:
+    return metadata.owner_of_kind("TrainingJob") == job.metadata.uid
+
+
+def _name_taken(kind: str, metadata: ObjectMeta) -> BlockedError:
+    words = (
+        f"{kind} {metadata.name} exists and is not of this TrainingJob; delete it, or name the TrainingJob otherwise"
+    )
+    return BlockedError(Trouble(Reason.NAME_TAKEN, words))

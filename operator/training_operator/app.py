@@ -1,0 +1,81 @@
+"""Wires the parts together and runs them until one of them ends."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Coroutine
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime
+from typing import Any
+
+from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector
+
+from training_operator.act import Actor
+from training_operator.cluster import Cluster
+from training_operator.handlers import Inbox, watch
+from training_operator.metrics import JobGauges, Metrics
+from training_operator.progress import Poller
+from training_operator.queue import WorkQueue
+from training_operator.reconcile import Reconciler
+from training_operator.relist import Relist
+from training_operator.server import Health, serving
+from training_operator.settings import Settings
+from training_operator.store import Key, Store
+
+logger = logging.getLogger(__name__)
+
+
+async def run(settings: Settings) -> None:
+    """Run the operator until it is told to stop."""
+    registry = CollectorRegistry()
+    ProcessCollector(registry=registry)
+    GCCollector(registry=registry)
+    metrics, store, queue = Metrics(registry), Store(), WorkQueue()
+    async with AsyncExitStack() as stack:
+        cluster = await stack.enter_async_context(await Cluster.connect(metrics.count_call))
+        background = await stack.enter_async_context(asyncio.TaskGroup())
+        poller = await stack.enter_async_context(
+            Poller(settings.poll_seconds, queue.add, lambda key: _start(background, reconciler.tell_silence(key)))
+        )
+        actor = Actor(cluster, store, settings.trainer_image)
+        reconciler = Reconciler(cluster, store, poller, actor, _now, may_read_nodes=settings.is_cluster_wide)
+        relist = Relist(cluster, store, settings.namespaces, settings.relist_seconds, queue.add)
+        health = Health(relist, lambda: queue.age)
+        registry.register(JobGauges(store.training_jobs))
+        metrics.watch_queue(lambda: len(queue), lambda: queue.age)
+        metrics.watch_lag(relist.seconds_behind, health.list_age)
+        await stack.enter_async_context(serving(settings.address, settings.port, health, registry))
+
+        await relist.until_first()
+        timed = _Timed(reconciler, metrics)
+        tasks = [background.create_task(queue.work(timed.work)) for _ in range(settings.workers)]
+        tasks.append(background.create_task(relist.run()))
+        await watch(Inbox(store, queue.add), settings)
+        for task in tasks:
+            task.cancel()
+
+
+def _start(group: asyncio.TaskGroup, work: Coroutine[Any, Any, None]) -> None:
+    group.create_task(work)
+
+
+def _now() -> datetime:
+    """Kubernetes' times have whole seconds."""
+    return datetime.now(UTC).replace(microsecond=0)
+
+
+class _Timed:
+    """The reconciler with a stopwatch."""
+
+    def __init__(self, reconciler: Reconciler, metrics: Metrics) -> None:
+        self._reconciler, self._metrics = reconciler, metrics
+
+    async def work(self, key: Key) -> float | None:
+        began, result = time.monotonic(), "error"
+        try:
+            later = await self._reconciler.reconcile(key)
+            result = "ok"
+            return later
+        finally:
+            self._metrics.reconciles.labels(result).inc()
+            self._metrics.duration.observe(time.monotonic() - began)

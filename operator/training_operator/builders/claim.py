@@ -1,0 +1,24 @@
+"""The claim for checkpoints that `checkpoint.volume.claimTemplate` asks for."""
+
+from training_operator.builders.metadata import Manifest, metadata
+from trainingjob_api.resource import TrainingJob
+from trainingjob_api.spec import ClaimTemplate
+
+
+def claim_name(job: TrainingJob) -> str:
+    return f"{job.metadata.name}-checkpoints"
+
+
+def build_claim(job: TrainingJob, template: ClaimTemplate) -> Manifest:
+    """Without an owner when it shall survive the TrainingJob."""
+    storage_class = {"storageClassName": template.storage_class_name} if template.storage_class_name else {}
+    return {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": metadata(job, claim_name(job), owned=not template.retain),
+        "spec": {
+            "accessModes": list(template.access_modes),
+            "resources": {"requests": {"storage": template.size}},
+            **storage_class,
+        },
+    }

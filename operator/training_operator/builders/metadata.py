@@ -1,0 +1,55 @@
+"""What all children share: labels, owner, names; and the digest that tells whether an attempt is outdated."""
+
+import hashlib
+import json
+from typing import Any
+
+from trainingjob_api.contract import API_VERSION, ATTEMPT_LABEL, JOB_NAME_LABEL, KIND
+from trainingjob_api.resource import TrainingJob
+from trainingjob_api.spec import TrainingJobSpec
+
+Manifest = dict[str, Any]
+
+# What may change without a new attempt: it is not in the pods.
+_NOT_IN_PODS: Any = {
+    "suspend": True,
+    "managed_by": True,
+    "restart": True,
+    "ttl_seconds_after_finished": True,
+    "deadlines": {"total_seconds": True},
+}
+
+
+def labels(job: TrainingJob, attempt: int | None = None) -> dict[str, str]:
+    """Of every child; attempt is None for what all attempts share."""
+    shared = {
+        "app.kubernetes.io/managed-by": "trainingjob-operator",
+        "app.kubernetes.io/name": "trainer",
+        JOB_NAME_LABEL: job.metadata.name,
+    }
+    return shared if attempt is None else {**shared, ATTEMPT_LABEL: str(attempt)}
+
+
+def metadata(job: TrainingJob, name: str, attempt: int | None = None, *, owned: bool = True) -> Manifest:
+    """Name, namespace, labels, and the owner with which the child goes."""
+    owner = {"ownerReferences": [owner_reference(job)]} if owned else {}
+    return {"name": name, "namespace": job.metadata.namespace, "labels": labels(job, attempt), **owner}
+
+
+def owner_reference(job: TrainingJob) -> Manifest:
+    return {
+        "apiVersion": API_VERSION,
+        "kind": KIND,
+        "name": job.metadata.name,
+        "uid": job.metadata.uid,
+        "controller": True,
+        "blockOwnerDeletion": True,
+    }
+
+
+def spec_digest(spec: TrainingJobSpec) -> str:
+    """Of all that goes into the pods, as it was written: neither a release's new defaults nor its image change it."""
+    written = spec.model_dump(mode="json", by_alias=True, exclude_unset=True, exclude_none=True, exclude=_NOT_IN_PODS)
+    # `deadlines: {totalSeconds: 5}` and no deadlines at all are the same to the pods.
+    meaning = {key: value for key, value in written.items() if value != {}}
+    return hashlib.sha256(json.dumps(meaning, sort_keys=True).encode()).hexdigest()[:16]

@@ -1,0 +1,250 @@
+"""The only module that talks to the API server; its errors become two kinds: try again, or refused."""
+
+import json
+import logging
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self
+
+import aiohttp
+from kubernetes.aio.client.api_client import ApiClient
+from kubernetes.aio.client.configuration import Configuration
+from kubernetes.aio.config import load_incluster_config, load_kube_config
+
+from training_operator.store import Key, Kind
+from trainingjob_api.contract import API_VERSION, GROUP, JOB_NAME_LABEL, KIND, PLURAL, VERSION
+from trainingjob_api.resource import TrainingJob
+from trainingjob_api.status import TrainingJobStatus
+
+logger = logging.getLogger(__name__)
+
+TIMEOUT = 30.0
+SERVICE_ACCOUNT_TOKEN = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
+
+Raw = dict[str, Any]
+Plural = Literal["trainingjobs", "jobs", "pods", "services", "persistentvolumeclaims", "events", "nodes"]
+_API: dict[Plural, str] = {
+    "trainingjobs": f"/apis/{GROUP}/{VERSION}",
+    "jobs": "/apis/batch/v1",
+    "pods": "/api/v1",
+    "services": "/api/v1",
+    "persistentvolumeclaims": "/api/v1",
+    "events": "/api/v1",
+    "nodes": "/api/v1",
+}
+
+
+class TryAgainError(OSError):
+    """The API server was away, busy or of another mind; look at the cluster again, later."""
+
+
+class ConflictError(TryAgainError):
+    """What we meant to change is no longer as we saw it."""
+
+
+class RefusedError(Exception):
+    """The API server will not do this, however often it is asked."""
+
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class AlreadyExistsError(RefusedError):
+    """Something of this name is there."""
+
+
+@dataclass(frozen=True)
+class Listed:
+    items: list[Raw]
+    version: str
+
+
+Observer = Callable[[str, str, int, float], None]
+"""Is told verb, plural, code (0: no answer) and seconds of every call."""
+
+
+@dataclass
+class Cluster:
+    """A thin client: raw objects in, raw objects out."""
+
+    client: ApiClient
+    on_call: Observer = field(default=lambda verb, plural, code, seconds: None)
+
+    @classmethod
+    async def connect(cls, on_call: Observer) -> Self:
+        """By KUBECONFIG or ~/.kube/config; inside a pod, as its service account."""
+        configuration = Configuration()
+        if _runs_in_pod():
+            load_incluster_config(client_configuration=configuration)
+        else:
+            await load_kube_config(client_configuration=configuration, persist_config=False)
+        configuration.retries = None  # tries again only where it is known to be safe
+        return cls(ApiClient(configuration), on_call)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, type: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.client.close()
+
+    # Read
+
+    async def list(self, kind: Kind, namespace: str | None, *, from_cache: bool) -> Listed:
+        """All objects of a kind; from_cache spares etcd and may be a little old."""
+        query = {} if kind is Kind.TRAINING_JOB else {"labelSelector": JOB_NAME_LABEL}
+        if from_cache:
+            query["resourceVersion"] = "0"
+        return _listed(await self._call("GET", kind.value, namespace, query=query))
+
+    async def list_pods(self, key: Key) -> Listed:
+        """The pods of one TrainingJob as they are now, not as a cache remembers them."""
+        namespace, name = key
+        query = {"labelSelector": f"{JOB_NAME_LABEL}={name}"}
+        return _listed(await self._call("GET", "pods", namespace, query=query))
+
+    async def get(self, plural: Plural, namespace: str | None, name: str) -> Raw | None:
+        try:
+            return await self._call("GET", plural, namespace, name)
+        except _NotFoundError:
+            return None
+
+    # Write
+
+    async def create(self, plural: Plural, manifest: Raw) -> Raw:
+        return await self._call("POST", plural, manifest["metadata"]["namespace"], body=manifest)
+
+    async def suspend_job(self, namespace: str, name: str, version: str) -> Raw:
+        """One field, and only on the Job as it was seen."""
+        patch = {"metadata": {"resourceVersion": version}, "spec": {"suspend": True}}
+        return await self._call("PATCH", "jobs", namespace, name, body=patch)
+
+    async def delete(self, plural: Plural, namespace: str, name: str, uid: str, version: str | None) -> None:
+        """Delete the object that was seen and no other; pods of a Job go with it."""
+        preconditions = {"uid": uid, **({"resourceVersion": version} if version else {})}
+        options = {"propagationPolicy": "Background", "preconditions": preconditions}
+        try:
+            await self._call("DELETE", plural, namespace, name, body=options)
+        except _NotFoundError:
+            return
+
+    async def replace_status(self, job: "StatusTarget", status: TrainingJobStatus) -> Raw:
+        """The whole status, on the object as it was seen: what is no longer in it is gone."""
+        body = {
+            "apiVersion": API_VERSION,
+            "kind": KIND,
+            "metadata": {
+                "name": job.name,
+                "namespace": job.namespace,
+                "uid": job.uid,
+                "resourceVersion": job.resource_version,
+            },
+            "status": status.to_json_object(),
+        }
+        return await self._call("PUT", PLURAL, job.namespace, job.name, "status", body=body)
+
+    # How
+
+    async def _call(
+        self,
+        method: str,
+        plural: Plural | str,
+        namespace: str | None,
+        name: str | None = None,
+        subresource: str | None = None,
+        *,
+        query: dict[str, str] | None = None,
+        body: Raw | None = None,
+    ) -> Raw:
+        path = _path(plural, namespace, name, subresource)
+        began, code = time.monotonic(), 0
+        try:
+            code, text = await self._send(method, path, query or {}, body)
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise TryAgainError(f"{method} {path}: {error or type(error).__name__}") from error
+        finally:
+            self.on_call(_verb(method, name), plural, code, time.monotonic() - began)
+        if code >= 400:
+            raise _error(method, path, code, text)
+        answer: Raw = json.loads(text)
+        return answer
+
+    async def _send(self, method: str, path: str, query: dict[str, str], body: Raw | None) -> tuple[int, bytes]:
+        headers = {"Accept": "application/json", "Content-Type": "application/json"}
+        if method == "PATCH":
+            headers["Content-Type"] = "application/merge-patch+json"
+        serialized = await self.client.param_serialize(
+            method,
+            path,
+            query_params=list(query.items()),
+            header_params=headers,
+            body=body,
+            auth_settings=["BearerToken"],
+        )
+        response = await self.client.call_api(*serialized, _request_timeout=aiohttp.ClientTimeout(total=TIMEOUT))
+        return response.status, await response.read()
+
+
+def _runs_in_pod() -> bool:
+    return SERVICE_ACCOUNT_TOKEN.exists() and not os.environ.get("KUBECONFIG")
+
+
+@dataclass(frozen=True)
+class StatusTarget:
+    """The object whose status is replaced, as it was seen."""
+
+    namespace: str
+    name: str
+    uid: str
+    resource_version: str
+
+    @classmethod
+    def of(cls, job: TrainingJob) -> Self:
+        metadata = job.metadata
+        return cls(metadata.namespace, metadata.name, metadata.uid, metadata.resource_version)
+
+
+class _NotFoundError(ConflictError):
+    pass
+
+
+def _error(method: str, path: str, code: int, text: bytes) -> Exception:
+    reason, message = _status(text)
+    told = f"{method} {path}: {code} {message}"
+    if code == 404:
+        return _NotFoundError(told)
+    if code == 409:
+        return AlreadyExistsError(code, message) if reason == "AlreadyExists" else ConflictError(told)
+    if code in (401, 408, 429) or code >= 500:
+        return TryAgainError(told)
+    return RefusedError(code, message)
+
+
+def _status(text: bytes) -> tuple[str, str]:
+    """Reason and message of a metav1.Status, or whatever a proxy answered."""
+    try:
+        status = json.loads(text)
+        return str(status.get("reason", "")), str(status.get("message", ""))
+    except (ValueError, AttributeError):
+        return "", text[:200].decode(errors="replace")
+
+
+def _path(plural: str, namespace: str | None, name: str | None, subresource: str | None) -> str:
+    scope = [] if namespace is None else ["namespaces", namespace]
+    api = next(api for known, api in _API.items() if known == plural)
+    return "/".join([api, *scope, plural, *(part for part in (name, subresource) if part)])
+
+
+def _verb(method: str, name: str | None) -> str:
+    verbs = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
+    return verbs.get(method, "get" if name else "list")
+
+
+def _listed(answer: Raw) -> Listed:
+    return Listed(answer["items"], answer["metadata"]["resourceVersion"])

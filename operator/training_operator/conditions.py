@@ -1,0 +1,72 @@
+"""A story -> all conditions, each with its generation and the time of its last turn. Pure."""
+
+from typing import Literal
+
+from training_operator.observe import Observed
+from training_operator.stories import State, Story
+from trainingjob_api.base import Time
+from trainingjob_api.status import Condition, ConditionType, Reason, TrainingJobStatus
+
+Told = tuple[bool, Reason, str]
+"""True or False, why, and in words."""
+
+
+def conditions_of(observed: Observed, status: TrainingJobStatus, story: Story) -> list[Condition]:
+    """All of them, always: who waits for one need not guess what its absence means."""
+    told: dict[ConditionType, Told] = {
+        ConditionType.READY: (story.state is State.READY, story.reason, story.message),
+        ConditionType.RECONCILING: _when(story.state is State.RECONCILING, story),
+        ConditionType.STALLED: _when(story.state is State.STALLED, story),
+        ConditionType.SUSPENDED: _suspended(observed, story),
+        ConditionType.RUNNING: _when(story.is_running, story, story.reason),
+        ConditionType.COMPLETE: _when(story.finished is ConditionType.COMPLETE, story),
+        ConditionType.FAILED: _when(story.finished is ConditionType.FAILED, story),
+        ConditionType.CHECKPOINT_AVAILABLE: _checkpoint(observed, status),
+    }
+    generation = observed.job.metadata.generation
+    return [_condition(type, words, status, generation, observed.now) for type, words in told.items()]
+
+
+def _when(is_so: bool, story: Story, otherwise: Reason = Reason.AS_SPECIFIED) -> Told:
+    return (True, story.reason, story.message) if is_so else (False, otherwise, "")
+
+
+def _suspended(observed: Observed, story: Story) -> Told:
+    if story.is_suspended:
+        return True, story.reason, story.message
+    if story.finished:
+        return False, Reason.FINISHED, ""
+    if observed.spec.wants_to_run:
+        return False, Reason.NOT_REQUESTED, ""
+    return False, story.reason, story.message
+
+
+def _checkpoint(observed: Observed, status: TrainingJobStatus) -> Told:
+    """Whether a pause or a restart would lose everything."""
+    if observed.spec.checkpoint.volume.empty_dir is not None:
+        words = "The checkpoints end with the pod (emptyDir): a pause or a restart begins at epoch 0."
+        return False, Reason.EPHEMERAL_VOLUME, words
+    before, saved = status.condition(ConditionType.CHECKPOINT_AVAILABLE), status.checkpoint
+    if observed.report is None and observed.attempt_is_open and before and before.reason is Reason.SAVE_FAILED:
+        return before.status == "True", before.reason, before.message  # until rank 0 is heard again
+    problem = observed.report.checkpoint_problem if observed.report else None
+    if problem:
+        return saved is not None, Reason.SAVE_FAILED, f"The last checkpoint could not be saved: {problem}"
+    if saved is None:
+        return False, Reason.NO_CHECKPOINT, "Nothing is saved yet."
+    return True, Reason.CHECKPOINT_SAVED, ""
+
+
+def _condition(type: ConditionType, told: Told, status: TrainingJobStatus, generation: int, now: Time) -> Condition:
+    is_so, reason, message = told
+    word: Literal["True", "False"] = "True" if is_so else "False"
+    before = status.condition(type)
+    turned = before.last_transition_time if before is not None and before.status == word else now
+    return Condition(
+        type=type,
+        status=word,
+        observed_generation=generation,
+        last_transition_time=turned,
+        reason=reason,
+        message=message[:4096],
+    )

@@ -1,0 +1,60 @@
+"""Every kopf decorator, and nothing else: what a watch shows goes into the store, and its key into the queue."""
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import kopf
+
+from training_operator.settings import Settings, tune
+from training_operator.store import Key, Kind, Store
+from trainingjob_api.contract import GROUP, PLURAL, VERSION
+
+
+@dataclass(frozen=True)
+class Inbox:
+    """Where the handlers leave what they were shown."""
+
+    store: Store
+    on_news: Callable[[Key], None]
+
+    def receive(self, kind: Kind, event: kopf.RawEvent) -> None:
+        raw = dict(event["object"])
+        key = self.store.remove(kind, raw) if event["type"] == "DELETED" else self.store.put(kind, raw)
+        if key is not None:
+            self.on_news(key)
+
+
+async def watch(inbox: Inbox, settings: Settings) -> None:
+    """Watch until the process is told to stop; raises when kopf gives up, and the Deployment starts anew."""
+    registry = kopf.OperatorRegistry()
+    _register(registry, inbox)
+    tuned = kopf.OperatorSettings()
+    tune(tuned)
+    await kopf.operator(
+        registry=registry,
+        settings=tuned,
+        standalone=True,
+        clusterwide=settings.is_cluster_wide,
+        namespaces=settings.namespaces,
+    )
+
+
+def _register(registry: kopf.OperatorRegistry, inbox: Inbox) -> None:
+    @kopf.on.login(registry=registry)
+    def log_in(**kwargs: Any) -> kopf.ConnectionInfo | None:
+        given = os.environ.get("KUBECONFIG")
+        return (None if given else kopf.login_with_service_account(**kwargs)) or kopf.login_with_kubeconfig(**kwargs)
+
+    @kopf.on.event(GROUP, VERSION, PLURAL, registry=registry)
+    async def training_job(event: kopf.RawEvent, **_: Any) -> None:
+        inbox.receive(Kind.TRAINING_JOB, event)
+
+    @kopf.on.event("batch", "v1", "jobs", registry=registry)
+    async def job(event: kopf.RawEvent, **_: Any) -> None:
+        inbox.receive(Kind.JOB, event)
+
+    @kopf.on.event("", "v1", "pods", registry=registry)
+    async def pod(event: kopf.RawEvent, **_: Any) -> None:
+        inbox.receive(Kind.POD, event)

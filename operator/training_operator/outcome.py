@@ -1,0 +1,239 @@
+"""Pods' ends and the Job's condition -> one reason why the attempt ended, and what follows from it. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum, auto
+
+from training_operator.children import Job
+from training_operator.observe import PodEnd
+from trainingjob_api.contract import ExitCode
+from trainingjob_api.progress import EXIT_CODE_OF, Outcome, Progress
+from trainingjob_api.status import Evidence, Reason
+
+
+class Verdict(Enum):
+    """What follows from an attempt's end."""
+
+    COMPLETE = auto()
+    FAIL = auto()
+    """No other attempt would end better."""
+    PAUSE = auto()
+    RETRY = auto()
+    """After a backoff, at the expense of the budget."""
+    REPLACE = auto()
+    """Disrupted from outside: at once, and counted as a disruption."""
+    CONTINUE = auto()
+    """Stopped from outside in good order: at once, not counted."""
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How an attempt ended."""
+
+    reason: Reason
+    verdict: Verdict
+    message: str = ""
+    exit_code: int | None = None
+    pod: str | None = None
+    time: datetime | None = None
+    evidence: Evidence | None = None
+    """None: nobody saw the end."""
+    progress: Progress | None = None
+    """The last state that the trainer told."""
+    was_saved: bool | None = None
+    """Whether all that was done is on disk; None: not known."""
+    spent_budget: bool = False
+    """It would have been tried again, had there been a restart left."""
+
+
+_MEANING: dict[int, tuple[Reason, Verdict, str]] = {
+    ExitCode.STOPPED: (Reason.STOPPED, Verdict.CONTINUE, "was stopped from outside and saved its state"),
+    ExitCode.NOT_SAVED: (
+        Reason.GRACE_EXCEEDED,
+        Verdict.CONTINUE,
+        "was stopped from outside and could not save in time",
+    ),
+    ExitCode.USER_ERROR: (Reason.USER_ERROR, Verdict.FAIL, "found an error in the recipe"),
+    ExitCode.DATA_ERROR: (Reason.DATA_ERROR, Verdict.FAIL, "could not use the data"),
+    ExitCode.NO_VALID_CHECKPOINT: (
+        Reason.CHECKPOINT_CORRUPT,
+        Verdict.FAIL,
+        "found checkpoints, none of which can be read",
+    ),
+    ExitCode.NON_FINITE: (Reason.NON_FINITE, Verdict.RETRY, "met a loss or gradient that is not finite"),
+    ExitCode.HANG: (Reason.HANG, Verdict.RETRY, "made no step within its deadline"),
+    ExitCode.PEER_LOST: (Reason.PEER_LOST, Verdict.RETRY, "lost a peer"),
+    ExitCode.OUT_OF_DEVICE_MEMORY: (Reason.OUT_OF_MEMORY, Verdict.RETRY, "ran out of device memory"),
+    137: (Reason.KILLED, Verdict.RETRY, "was killed (SIGKILL)"),
+    143: (Reason.KILLED, Verdict.RETRY, "was ended (SIGTERM) before it could save"),
+}
+_CRASH = (Reason.CRASH, Verdict.RETRY, "crashed")
+
+# Finer than the exit code says, where the trainer's own word agrees with the code.
+_FINER: dict[Outcome, Reason] = {
+    Outcome.VOLUME_NOT_WRITABLE: Reason.VOLUME_NOT_WRITABLE,
+    Outcome.CHECKPOINT_MISMATCH: Reason.CHECKPOINT_MISMATCH,
+    Outcome.EARLY_STOPPED: Reason.EARLY_STOPPED,
+    Outcome.ALREADY_COMPLETED: Reason.ALREADY_COMPLETED,
+}
+
+# Codes of a pod that did what it was told, or was killed because it could not.
+_ENDED_FROM_OUTSIDE = frozenset({None, ExitCode.STOPPED, ExitCode.NOT_SAVED, ExitCode.PEER_LOST, 137, 143})
+# The kubelet's words for a container that it found gone, such as after a reboot.
+_NODE_FORGOT = frozenset({"ContainerStatusUnknown", "Unknown"})
+
+
+def judge(job: Job | None, ends: Sequence[PodEnd], stop: Reason | None) -> Ending:
+    """Why an attempt ended.
+
+    job: as last seen, None when it is gone; stop: why the operator stopped it, if it did.
+    """
+    if job is not None and job.is_complete:
+        return _completed(ends)
+    if stop is not None and (job is None or job.is_suspended):
+        return _stopped(ends, stop)
+    root = root_cause(ends)
+    if root is not None:
+        return _from_pod(root, ends)
+    if job is not None and job.end is not None:
+        return _from_condition(job, ends)
+    if job is not None and job.failure is not None:
+        return _unseen(f"The Job failed: {job.failure.reason}: {job.failure.message}", ends)
+    if job is not None:
+        return _unseen("The Job was suspended from outside", ends)
+    return _unseen("The Job was deleted", ends)
+
+
+def root_cause(ends: Sequence[PodEnd]) -> PodEnd | None:
+    """The earliest end that is not a consequence of another: not PeerLost, and not in good order."""
+    bad = [end for end in ends if end.exit_code != ExitCode.COMPLETED and (end.exit_code is not None or end.disruption)]
+    causes = [end for end in bad if end.exit_code != ExitCode.PEER_LOST] or bad
+    return min(causes, key=_by_time, default=None)
+
+
+def _by_time(end: PodEnd) -> tuple[bool, float, bool, int]:
+    """Earliest first; within the same second whoever was not merely told to stop."""
+    stopped = end.exit_code in (ExitCode.STOPPED, ExitCode.NOT_SAVED) and not end.disruption
+    return end.time is None, end.time.timestamp() if end.time else 0.0, stopped, end.rank
+
+
+def last_progress(ends: Sequence[PodEnd]) -> Progress | None:
+    """The furthest state that any pod told."""
+    told = [end.said.progress for end in ends if end.said and end.said.progress]
+    return max(told, key=lambda progress: (progress.step, progress.checkpoint is not None), default=None)
+
+
+def _completed(ends: Sequence[PodEnd]) -> Ending:
+    first = min((end for end in ends if end.said), key=lambda end: end.rank, default=None)
+    said = first.said if first else None
+    reason = _FINER.get(said.outcome, Reason.COMPLETED) if said else Reason.COMPLETED
+    return Ending(
+        reason=reason,
+        verdict=Verdict.COMPLETE,
+        message=said.message if said and said.message else "Training is complete.",
+        exit_code=0,
+        evidence="PodReport" if said else "JobCondition",
+        progress=last_progress(ends),
+        was_saved=True,
+    )
+
+
+def _stopped(ends: Sequence[PodEnd], stop: Reason) -> Ending:
+    """We asked the pods to stop; whether they could save is what matters."""
+    root, progress = root_cause(ends), last_progress(ends)
+    codes = {end.exit_code for end in ends if end.exit_code is not None}
+    saved = None if not codes else codes <= {ExitCode.STOPPED, ExitCode.COMPLETED}
+    verdict = {
+        Reason.PAUSED_BY_USER: Verdict.PAUSE,
+        Reason.DEADLINE_EXCEEDED: Verdict.FAIL,
+        Reason.START_DEADLINE_EXCEEDED: Verdict.RETRY,
+    }.get(stop, Verdict.CONTINUE)
+    return Ending(
+        reason=stop,
+        verdict=verdict,
+        message=_told(root) if root and saved is False else "",
+        exit_code=root.exit_code if root else None,
+        pod=root.pod if root else None,
+        time=root.time if root else None,
+        evidence="PodReport" if any(end.said for end in ends) else None,
+        progress=progress,
+        was_saved=saved,
+    )
+
+
+def _from_pod(root: PodEnd, ends: Sequence[PodEnd]) -> Ending:
+    reason, verdict, _ = _meaning(root, ends)
+    return Ending(
+        reason=reason,
+        verdict=verdict,
+        message=_told(root),
+        exit_code=root.exit_code,
+        pod=root.pod,
+        time=root.time,
+        evidence="PodReport",
+        progress=last_progress(ends),
+        was_saved=root.exit_code == ExitCode.STOPPED,
+    )
+
+
+def _meaning(root: PodEnd, ends: Sequence[PodEnd]) -> tuple[Reason, Verdict, str]:
+    """Reason, verdict and words for a pod's end."""
+    disrupted = next((end.disruption for end in (root, *ends) if end.disruption), None)
+    if disrupted and root.exit_code in _ENDED_FROM_OUTSIDE:
+        return _disruption(disrupted)
+    if root.container_reason == "OOMKilled":
+        return Reason.OUT_OF_MEMORY, Verdict.RETRY, "was killed because it used more memory than its limit"
+    if root.container_reason in _NODE_FORGOT:
+        return Reason.DISRUPTED, Verdict.REPLACE, "was lost by its node"
+    if root.exit_code in (137, 143) and root.was_deleted:
+        return Reason.GRACE_EXCEEDED, Verdict.CONTINUE, "was deleted and could not save in time"
+    reason, verdict, words = _MEANING.get(root.exit_code or 0, _CRASH)
+    said = root.said
+    if said and EXIT_CODE_OF[said.outcome] == root.exit_code:
+        reason = _FINER.get(said.outcome, reason)
+    return reason, verdict, words
+
+
+def _disruption(reason: str) -> tuple[Reason, Verdict, str]:
+    if reason == "PreemptionByScheduler":
+        return Reason.PREEMPTED, Verdict.REPLACE, "had to make room for a pod of higher priority"
+    return Reason.DISRUPTED, Verdict.REPLACE, f"was disrupted ({reason})"
+
+
+def _told(end: PodEnd) -> str:
+    """One sentence: the trainer's own words if it left any."""
+    _, _, words = _meaning(end, (end,))
+    code = "" if end.exit_code is None else f" (exit code {end.exit_code})"
+    if end.said and end.said.message:
+        place = f" at {end.said.place}" if end.said.place else ""
+        return f"{end.said.message}{place}"
+    return f"Pod {end.pod} {words}{code}"
+
+
+def _from_condition(job: Job, ends: Sequence[PodEnd]) -> Ending:
+    """Nobody saw the pods end, but the Job's condition names the first one and its code."""
+    told = job.end
+    assert told is not None
+    if told.is_disruption:
+        reason, verdict, words = _disruption("DisruptionTarget")
+    elif told.exit_code == 137:
+        reason, verdict, words = Reason.KILLED, Verdict.RETRY, "was killed: by the kernel for its memory, or by SIGKILL"
+    else:
+        reason, verdict, words = _MEANING.get(told.exit_code or 0, _CRASH)
+    code = "" if told.exit_code is None else f" with exit code {told.exit_code}"
+    return Ending(
+        reason=reason,
+        verdict=verdict,
+        message=f"Pod {told.pod} {words}{code}, says the Job; its own words are lost",
+        exit_code=told.exit_code,
+        pod=told.pod,
+        evidence="JobCondition",
+        progress=last_progress(ends),
+        was_saved=told.exit_code == ExitCode.STOPPED or None,
+    )
+
+
+def _unseen(message: str, ends: Sequence[PodEnd]) -> Ending:
+    """Something outside ended the attempt; that is no failure of the training."""
+    return Ending(Reason.DISRUPTED, Verdict.REPLACE, message, progress=last_progress(ends))

@@ -1,0 +1,133 @@
+"""The one loop: observe, plan, apply, status."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from training_operator.act import Actor
+from training_operator.builders.event import Note, build_event
+from training_operator.cluster import AlreadyExistsError, Cluster, RefusedError, StatusTarget, TryAgainError
+from training_operator.events import notes
+from training_operator.lost_nodes import lost_nodes
+from training_operator.observe import Observed, observe
+from training_operator.plan import Plan, Situation, decide
+from training_operator.progress import Poller, Source
+from training_operator.status import Made, derive, refusal, seconds_until_due
+from training_operator.store import Key, Kind, Store, Unreadable
+from training_operator.trouble import Trouble
+from trainingjob_api.resource import TrainingJob
+from trainingjob_api.status import TrainingJobStatus
+
+logger = logging.getLogger(__name__)
+
+RETRY_TROUBLE = 30.0
+_AT_ONCE = {Situation.BEGINNING, Situation.LATE, Situation.ENDED}
+"""Situations whose record is what the next pass acts on."""
+
+
+@dataclass(frozen=True)
+class Reconciler:
+    """Brings one TrainingJob at a time closer to what its spec asks for."""
+
+    cluster: Cluster
+    store: Store
+    poller: Poller
+    actor: Actor
+    clock: Callable[[], datetime]
+    may_read_nodes: bool = True
+
+    async def reconcile(self, key: Key) -> float | None:
+        """One pass; after how many seconds to look again, None: only when something happens."""
+        job = self.store.view(key).training_job
+        if job is None or job.metadata.deletion_timestamp is not None:
+            self.poller.leave(key)
+            return None
+        if isinstance(job, Unreadable):
+            return await self._refuse(job)
+
+        observed = await self._observe(key, job)
+        plan = decide(observed)
+        if plan.must_see_pods:
+            observed = await self._observe(key, job, pods_are_fresh=True)
+            plan = decide(observed)
+        if plan.situation is Situation.ELSEWHERE:
+            self.poller.leave(key)
+            return None
+
+        self._follow_progress(key, observed, plan)
+        made = await self.actor.carry_out(observed, plan.actions)
+        trouble = made if isinstance(made, Trouble) else None
+        status = derive(observed, plan, trouble, made if isinstance(made, Made) else None)
+        changed = await self._write(observed, status)
+        return _look_again(observed, plan, trouble, changed)
+
+    async def _observe(self, key: Key, job: TrainingJob, *, pods_are_fresh: bool = False) -> Observed:
+        if pods_are_fresh:
+            listed = await self.cluster.list_pods(key)
+            self.store.merge_pods(key, listed.items, listed.version)
+        view, report = self.store.view(key), self.poller.report(key)
+        observed = observe(job, view, self.clock(), report, pods_are_fresh=pods_are_fresh)
+        return replace(observed, lost_nodes=await lost_nodes(self.cluster, observed, self.may_read_nodes))
+
+    def _follow_progress(self, key: Key, observed: Observed, plan: Plan) -> None:
+        """Ask rank 0 as long as it runs."""
+        first = next((pod for pod in observed.pods if pod.rank == 0 and pod.is_running and pod.status.pod_ip), None)
+        if first is None or plan.situation is not Situation.ACTIVE:
+            self.poller.leave(key)
+            return
+        source = Source(first.status.pod_ip, observed.job.metadata.uid, observed.status.attempt)
+        self.poller.follow(key, source)
+
+    async def _write(self, observed: Observed, status: TrainingJobStatus) -> bool:
+        """Replace the status if it differs, then tell what happened."""
+        before, job = observed.status, observed.job
+        if status.to_json_object() == before.to_json_object():
+            return False
+        raw = await self.cluster.replace_status(StatusTarget.of(job), status)
+        self.store.put(Kind.TRAINING_JOB, raw)
+        if status.job is not None and status.job.end is not None:
+            self.store.forget_ends((job.metadata.namespace, job.metadata.name), status.attempt)
+        for note in notes(before, status):
+            await self.tell(job, status.attempt, note)
+        return True
+
+    async def tell(self, job: TrainingJob, attempt: int, note: Note) -> None:
+        """Write an Event; nothing depends on it."""
+        logger.info("%s/%s: %s: %s", job.metadata.namespace, job.metadata.name, note.reason, note.message)
+        try:
+            await self.cluster.create("events", build_event(job, attempt, note, self.clock()))
+        except AlreadyExistsError:
+            pass
+        except (TryAgainError, RefusedError) as error:
+            logger.warning("%s/%s: no event: %s", job.metadata.namespace, job.metadata.name, error)
+
+    async def tell_silence(self, key: Key) -> None:
+        """Rank 0 runs but cannot be reached from here."""
+        job = self.store.view(key).training_job
+        if isinstance(job, TrainingJob):
+            words = "Rank 0 does not answer on /progress: training goes on, but its progress is not shown"
+            await self.tell(job, job.status.attempt, Note("ProgressUnreachable", words, "Warning"))
+
+    async def _refuse(self, job: Unreadable) -> float | None:
+        """Say why nothing is done; what runs is left alone."""
+        status = refusal(job, self.clock())
+        if status is None or (job.status and status.to_json_object() == job.status.to_json_object()):
+            logger.warning("%s/%s cannot be read: %s", *job.key, job.problem)
+            return None
+        metadata = job.metadata
+        target = StatusTarget(metadata.namespace, metadata.name, metadata.uid, metadata.resource_version)
+        try:
+            self.store.put(Kind.TRAINING_JOB, await self.cluster.replace_status(target, status))
+        except RefusedError as refused:
+            logger.warning("%s/%s cannot be read (%s), nor its status written: %s", *job.key, job.problem, refused)
+        return None
+
+
+def _look_again(observed: Observed, plan: Plan, trouble: Trouble | None, changed: bool) -> float | None:
+    if trouble is not None:
+        return RETRY_TROUBLE
+    if changed and plan.situation in _AT_ONCE:
+        return 0.0
+    waits = (plan.look_again, seconds_until_due(observed) if plan.situation is Situation.ACTIVE else None)
+    return min((seconds for seconds in waits if seconds is not None), default=None)

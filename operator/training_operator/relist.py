@@ -1,0 +1,68 @@
+"""Lists everything now and then, so that what a watch missed costs a minute and never a training."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from training_operator.cluster import Cluster, RefusedError, TryAgainError
+from training_operator.store import Key, Kind, Store
+
+logger = logging.getLogger(__name__)
+
+STALE_AFTER = 15.0
+"""Seconds after which a watch that has not shown what a LIST has shown counts as stale."""
+
+
+@dataclass
+class Relist:
+    """Merges LISTs into the store."""
+
+    cluster: Cluster
+    store: Store
+    namespaces: tuple[str, ...]
+    seconds: float
+    on_news: Callable[[Key], None]
+    last_success: float | None = None
+    _versions: list[int] = field(default_factory=list)
+
+    async def until_first(self) -> None:
+        """Read everything once, from the API server itself; nothing may be decided before."""
+        while True:
+            try:
+                return await self.once(from_cache=False)
+            except TryAgainError as error:
+                logger.warning("waiting for the API server (and the CRD): %s", error)
+            except RefusedError as error:
+                logger.error("the operator's rights do not suffice: %s", error)
+            await asyncio.sleep(2)
+
+    async def run(self) -> None:
+        while True:
+            await asyncio.sleep(self._pause())
+            try:
+                await self.once(from_cache=True)
+            except (TryAgainError, RefusedError) as error:
+                logger.warning("the periodic list failed: %s", error)
+
+    async def once(self, *, from_cache: bool) -> None:
+        """List all kinds, the owners last: a child whose owner is known is never met before it."""
+        versions = []
+        for kind in (Kind.POD, Kind.JOB, Kind.TRAINING_JOB):
+            for namespace in self.namespaces or (None,):
+                listed = await self.cluster.list(kind, namespace, from_cache=from_cache)
+                versions.append(int(listed.version))
+                news = self.store.merge(kind, listed.items, listed.version, time.monotonic(), namespace)
+                for key in news:
+                    self.on_news(key)
+        self.store.sweep(min(self._versions, default=0))
+        self._versions, self.last_success = versions, time.monotonic()
+
+    def seconds_behind(self, kind: Kind) -> float:
+        return self.store.seconds_behind(kind, time.monotonic())
+
+    def _pause(self) -> float:
+        """Sooner while a watch is stale."""
+        is_stale = any(self.seconds_behind(kind) > STALE_AFTER for kind in Kind)
+        return self.seconds / 6 if is_stale else self.seconds

@@ -1,0 +1,108 @@
+"""What the trainer says -> the fields of status that show it. Pure."""
+
+from datetime import datetime, timedelta
+
+from trainingjob_api.progress import Progress, Resumption, SavedCheckpoint, State
+from trainingjob_api.status import (
+    CheckpointStatus,
+    MetricsStatus,
+    PauseStatus,
+    ProgressStatus,
+    ResumeStatus,
+    TrainingJobStatus,
+)
+
+SHORTEST_INTERVAL = timedelta(seconds=10)
+
+
+def absorb(status: TrainingJobStatus, report: Progress, now: datetime) -> TrainingJobStatus:
+    """Status with everything that this report tells."""
+    resume = report.resume
+    return status.model_copy(
+        update={
+            "progress": progress_of(report, now),
+            "metrics": MetricsStatus(latest=report.latest, best=report.best, test=report.test),
+            "checkpoint": checkpoint_of(report.checkpoint) if report.checkpoint else status.checkpoint,
+            "resume": resume_of(resume) if resume else status.resume,
+            "pause": _proven(status.pause, resume, status) if resume and status.pause else status.pause,
+        }
+    )
+
+
+def is_news(status: TrainingJobStatus, report: Progress) -> bool:
+    """Whether it is worth a write: an epoch ended, or something was learned for the first time."""
+    shown = status.progress
+    if shown is None:
+        return report.state is not State.STARTING
+    return (
+        report.epoch != shown.epoch
+        or (report.epoch == report.epochs and report.step != shown.step)
+        or (report.resume is not None and status.resume is None)
+        or (report.checkpoint is not None and status.checkpoint is None)
+    )
+
+
+def due_time(status: TrainingJobStatus) -> datetime | None:
+    """The earliest time for the next write of progress; None: at once."""
+    return status.progress.update_time + SHORTEST_INTERVAL if status.progress else None
+
+
+def progress_of(report: Progress, now: datetime) -> ProgressStatus:
+    seconds = None if report.seconds_remaining is None else max(0, round(report.seconds_remaining))
+    return ProgressStatus(
+        epoch=report.epoch,
+        epochs=report.epochs,
+        step=report.step,
+        epoch_text=f"{report.epoch}/{report.epochs}",
+        percent=min(100, 100 * report.epoch // report.epochs) if report.epochs else 0,
+        samples_per_second=report.samples_per_second,
+        seconds_remaining=seconds,
+        remaining_text=None if seconds is None else duration_text(seconds),
+        update_time=now,
+    )
+
+
+def checkpoint_of(saved: SavedCheckpoint) -> CheckpointStatus:
+    return CheckpointStatus(
+        step=saved.step,
+        epoch=saved.epoch,
+        path=saved.path,
+        size_bytes=saved.size_bytes,
+        save_time=saved.save_time,
+        save_seconds=saved.save_seconds,
+    )
+
+
+def resume_of(resume: Resumption) -> ResumeStatus:
+    return ResumeStatus(
+        from_step=resume.from_step,
+        from_attempt=resume.from_attempt,
+        exactness=resume.exactness,
+        reason=resume.reason,
+    )
+
+
+def _proven(pause: PauseStatus, resume: Resumption, status: TrainingJobStatus) -> PauseStatus:
+    """A pause whose end nobody saw: the next attempt tells what it found on disk."""
+    if pause.evidence is not None or not pause.resources_released or resume.save_time < pause.request_time:
+        return pause
+    done = status.progress.step if status.progress else None
+    lost = 0 if resume.on_request else (None if done is None else max(0, done - resume.from_step))
+    return pause.model_copy(
+        update={
+            "saved_step": resume.from_step,
+            "saved_time": resume.save_time,
+            "lost_steps": lost,
+            "evidence": "NextAttempt",
+        }
+    )
+
+
+def duration_text(seconds: int) -> str:
+    """As Kubernetes writes durations: 45s, 1m2s, 3h5m, 2d4h."""
+    minutes, hours, days = seconds // 60, seconds // 3600, seconds // 86_400
+    if days:
+        return f"{days}d{hours % 24}h"
+    if hours:
+        return f"{hours}h{minutes % 60}m"
+    return f"{minutes}m{seconds % 60}s" if minutes else f"{seconds}s"

@@ -1,0 +1,87 @@
+"""Environment -> frozen settings, and how kopf is tuned: it watches, and writes nothing on any object."""
+
+import logging
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Literal, cast, get_args
+
+import kopf
+
+from trainingjob_api.contract import JOB_NAME_LABEL
+
+PREFIX = "TRAININGJOB_OPERATOR_"
+LogFormat = Literal["text", "json"]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that can be set; each field is one variable, `TRAININGJOB_OPERATOR_<FIELD>`."""
+
+    namespaces: tuple[str, ...] = ()
+    """Comma-separated namespaces to serve; none: all of the cluster."""
+    trainer_image: str = "ghcr.io/trainingjob/trainer:0.1.0"
+    """Image of pods whose TrainingJob names none."""
+    address: str = "0.0.0.0"  # noqa: S104  (scraped and probed from other hosts)
+    """Where /metrics, /healthz and /readyz are served."""
+    port: int = 8080
+    log_format: LogFormat = "text"
+    """text or json."""
+    log_level: str = "INFO"
+    workers: int = 16
+    """TrainingJobs that are worked on at the same time."""
+    relist_seconds: int = 60
+    """How often everything is listed, to find what the watches missed."""
+    poll_seconds: float = 5.0
+    """How often rank 0 is asked for its progress."""
+
+    def __post_init__(self) -> None:
+        if self.log_format not in get_args(LogFormat):
+            raise ValueError(f"{PREFIX}LOG_FORMAT must be one of {', '.join(get_args(LogFormat))}")
+        if self.log_level not in logging.getLevelNamesMapping():
+            raise ValueError(f"{PREFIX}LOG_LEVEL must be one of {', '.join(logging.getLevelNamesMapping())}")
+
+    @property
+    def is_cluster_wide(self) -> bool:
+        return not self.namespaces
+
+
+def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
+    """The settings, or ValueError naming the variable that is wrong."""
+    given = {field.name: environment.get(PREFIX + field.name.upper()) for field in fields(Settings)}
+    return Settings(**{name: _parsed(name, text) for name, text in given.items() if text})
+
+
+def _parsed(name: str, text: str) -> Any:
+    default: Any = next(field.default for field in fields(Settings) if field.name == name)
+    if isinstance(default, tuple):
+        return tuple(part.strip() for part in text.split(",") if part.strip())
+    try:
+        return type(default)(text)
+    except ValueError:
+        raise ValueError(f"{PREFIX}{name.upper()} must be a number, not {text!r}") from None
+
+
+class _Backoffs:
+    """Seconds between tries, without end: an API server that is away is no reason to give up."""
+
+    def __iter__(self) -> Iterator[float]:
+        yield from (0.5, 1, 2, 4, 8, 15)
+        while True:
+            yield 30.0
+
+
+def tune(settings: kopf.OperatorSettings) -> None:
+    """Make kopf a watcher and nothing else."""
+    settings.networking.request_timeout = 30
+    settings.networking.error_backoffs = cast(Any, _Backoffs())
+    settings.watching.server_timeout = 300
+    settings.watching.client_timeout = 330
+    settings.watching.connect_timeout = 30
+    settings.watching.label_selectors["batch", "jobs"] = JOB_NAME_LABEL
+    settings.watching.label_selectors["", "pods"] = JOB_NAME_LABEL
+    settings.posting.enabled = False
+    settings.scanning.disabled = True
+    settings.process.ultimate_exiting_timeout = 20
+    # Every event handled is a line at INFO.
+    logging.getLogger("kopf.objects").setLevel(logging.WARNING)
