@@ -11,11 +11,11 @@ from training_operator.children import ObjectMeta, read_job
 from training_operator.cluster import AlreadyExistsError, Cluster, ConflictError, Plural, RefusedError
 from training_operator.observe import Observed
 from training_operator.plan import Action, CreateChildren, DeleteJob, DeleteService, SuspendJob
-from training_operator.status import Made
 from training_operator.store import Kind, Store
 from training_operator.trouble import Trouble
 from trainingjob_api.contract import JOB_NAME_LABEL
 from trainingjob_api.resource import TrainingJob
+from trainingjob_api.spec import ClaimTemplate
 from trainingjob_api.status import Reason
 
 
@@ -35,23 +35,22 @@ class Actor:
     store: Store
     trainer_image: str
 
-    async def carry_out(self, observed: Observed, actions: tuple[Action, ...]) -> Made | Trouble:
-        """What was made, or what stood in the way."""
-        made = Made()
+    async def carry_out(self, observed: Observed, actions: tuple[Action, ...]) -> Trouble | None:
+        """Do it all; what stood in the way, if anything did."""
         try:
             for action in actions:
-                made = await self._one(observed, action) or made
+                await self._one(observed, action)
         except BlockedError as blocked:
             return blocked.trouble
         except RefusedError as refused:
             return Trouble(Reason.FORBIDDEN, str(refused))
-        return made
+        return None
 
-    async def _one(self, observed: Observed, action: Action) -> Made | None:
+    async def _one(self, observed: Observed, action: Action) -> None:
         namespace = observed.job.metadata.namespace
         match action:
             case CreateChildren():
-                return await self._create_children(observed)
+                await self._create_children(observed.job)
             case SuspendJob(job):
                 raw = await self.cluster.suspend_job(namespace, job.name, job.metadata.resource_version)
                 self.store.put(Kind.JOB, raw)
@@ -60,33 +59,28 @@ class Actor:
                 await self.cluster.delete("jobs", namespace, job.name, job.uid, version)
             case DeleteService(name):
                 await self._delete_service(observed.job, name)
-        return None
 
-    async def _create_children(self, observed: Observed) -> Made:
+    async def _create_children(self, job: TrainingJob) -> None:
         """The claim, the Service, and last the Job whose pods need them."""
-        job = observed.job
-        claim = await self._claim(job)
-        service = await self._service(job) if job.spec.nodes > 1 else None
-        await self._job(job)
-        return Made(service=service, volume_claim=claim)
-
-    async def _claim(self, job: TrainingJob) -> str | None:
         template = job.spec.checkpoint.volume.claim_template
         # A claim that was there once is never made again: an empty one in its place would hide what was lost.
-        if template is None or job.status.volume_claim is not None:
-            return None
+        if template is not None and job.status.volume_claim is None:
+            await self._claim(job, template)
+        if job.spec.nodes > 1:
+            await self._service(job)
+        await self._job(job)
+
+    async def _claim(self, job: TrainingJob, template: ClaimTemplate) -> None:
         manifest = build_claim(job, template)
         there = await self._create("persistentvolumeclaims", manifest)
         retained = template.retain and there.labels.get(JOB_NAME_LABEL) == job.metadata.name
         if not _is_owned(there, job) and not (retained and not there.owner_references):
             raise _name_taken("PersistentVolumeClaim", there)
-        return there.name
 
-    async def _service(self, job: TrainingJob) -> str:
+    async def _service(self, job: TrainingJob) -> None:
         there = await self._create("services", build_service(job))
         if not _is_owned(there, job):
             raise _name_taken("Service", there)
-        return there.name
 
     async def _job(self, job: TrainingJob) -> None:
         manifest = build_job(job, job.status.attempt, self.trainer_image)

@@ -239,6 +239,10 @@ class Pod(Child):
         return not self.is_over and self.container.running is not None
 
     @property
+    def has_started(self) -> bool:
+        return self.container.running is not None or self.container.terminated is not None
+
+    @property
     def start_time(self) -> Time | None:
         return self.container.running.started_at if self.container.running else None
 

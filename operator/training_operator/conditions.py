@@ -19,7 +19,7 @@ def conditions_of(observed: Observed, status: TrainingJobStatus, story: Story) -
         ConditionType.STALLED: _when(story.state is State.STALLED, story),
         ConditionType.SUSPENDED: _suspended(observed, story),
         ConditionType.RUNNING: _when(story.is_running, story, story.reason),
-        ConditionType.COMPLETE: _when(story.finished is ConditionType.COMPLETE, story),
+        ConditionType.COMPLETE: _when(story.finished is ConditionType.COMPLETE, story, story.reason),
         ConditionType.FAILED: _when(story.finished is ConditionType.FAILED, story),
         ConditionType.CHECKPOINT_AVAILABLE: _checkpoint(observed, status),
     }

@@ -93,7 +93,7 @@ class Observed:
     @property
     def has_started(self) -> bool:
         """Every node's container runs, or has run."""
-        started = {pod.rank for pod in self.pods if pod.is_running} | {end.rank for end in self.ends}
+        started = {pod.rank for pod in self.pods if pod.has_started} | {end.rank for end in self.ends}
         return len(started) >= self.spec.nodes
 
     @property

@@ -13,7 +13,7 @@ from training_operator.lost_nodes import lost_nodes
 from training_operator.observe import Observed, observe
 from training_operator.plan import Plan, Situation, decide
 from training_operator.progress import Poller, Source
-from training_operator.status import Made, derive, refusal, seconds_until_due
+from training_operator.status import derive, refusal, same, seconds_until_due
 from training_operator.store import Key, Kind, Store, Unreadable
 from training_operator.trouble import Trouble
 from trainingjob_api.resource import TrainingJob
@@ -56,10 +56,8 @@ class Reconciler:
             return None
 
         self._follow_progress(key, observed, plan)
-        made = await self.actor.carry_out(observed, plan.actions)
-        trouble = made if isinstance(made, Trouble) else None
-        status = derive(observed, plan, trouble, made if isinstance(made, Made) else None)
-        changed = await self._write(observed, status)
+        trouble = await self.actor.carry_out(observed, plan.actions)
+        changed = await self._write(observed, derive(observed, plan, trouble))
         return _look_again(observed, plan, trouble, changed)
 
     async def _observe(self, key: Key, job: TrainingJob, *, pods_are_fresh: bool = False) -> Observed:
@@ -82,7 +80,7 @@ class Reconciler:
     async def _write(self, observed: Observed, status: TrainingJobStatus) -> bool:
         """Replace the status if it differs, then tell what happened."""
         before, job = observed.status, observed.job
-        if status.to_json_object() == before.to_json_object():
+        if same(status, before):
             return False
         raw = await self.cluster.replace_status(StatusTarget.of(job), status)
         self.store.put(Kind.TRAINING_JOB, raw)
@@ -112,7 +110,7 @@ class Reconciler:
     async def _refuse(self, job: Unreadable) -> float | None:
         """Say why nothing is done; what runs is left alone."""
         status = refusal(job, self.clock())
-        if status is None or (job.status and status.to_json_object() == job.status.to_json_object()):
+        if status is None or (job.status and same(status, job.status)):
             logger.warning("%s/%s cannot be read: %s", *job.key, job.problem)
             return None
         metadata = job.metadata

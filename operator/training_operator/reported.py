@@ -1,8 +1,9 @@
 """What the trainer says -> the fields of status that show it. Pure."""
 
 from datetime import datetime, timedelta
+from typing import TypeVar
 
-from trainingjob_api.progress import Progress, Resumption, SavedCheckpoint, State
+from trainingjob_api.progress import EpochMetrics, Progress, Resumption, SavedCheckpoint, State, TestMetrics
 from trainingjob_api.status import (
     CheckpointStatus,
     MetricsStatus,
@@ -11,6 +12,8 @@ from trainingjob_api.status import (
     ResumeStatus,
     TrainingJobStatus,
 )
+
+_Metrics = TypeVar("_Metrics", EpochMetrics | None, TestMetrics | None)
 
 SHORTEST_INTERVAL = timedelta(seconds=10)
 
@@ -21,7 +24,9 @@ def absorb(status: TrainingJobStatus, report: Progress, now: datetime) -> Traini
     return status.model_copy(
         update={
             "progress": progress_of(report, now),
-            "metrics": MetricsStatus(latest=report.latest, best=report.best, test=report.test),
+            "metrics": MetricsStatus(
+                latest=_rounded(report.latest), best=_rounded(report.best), test=_rounded(report.test)
+            ),
             "checkpoint": checkpoint_of(report.checkpoint) if report.checkpoint else status.checkpoint,
             "resume": resume_of(resume) if resume else status.resume,
             "pause": _proven(status.pause, resume, status) if resume and status.pause else status.pause,
@@ -71,6 +76,14 @@ def checkpoint_of(saved: SavedCheckpoint) -> CheckpointStatus:
         save_time=saved.save_time,
         save_seconds=saved.save_seconds,
     )
+
+
+def _rounded(metrics: _Metrics) -> _Metrics:
+    """Six significant digits: status is for people, the exact numbers are in the history beside the checkpoints."""
+    if metrics is None:
+        return None
+    numbers = {name: value for name, value in metrics if isinstance(value, float)}
+    return metrics.model_copy(update={name: float(f"{value:.6g}") for name, value in numbers.items()})
 
 
 def resume_of(resume: Resumption) -> ResumeStatus:

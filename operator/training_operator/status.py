@@ -1,10 +1,11 @@
 """Observed + Plan -> the whole status. Pure; written only when it differs."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
 from training_operator import reported
+from training_operator.builders.claim import claim_name
+from training_operator.builders.service import service_name
 from training_operator.conditions import conditions_of
 from training_operator.observe import Observed
 from training_operator.outcome import Ending, Verdict
@@ -25,26 +26,23 @@ from trainingjob_api.status import (
 )
 
 
-@dataclass(frozen=True)
-class Made:
-    """What this pass created; it is written down with the next status."""
+def derive(observed: Observed, plan: Plan, trouble: Trouble | None = None) -> TrainingJobStatus:
+    """The status that should be there.
 
-    service: str | None = None
-    volume_claim: str | None = None
+    A report alone changes it only when it is news and due; names and UIDs of children wait for the next change.
+    """
+    quiet = _derive(observed, plan, trouble, observed.status)
+    report = observed.report if plan.situation is Situation.ACTIVE else None
+    is_due = report is not None and _is_due(observed.status, report, observed.now)
+    if not is_due and same(quiet, observed.status):
+        return observed.status
+    status = _with_children(observed)
+    return _derive(observed, plan, trouble, reported.absorb(status, report, observed.now) if report else status)
 
 
-def derive(
-    observed: Observed, plan: Plan, trouble: Trouble | None = None, made: Made | None = None
-) -> TrainingJobStatus:
-    """The status that should be there; a report alone changes it only when it is news and due."""
-    made = made or Made()
-    quiet = _derive(observed, plan, trouble, made, None)
-    report = observed.report
-    if report is None or plan.situation is not Situation.ACTIVE:
-        return quiet
-    if quiet == observed.status and not _is_due(observed.status, report, observed.now):
-        return quiet
-    return _derive(observed, plan, trouble, made, report)
+def same(one: TrainingJobStatus, other: TrainingJobStatus) -> bool:
+    """Whether writing the one over the other would change nothing."""
+    return one.to_json_object() == other.to_json_object()
 
 
 def seconds_until_due(observed: Observed) -> float | None:
@@ -95,12 +93,7 @@ def _is_due(status: TrainingJobStatus, report: Progress, now: datetime) -> bool:
     return reported.is_news(status, report) and (due is None or now >= due)
 
 
-def _derive(
-    observed: Observed, plan: Plan, trouble: Trouble | None, made: Made, report: Progress | None
-) -> TrainingJobStatus:
-    status = _with_children(observed, plan, made)
-    if report is not None:
-        status = reported.absorb(status, report, observed.now)
+def _derive(observed: Observed, plan: Plan, trouble: Trouble | None, status: TrainingJobStatus) -> TrainingJobStatus:
     status = _with_transition(status, observed, plan)
     story = story_of(observed, plan, status, trouble)
     return status.model_copy(
@@ -112,17 +105,19 @@ def _derive(
     )
 
 
-def _with_children(observed: Observed, plan: Plan, made: Made) -> TrainingJobStatus:
-    """The Job's UID as soon as anything is written after it was seen; names of what else was made."""
-    status = observed.status
-    service = None if any(isinstance(a, DeleteService) for a in plan.actions) else made.service or status.service
-    update: dict[str, object] = {"service": service, "volume_claim": made.volume_claim or status.volume_claim}
-    # Alone, the UID is not worth a write: it goes with the next one.
-    if observed.current is not None and status.job is not None and plan.situation is not Situation.CREATING:
-        started = observed.has_started or plan.situation is not Situation.ACTIVE
-        uid = observed.current.uid if started else status.job.uid
-        update["job"] = status.job.model_copy(update={"uid": uid})
-    return status.model_copy(update=update)
+def _with_children(observed: Observed) -> TrainingJobStatus:
+    """Names what belongs to the attempt: the Job is made last, so where it is, all the others are."""
+    status, job = observed.status, observed.current
+    if job is None or status.job is None:
+        return status
+    template = observed.spec.checkpoint.volume.claim_template
+    return status.model_copy(
+        update={
+            "job": status.job.model_copy(update={"uid": job.uid}),
+            "service": service_name(observed.job) if observed.spec.nodes > 1 else status.service,
+            "volume_claim": claim_name(observed.job) if template else status.volume_claim,
+        }
+    )
 
 
 def _with_transition(status: TrainingJobStatus, observed: Observed, plan: Plan) -> TrainingJobStatus:
@@ -133,6 +128,8 @@ def _with_transition(status: TrainingJobStatus, observed: Observed, plan: Plan) 
             return _pausing(status, observed.now)
         case Situation.PAUSED:
             return _paused_without_attempt(status, observed)
+        case Situation.FINISHED if any(isinstance(action, DeleteService) for action in plan.actions):
+            return status.model_copy(update={"service": None})
         case Situation.LATE:
             return status.model_copy(update={"last_failure": _late(observed)})
         case Situation.ENDED if plan.ending is not None:
