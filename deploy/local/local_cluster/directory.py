@@ -1,0 +1,85 @@
+"""The layout of a cluster's directory: everything about a cluster, its processes and volumes included, lies in one."""
+
+import json
+import socket
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from local_cluster.controlplane import ControlPlane, Ports
+from local_cluster.processes import Register, write_atomically
+from local_cluster.settings import Settings
+
+
+@dataclass(frozen=True)
+class ClusterDirectory:
+    path: Path
+
+    @property
+    def exists(self) -> bool:
+        """Whether a cluster was ever made here; nothing is deleted from a directory where none was."""
+        return self._settings.exists()
+
+    @property
+    def volumes(self) -> Path:
+        """A directory for each claim, with users' data."""
+        return self.path / "volumes"
+
+    @property
+    def pods(self) -> Path:
+        return self.path / "pods"
+
+    @property
+    def logs(self) -> Path:
+        return self.path / "logs"
+
+    @property
+    def register(self) -> Register:
+        return Register(self.path / "processes.json")
+
+    def settings(self) -> Settings:
+        return Settings.from_json(self._settings.read_text())
+
+    def write_settings(self, settings: Settings) -> None:
+        self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        write_atomically(self._settings, settings.to_json())
+
+    def control_plane(self) -> ControlPlane:
+        return ControlPlane(self.path, self._ports(), self.settings().timing)
+
+    def choose_ports(self) -> None:
+        """Free ports: those of the last time if they still are. Only while nothing of the cluster runs."""
+        if not (self._ports_file.exists() and all(map(_is_free, asdict(self._ports()).values()))):
+            write_atomically(self._ports_file, json.dumps(asdict(Ports(*_free_ports(4)))))
+
+    def _ports(self) -> Ports:
+        return Ports(**json.loads(self._ports_file.read_text()))
+
+    @property
+    def _settings(self) -> Path:
+        return self.path / "cluster.json"
+
+    @property
+    def _ports_file(self) -> Path:
+        return self.path / "ports.json"
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # ports of the last run linger in TIME_WAIT
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
+
+
+def _free_ports(number: int) -> list[int]:
+    """Different ones, because all are held until the last is chosen."""
+    probes = [socket.socket() for _ in range(number)]
+    try:
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [probe.getsockname()[1] for probe in probes]
+    finally:
+        for probe in probes:
+            probe.close()
