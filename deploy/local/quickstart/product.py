@@ -1,0 +1,96 @@
+"""The product on the embedded cluster: what `kubectl apply -k deploy/base` installs, and the operator as a process.
+
+The operator gets the token of its own ServiceAccount, never the administrator's: a right that is missing from
+deploy/base is missing here too.
+"""
+
+import os
+import socket
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import yaml
+
+from local_cluster import processes
+from local_cluster.cluster import LocalCluster
+from local_cluster.processes import Process, Register
+from quickstart.kubectl import Kubectl
+
+BASE = Path("deploy/base")
+NAMESPACE = "trainingjob-system"
+SERVICE_ACCOUNT = "trainingjob-operator"
+ENVIRONMENT_PREFIX = "TRAININGJOB_OPERATOR_"
+READY_TIMEOUT = 60.0  # seconds
+
+
+def install(kubectl: Kubectl) -> None:
+    """Apply deploy/base but for its Deployment: no image can be pulled here, so the operator runs as a process."""
+    objects = yaml.safe_load_all(kubectl.quiet("kustomize", str(BASE)))
+    kept = [each for each in objects if each["kind"] != "Deployment"]
+    kubectl.quiet("apply", "--server-side", "--force-conflicts", "-f", "-", stdin=yaml.safe_dump_all(kept))
+    kubectl.quiet("wait", "--for", "condition=Established", "crd/trainingjobs.trainingjob.dev", "--timeout", "30s")
+
+
+class OperatorProcess:
+    """The operator of one cluster, started detached and found again by pid and start time."""
+
+    def __init__(self, cluster: LocalCluster) -> None:
+        self._cluster = cluster
+        folder = cluster.directory.path / "operator"
+        self._register, self._port_file = Register(folder / "process.json"), folder / "port"
+        self.log = cluster.directory.logs / "operator.log"
+
+    @property
+    def process(self) -> Process | None:
+        """None when it does not run."""
+        return self._register.living().get("operator")
+
+    @property
+    def port(self) -> int:
+        """Of its /healthz and /metrics, on 127.0.0.1."""
+        return int(self._port_file.read_text())
+
+    def start(self, **settings: str) -> None:
+        """Start it unless it runs; settings are its variables without their prefix. Returns once it is healthy."""
+        if self.process is None:
+            self._port_file.parent.mkdir(parents=True, exist_ok=True)
+            self._port_file.write_text(str(_free_port()))
+            kubeconfig = self._cluster.service_account_kubeconfig(NAMESPACE, SERVICE_ACCOUNT)
+            values = {"ADDRESS": "127.0.0.1", "PORT": str(self.port), **settings}
+            environment = {**os.environ, "KUBECONFIG": str(kubeconfig)}
+            environment |= {ENVIRONMENT_PREFIX + name: value for name, value in values.items()}
+            command = [sys.executable, "-m", "training_operator"]
+            self._register.add(processes.start("operator", command, self.log, environment))
+        self._wait_until_healthy()
+
+    def stop(self) -> None:
+        if process := self.process:
+            process.stop()
+
+    def kill(self) -> None:
+        """SIGKILL, as when its node dies."""
+        if process := self.process:
+            process.stop(grace=0)
+
+    @property
+    def is_healthy(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/healthz", timeout=5) as answer:
+                return bool(answer.status == 200)
+        except OSError:
+            return False
+
+    def _wait_until_healthy(self) -> None:
+        deadline = time.monotonic() + READY_TIMEOUT
+        while not self.is_healthy:
+            if self.process is None or time.monotonic() > deadline:
+                raise RuntimeError(f"the operator does not become healthy; its log is {self.log}")
+            time.sleep(0.1)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
