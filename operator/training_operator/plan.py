@@ -92,9 +92,10 @@ def _decide(observed: Observed) -> Plan:
         return _between_attempts(observed)
     if observed.attempt_is_over:
         return _after_attempt(observed)
-    if observed.current is None:
-        return _before_job(observed)
-    return _during_attempt(observed, observed.current)
+    if observed.current is not None:
+        return _during_attempt(observed, observed.current)
+    # Without its Job an attempt is over, or never began; with pods that still run it is neither yet.
+    return Plan(Situation.STOPPING) if observed.pods else _before_job(observed)
 
 
 def _between_attempts(observed: Observed) -> Plan:
