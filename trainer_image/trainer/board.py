@@ -1,0 +1,117 @@
+"""What this rank knows of its training: written by the loop, read by the exporter, the log and the supervisor.
+
+Plain attributes; documents and metrics are made from them only when somebody asks, so a step pays next to nothing.
+"""
+
+import time
+from bisect import bisect_left
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from trainingjob_api.progress import (
+    EpochMetrics,
+    Progress,
+    Resumption,
+    RunConfig,
+    SavedCheckpoint,
+    State,
+    TestMetrics,
+)
+
+STEP_BUCKETS = (0.0005, 0.002, 0.01, 0.05, 0.25, 1.0, 5.0, 30.0)
+
+
+@dataclass
+class StepTimes:
+    """A histogram of step durations, in seconds."""
+
+    counts: list[int] = field(default_factory=lambda: [0] * (len(STEP_BUCKETS) + 1))
+    total: float = 0.0
+
+    def add(self, seconds: float) -> None:
+        self.counts[bisect_left(STEP_BUCKETS, seconds)] += 1
+        self.total += seconds
+
+
+@dataclass
+class Board:
+    """The newest of everything."""
+
+    run: RunConfig
+    state: State = State.STARTING
+    world_size: int = 1
+    epoch: int = 0
+    step: int = 0
+    samples: int = 0
+    steps_per_epoch: int | None = None
+    learning_rate: float | None = None
+    gradient_norm: float | None = None
+    latest: EpochMetrics | None = None
+    best: EpochMetrics | None = None
+    test: TestMetrics | None = None
+    checkpoint: SavedCheckpoint | None = None
+    checkpoint_problem: str | None = None
+    resume: Resumption | None = None
+    step_times: StepTimes = field(default_factory=StepTimes)
+    last_step_time: float | None = None
+    steps_replayed: int = 0
+    _previous: float | None = None
+    _pace: float | None = None
+
+    def enter(self, state: State) -> None:
+        """A pause between steps must not count as a slow step."""
+        self.state = state
+        self._previous = None
+
+    def stepped(self, samples: int) -> None:
+        """One optimizer step more, of so many samples over all ranks."""
+        now = time.monotonic()
+        if self._previous is not None:
+            self.step_times.add(now - self._previous)
+        self._previous = now
+        self.last_step_time = time.time()
+        self.step += 1
+        self.samples += samples
+
+    def epoch_done(self, metrics: EpochMetrics) -> None:
+        self.epoch = metrics.epoch
+        self.latest = metrics
+        if metrics.seconds_per_epoch:
+            kept = 0.7 if self._pace else 0.0
+            self._pace = kept * (self._pace or 0.0) + (1 - kept) * metrics.seconds_per_epoch
+
+    @property
+    def steps(self) -> int | None:
+        return self.steps_per_epoch * self.run.training.epochs if self.steps_per_epoch else None
+
+    @property
+    def seconds_remaining(self) -> float | None:
+        """By the pace of the last epochs, evaluation and saving included."""
+        if self.state is State.FINISHED:
+            return 0.0
+        if self._pace is None or not self.steps_per_epoch:
+            return None
+        done = self.epoch + (self.step % self.steps_per_epoch) / self.steps_per_epoch
+        return max(0.0, self.run.training.epochs - done) * self._pace
+
+    def progress(self) -> Progress:
+        """The /progress document."""
+        remaining = self.seconds_remaining
+        return Progress(
+            uid=self.run.uid,
+            attempt=self.run.attempt,
+            state=self.state,
+            epoch=self.epoch,
+            epochs=self.run.training.epochs,
+            step=self.step,
+            steps=self.steps,
+            samples_per_second=self.latest.samples_per_second if self.latest else None,
+            seconds_remaining=None if remaining is None else round(remaining, 1),
+            latest=self.latest,
+            best=self.best,
+            test=self.test,
+            checkpoint=self.checkpoint,
+            checkpoint_problem=self.checkpoint_problem,
+            resume=self.resume,
+            update_time=datetime.now(UTC),
+        )

@@ -1,0 +1,170 @@
+"""Whose folder it is: job and recipe, the newest attempt, and whether training is done."""
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from pydantic import Field, ValidationError
+
+from trainer.checkpoint.files import read_plain, replace
+from trainer.checkpoint.store import Store
+from trainer.errors import CheckpointMismatch, Superseded, VolumeNotWritable
+from trainingjob_api.base import Report
+from trainingjob_api.progress import Outcome, Progress, RunConfig
+
+_SIZE_LIMIT = 1024 * 1024
+_JOB, _ATTEMPT, _DONE = "job.json", "attempt.json", "done.json"
+
+R = TypeVar("R", bound=Report)
+
+
+class JobRecord(Report):
+    """Whose checkpoints these are."""
+
+    format: Literal[1] = 1
+    uid: str
+    identity: dict[str, str]
+    first_generation: int = Field(default=0, ge=0, description="Added to this job's attempts; see checkpoint names.")
+
+
+class AttemptRecord(Report):
+    """The newest attempt that has begun; an older one must not commit any more."""
+
+    uid: str
+    generation: int = Field(ge=0)
+
+
+class DoneRecord(Report):
+    """Written once training has ended and everything is on disk."""
+
+    uid: str
+    outcome: Outcome
+    epochs: int = Field(description="What was asked for.")
+    message: str = ""
+    progress: Progress
+
+
+class Folder:
+    """One job's folder in its volume."""
+
+    def __init__(self, run: RunConfig) -> None:
+        self.path = Path(run.checkpoint_path)
+        self._run = run
+        self._identity = run.identity
+
+    def done(self) -> DoneRecord | None:
+        """The end of this training, if it has ended; a damaged record counts as none, and the end is done again."""
+        record = _read(self.path / _DONE, DoneRecord)
+        job = _read(self.path / _JOB, JobRecord)
+        if record is None or job is None or job.identity != self._identity:
+            return None
+        wants_more = self._run.training.epochs > record.epochs and record.outcome is not Outcome.EARLY_STOPPED
+        return None if wants_more else record
+
+    def claim(self) -> None:
+        """Makes the folder this attempt's; from now on older attempts refuse to commit."""
+        with _writing_to(self.path):
+            self.path.mkdir(parents=True, exist_ok=True)
+            job = _read(self.path / _JOB, JobRecord)
+            attempt = _read(self.path / _ATTEMPT, AttemptRecord)
+            if job is not None:
+                self.require_identity(job.identity)
+            taken = attempt.generation if attempt else max((name.generation for name in self._names()), default=0)
+            if job is None or job.uid != self._run.uid:
+                first = taken if job is not None or taken else 0
+                job = JobRecord(uid=self._run.uid, identity=self._identity, first_generation=first)
+                self._write(_JOB, job)
+            generation = job.first_generation + self._run.attempt
+            if attempt is not None and attempt.generation > generation:
+                raise Superseded(f"{self.path} belongs to a newer attempt")
+            self._write(_ATTEMPT, AttemptRecord(uid=self._run.uid, generation=generation))
+
+    @property
+    def generation(self) -> int:
+        """This attempt's number in the names of checkpoints."""
+        job = _read(self.path / _JOB, JobRecord)
+        return self._run.attempt + (job.first_generation if job and job.uid == self._run.uid else 0)
+
+    def check_fence(self) -> None:
+        """Superseded if a newer attempt has claimed the folder."""
+        attempt = _read(self.path / _ATTEMPT, AttemptRecord)
+        if attempt is not None and attempt.generation > self.generation:
+            raise Superseded(f"{self.path} belongs to a newer attempt; this one does not write to it any more")
+
+    def require_identity(self, other: Mapping[str, str]) -> None:
+        """CheckpointMismatch if checkpoints of that identity cannot be continued by this recipe."""
+        if field := first_difference(other, self._identity):
+            raise CheckpointMismatch(
+                f"{self.path} holds checkpoints of another recipe: training.{field} differs. "
+                "Give this job a folder of its own (checkpoint.subPath or checkpoint.startFresh: true), "
+                f"or make training.{field} what it was."
+            )
+
+    @property
+    def identity(self) -> dict[str, str]:
+        """What a checkpoint in here belongs to."""
+        return self._identity
+
+    def write_done(self, outcome: Outcome, message: str, progress: Progress) -> None:
+        record = DoneRecord(
+            uid=self._run.uid,
+            outcome=outcome,
+            epochs=self._run.training.epochs,
+            message=message,
+            progress=progress,
+        )
+        self._write(_DONE, record)
+
+    def store(self) -> Store:
+        return Store(self.path, self._run.keep_last, self.check_fence)
+
+    def _names(self) -> list[Any]:
+        return list(Store(self.path, 2).names())
+
+    def _write(self, name: str, record: Report) -> None:
+        content = record.model_dump_json(by_alias=True, exclude_none=True, indent=1).encode() + b"\n"
+        if not (self.path / name).is_file() or (self.path / name).read_bytes() != content:
+            replace(self.path / name, content)
+
+
+def first_difference(one: Any, other: Any, path: str = "") -> str | None:
+    """Path of the first field in which two JSON values differ, such as `model.hiddenUnits`; None if they are equal."""
+    if not (isinstance(one, Mapping) and isinstance(other, Mapping)):
+        return None if one == other else path or "(the whole)"
+    for key in sorted({*one, *other}):
+        below = f"{path}.{key}" if path else str(key)
+        if key not in one or key not in other:
+            return below
+        if found := first_difference(one[key], other[key], below):
+            return found
+    return None
+
+
+def _read(path: Path, kind: type[R]) -> R | None:
+    """A record, or None if it is missing or damaged."""
+    try:
+        return kind.model_validate_json(read_plain(path, _SIZE_LIMIT))
+    except (OSError, ValueError, ValidationError):
+        return None
+
+
+@contextmanager
+def _writing_to(path: Path) -> Iterator[None]:
+    """Turns the refusals of a volume into words that say what to do."""
+    try:
+        yield
+    except OSError as error:
+        raise VolumeNotWritable(_refusal(path, error)) from error
+
+
+def _refusal(path: Path, error: OSError) -> str:
+    existing = next(folder for folder in (path, *path.parents) if folder.exists())
+    facts = existing.stat()
+    return (
+        f"cannot write to {path} as user {os.geteuid()}, group {os.getegid()}: {error.strerror or error} "
+        f"({existing} belongs to user {facts.st_uid}, group {facts.st_gid}, mode {facts.st_mode & 0o7777:o}). "
+        "Set pod.securityContext.fsGroup to a group that may write there, or runAsUser to its owner."
+    )

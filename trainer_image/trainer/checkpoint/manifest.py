@@ -1,0 +1,82 @@
+"""A checkpoint's manifest: what is in it, with checksums. Written last: a checkpoint without one does not exist."""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from trainer.checkpoint.files import read_plain
+from trainingjob_api.base import Model
+from trainingjob_api.progress import SavedCheckpoint
+
+NAME = "manifest.json"
+_SIZE_LIMIT = 1024 * 1024
+_FILE_NAME = r"^[a-z0-9][a-z0-9_-]*\.(safetensors|json)$"
+
+FileName = Annotated[str, StringConstraints(pattern=_FILE_NAME, max_length=64)]
+Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+
+
+class File(Model):
+    """One file of a checkpoint."""
+
+    size_bytes: int = Field(ge=0, le=2**44)
+    sha256: Digest
+
+
+class Manifest(Model):
+    """What a whole checkpoint consists of."""
+
+    format: Literal[1] = 1
+    saved: SavedCheckpoint
+    all_finite: Literal[True] = Field(description="No value is NaN or infinite. What is not finite is never saved.")
+    files: dict[FileName, File] = Field(min_length=1, max_length=64)
+
+
+class Damaged(Exception):  # noqa: N818  (a state, told to the caller)
+    """A checkpoint that must not be loaded, and why."""
+
+
+def describe(content: bytes) -> File:
+    return File(size_bytes=len(content), sha256=hashlib.sha256(content).hexdigest())
+
+
+def encode(manifest: Manifest) -> bytes:
+    """The manifest and its own checksum; one way to write it, so that every changed byte is noticed."""
+    body = json.dumps(manifest.to_json_object(), indent=1, sort_keys=True, allow_nan=False).encode()
+    return body + b"\n" + hashlib.sha256(body).hexdigest().encode() + b"\n"
+
+
+def read(folder: Path) -> Manifest:
+    """The manifest of a checkpoint's folder, or Damaged."""
+    try:
+        content = read_plain(folder / NAME, _SIZE_LIMIT)
+        body, _, digest = content.removesuffix(b"\n").rpartition(b"\n")
+        if hashlib.sha256(body).hexdigest().encode() != digest or not content.endswith(b"\n"):
+            raise Damaged(f"{folder.name}/{NAME}: its checksum is wrong")
+        return Manifest.model_validate_json(body)
+    except FileNotFoundError as error:
+        raise Damaged(f"{folder.name} has no {NAME}") from error
+    except (OSError, ValueError) as error:
+        raise Damaged(f"{folder.name}/{NAME}: {error}") from error
+
+
+def read_files(folder: Path, manifest: Manifest) -> Mapping[str, bytes]:
+    """The content of every file, each proven to be what was written, or Damaged."""
+    return {name: _read_file(folder / name, expected) for name, expected in manifest.files.items()}
+
+
+def _read_file(path: Path, expected: File) -> bytes:
+    if not re.fullmatch(_FILE_NAME, path.name):
+        raise Damaged(f"{path.name} is not a name that a checkpoint uses")
+    try:
+        content = read_plain(path, expected.size_bytes)
+    except (OSError, ValueError) as error:
+        raise Damaged(f"{path.parent.name}/{path.name}: {error}") from error
+    if describe(content) != expected:
+        raise Damaged(f"{path.parent.name}/{path.name}: its size or checksum is wrong")
+    return content

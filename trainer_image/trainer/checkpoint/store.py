@@ -1,0 +1,170 @@
+"""The checkpoints of a folder: commit one, find the newest that is whole, remove those that are not needed."""
+
+import re
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from trainer.checkpoint import manifest as manifests
+from trainer.checkpoint.files import remove_folder, replace, sync_folder, write_new
+from trainer.checkpoint.manifest import Damaged, Manifest
+from trainer.errors import CheckpointCorrupt
+from trainingjob_api.progress import SavedCheckpoint
+
+_NAME = re.compile(r"step-(\d{1,18})\.(\d{1,9})")
+_TEMPORARY = ".tmp"
+LATEST = "latest"
+
+
+@dataclass(frozen=True, order=True)
+class Name:
+    """`step-<step>.<generation>`; a later attempt's word counts more than a higher step of an earlier one.
+
+    The generation is the attempt's number, unless the folder was taken over by another TrainingJob.
+    """
+
+    generation: int
+    step: int
+
+    def __str__(self) -> str:
+        return f"step-{self.step}.{self.generation}"
+
+    @classmethod
+    def parse(cls, text: str) -> "Name | None":
+        match = _NAME.fullmatch(text)
+        return cls(generation=int(match[2]), step=int(match[1])) if match else None
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A checkpoint whose every byte is what was written."""
+
+    name: Name
+    saved: SavedCheckpoint
+    files: Mapping[str, bytes]
+
+
+class Store:
+    """The checkpoints below one folder. One process writes; others may read at any time."""
+
+    def __init__(self, folder: Path, keep_last: int, check_fence: Callable[[], None] = lambda: None) -> None:
+        self._folder = folder
+        self._keep_last = max(2, keep_last)
+        self._check_fence = check_fence
+        self._verified: set[Name] = set()  # in this process, so that each is read once
+
+    def names(self) -> list[Name]:
+        """All checkpoints, newest first, damaged ones included; links are not checkpoints."""
+        entries = self._folder.iterdir() if self._folder.is_dir() else iter(())
+        found = [name for entry in entries if not entry.is_symlink() and (name := Name.parse(entry.name))]
+        return sorted(found, reverse=True)
+
+    def commit(self, files: Mapping[str, bytes], manifest: Manifest, keep_step: int | None = None) -> None:
+        """Puts a checkpoint on disk; once this returns it survives a crash, before that the older ones do.
+
+        keep_step: that step's checkpoint is kept besides the last ones. OSError: nothing has changed.
+        """
+        name = Name.parse(manifest.saved.path)
+        assert name is not None
+        temporary = self._folder / f"{name}{_TEMPORARY}"
+        try:
+            self._write(temporary, files, manifest)
+            self._check_fence()
+            self._rename(temporary, name)
+        except OSError:
+            remove_folder(temporary)  # it may be what fills the disk
+            raise
+        self._hint(name)
+        self._remove_old(name, keep_step)
+
+    def newest(self) -> Loaded | None:
+        """The newest checkpoint that is whole; None if there is none at all, CheckpointCorrupt if none is whole."""
+        problems: list[str] = []
+        for name in self.names():
+            try:
+                loaded = self._load(name)
+            except Damaged as error:
+                problems.append(str(error))
+            else:
+                self._verified.add(name)
+                return loaded
+        if problems:
+            raise CheckpointCorrupt(
+                f"{self._folder}: none of {len(problems)} checkpoints is whole: {'; '.join(problems[:5])}. "
+                "Restore one from a backup, or start again with checkpoint.startFresh: true."
+            )
+        return None
+
+    def remove_unfinished(self) -> None:
+        """Removes what crashed saves have left."""
+        for entry in self._folder.glob(f"step-*{_TEMPORARY}"):
+            remove_folder(entry)
+
+    def _write(self, temporary: Path, files: Mapping[str, bytes], manifest: Manifest) -> None:
+        remove_folder(temporary)
+        temporary.mkdir()
+        for file_name, content in files.items():
+            write_new(temporary / file_name, content)
+        write_new(temporary / manifests.NAME, manifests.encode(manifest))
+        sync_folder(temporary)
+
+    def _rename(self, temporary: Path, name: Name) -> None:
+        final = self._folder / str(name)
+        if final.exists():  # this step of this attempt, damaged: it was not found when the attempt began
+            remove_folder(final)
+        temporary.rename(final)
+        sync_folder(self._folder)
+
+    def _hint(self, name: Name) -> None:
+        """`latest` is for people; nothing reads it, so its loss is no failure."""
+        with suppress(OSError):
+            replace(self._folder / LATEST, f"{name}\n".encode())
+
+    def _remove_old(self, new: Name, keep_step: int | None) -> None:
+        """Removes what is older than the last ones to keep, once those are proven to be whole."""
+        if not self._is_whole(new):
+            return
+        kept: list[Name] = []
+        for name in (name for name in self.names() if name <= new):
+            if len(kept) < self._keep_last:
+                if self._is_whole(name):
+                    kept.append(name)
+            elif name.step != keep_step:
+                self._remove(name)
+
+    def _remove(self, name: Name) -> None:
+        """Without its manifest it is no checkpoint any more, however far the removal gets."""
+        folder = self._folder / str(name)
+        try:
+            (folder / manifests.NAME).unlink(missing_ok=True)
+        except OSError:
+            return
+        remove_folder(folder)
+        self._verified.discard(name)
+
+    def _is_whole(self, name: Name) -> bool:
+        if name not in self._verified:
+            try:
+                self._load(name)
+            except Damaged:
+                return False
+            self._verified.add(name)
+        return True
+
+    def _load(self, name: Name) -> Loaded:
+        folder = self._folder / str(name)
+        manifest = manifests.read(folder)
+        if manifest.saved.path != str(name) or manifest.saved.step != name.step:
+            raise Damaged(f"{folder.name} holds the manifest of {manifest.saved.path}")
+        return Loaded(name, manifest.saved, manifests.read_files(folder, manifest))
+
+
+def newest_saved(folder: Path) -> SavedCheckpoint | None:
+    """What the newest manifest says, without reading the rest: for a report, not for loading."""
+    for name in Store(folder, 2).names():
+        try:
+            return manifests.read(folder / str(name)).saved
+        except Damaged:
+            continue
+    return None

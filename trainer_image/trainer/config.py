@@ -1,0 +1,141 @@
+"""What a pod is asked to do, read once from the environment into frozen values."""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+
+from pydantic import ValidationError
+
+from trainer.errors import UserError
+from trainingjob_api import contract
+from trainingjob_api.progress import RunConfig
+
+# Between supervisor and ranks, in addition to the contract's and torchrun's own variables.
+RUN_FOLDER_ENV = "TRAINER_RUN_FOLDER"
+MOUNTS_ENV = "TRAINER_MOUNTS"
+
+
+@dataclass(frozen=True)
+class Mounts:
+    """Where the pod's paths lie on this machine; empty in a pod, where they are what they say."""
+
+    places: Mapping[str, str] = field(default_factory=dict)
+
+    def locate(self, path: str) -> Path:
+        """The path to open for a path of the manifest; the longest mount that holds it wins."""
+        for mount in sorted(self.places, key=len, reverse=True):
+            if PurePosixPath(path).is_relative_to(mount):
+                return Path(self.places[mount]) / PurePosixPath(path).relative_to(mount)
+        return Path(path)
+
+    def to_json(self) -> str:
+        return json.dumps(dict(self.places))
+
+    @classmethod
+    def from_json(cls, text: str) -> "Mounts":
+        return cls(json.loads(text))
+
+
+@dataclass(frozen=True)
+class Launch:
+    """One pod of one attempt."""
+
+    run: RunConfig
+    nodes: int = 1
+    local_world_size: int = 1
+    node_rank: int = 0
+    host: str = "127.0.0.1"
+    port: int = 29500
+    termination_log: Path | None = None
+    mounts: Mounts = Mounts()
+
+    @property
+    def world_size(self) -> int:
+        return self.nodes * self.local_world_size
+
+    @property
+    def local_ranks(self) -> range:
+        """The global ranks that run in this pod."""
+        first = self.node_rank * self.local_world_size
+        return range(first, first + self.local_world_size)
+
+
+def launch_from(environment: Mapping[str, str]) -> Launch:
+    """The pod that the operator described; whatever is wrong is named."""
+    return Launch(
+        run=_run_config(environment),
+        nodes=_number(environment, contract.NODES_ENV, 1),
+        local_world_size=_number(environment, contract.LOCAL_WORLD_SIZE_ENV, 1),
+        node_rank=_number(environment, contract.NODE_RANK_ENV, 0),
+        host=environment.get(contract.RENDEZVOUS_HOST_ENV) or "127.0.0.1",
+        port=_number(environment, contract.RENDEZVOUS_PORT_ENV, 29500),
+        termination_log=termination_log(environment),
+        mounts=Mounts.from_json(environment.get(MOUNTS_ENV) or "{}"),
+    )
+
+
+def termination_log(environment: Mapping[str, str]) -> Path | None:
+    """Where the last word goes; None outside of a pod."""
+    path = Path(environment.get(contract.TERMINATION_LOG_ENV) or contract.TERMINATION_LOG_PATH)
+    return path if contract.TERMINATION_LOG_ENV in environment or path.exists() else None
+
+
+@dataclass(frozen=True)
+class RankConfig:
+    """One rank's place in the world."""
+
+    run: RunConfig
+    rank: int
+    world_size: int
+    local_rank: int
+    folder: Path
+    mounts: Mounts
+    pod_ip: str | None
+
+
+def rank_config_from(environment: Mapping[str, str]) -> RankConfig:
+    """What supervisor and torchrun have written for this rank."""
+    return RankConfig(
+        run=_run_config(environment),
+        rank=_number(environment, "RANK", 0),
+        world_size=_number(environment, "WORLD_SIZE", 1),
+        local_rank=_number(environment, "LOCAL_RANK", 0),
+        folder=Path(environment[RUN_FOLDER_ENV]),
+        mounts=Mounts.from_json(environment.get(MOUNTS_ENV) or "{}"),
+        pod_ip=environment.get(contract.POD_IP_ENV) or None,
+    )
+
+
+def threads_for(local_world_size: int, environment: Mapping[str, str]) -> int:
+    """Threads for each rank: the pod's share of the machine, not the machine (a 4-CPU pod sees all 64 cores)."""
+    if environment.get("OMP_NUM_THREADS", "").isdigit():
+        return max(1, int(environment["OMP_NUM_THREADS"]))
+    cpus = min(len(os.sched_getaffinity(0)), _cpu_limit())
+    return max(1, cpus // local_world_size)
+
+
+def _cpu_limit(path: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:
+    try:
+        quota, period = path.read_text().split()
+        return max(1, -(-int(quota) // int(period)))
+    except (OSError, ValueError):  # no cgroup v2, or "max"
+        return 1_000_000
+
+
+def _run_config(environment: Mapping[str, str]) -> RunConfig:
+    text = environment.get(contract.RUN_ENV)
+    if not text:
+        raise UserError(f"{contract.RUN_ENV} is not set: in a cluster the operator sets it; elsewhere use --config")
+    try:
+        return RunConfig.model_validate_json(text)
+    except ValidationError as error:
+        raise UserError(f"{contract.RUN_ENV}: {error}") from error
+
+
+def _number(environment: Mapping[str, str], name: str, default: int) -> int:
+    text = environment.get(name) or str(default)
+    if not text.isdigit():
+        raise UserError(f"{name} must be a number, not {text!r}")
+    return int(text)

@@ -1,0 +1,1 @@
+"""From files in a volume to batches on a device."""

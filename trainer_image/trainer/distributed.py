@@ -1,0 +1,101 @@
+"""The group of ranks: who this one is, and the few things it does together with the others."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from trainer.config import RankConfig
+from trainingjob_api.spec.lifecycle import Deadlines
+
+
+@dataclass(frozen=True)
+class World:
+    """All ranks, seen from one. At size 1 there is no process group and every method is the identity."""
+
+    rank: int
+    size: int
+    device: torch.device
+    control: dist.ProcessGroup | None = None
+    """For what is agreed rather than computed: gloo, on the CPU, apart from the gradients' group."""
+
+    @property
+    def is_rank_zero(self) -> bool:
+        return self.rank == 0
+
+    def wrap(self, model: nn.Module) -> nn.Module:
+        """The model whose backward pass sums gradients over the ranks; itself at size 1, where DDP only costs."""
+        if self.size == 1:
+            return model
+        devices = [self.device] if self.device.type == "cuda" else None
+        return DistributedDataParallel(model, device_ids=devices, gradient_as_bucket_view=True)
+
+    def sum_on_all(self, numbers: Tensor) -> list[float]:
+        """Sums over the ranks, the same on each to the last bit: rank 0's word counts. One host synchronisation."""
+        if self.size > 1:
+            dist.all_reduce(numbers)
+            dist.broadcast(numbers, src=0)
+        values: list[float] = numbers.tolist()
+        return values
+
+    def maximum(self, numbers: Sequence[int]) -> list[int]:
+        """The largest of each number over the ranks."""
+        tensor = torch.tensor(numbers, dtype=torch.int64)
+        if self.control is not None:
+            dist.all_reduce(tensor, dist.ReduceOp.MAX, group=self.control)
+        values: list[int] = tensor.tolist()
+        return values
+
+    def gather(self, row: Tensor) -> list[Tensor]:
+        """Every rank's tensor, on every rank; they must have one shape and type, on the CPU."""
+        if self.control is None:
+            return [row]
+        rows = [torch.empty_like(row) for _ in range(self.size)]
+        dist.all_gather(rows, row, group=self.control)
+        return rows
+
+    def from_rank_zero(self, content: bytes | None) -> bytes:
+        """Rank 0's bytes on every rank; the others pass None."""
+        if self.control is None:
+            assert content is not None
+            return content
+        length = torch.tensor([len(content) if content is not None else 0])
+        dist.broadcast(length, src=0, group=self.control)
+        buffer = torch.frombuffer(bytearray(content or bytes(int(length))), dtype=torch.uint8) if length else None
+        if buffer is None:
+            return b""
+        dist.broadcast(buffer, src=0, group=self.control)
+        return buffer.numpy().tobytes()
+
+    def wait_for_all(self) -> None:
+        self.maximum([0])
+
+
+def join(config: RankConfig) -> World:
+    """Meets the other ranks; returns once all are there."""
+    device = _device(config.local_rank)
+    if config.world_size == 1:
+        return World(0, 1, device)
+    limit = _collective_timeout(config.run.deadlines)
+    backend = "nccl" if device.type == "cuda" else "gloo"
+    dist.init_process_group(backend, timeout=limit, device_id=device if device.type == "cuda" else None)
+    control = dist.new_group(backend="gloo", timeout=limit)
+    assert isinstance(control, dist.ProcessGroup)
+    return World(config.rank, config.world_size, device, control)
+
+
+def _device(local_rank: int) -> torch.device:
+    if not torch.cuda.is_available():
+        return torch.device("cpu")
+    device = torch.device("cuda", local_rank % torch.cuda.device_count())
+    torch.cuda.set_device(device)
+    return device
+
+
+def _collective_timeout(deadlines: Deadlines) -> timedelta:
+    """Later than the supervisors' deadlines, which know better what is slow: this one is the last resort."""
+    return timedelta(seconds=max(deadlines.start_seconds, deadlines.step_seconds + deadlines.save_seconds) + 30)

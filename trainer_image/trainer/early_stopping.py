@@ -1,0 +1,50 @@
+"""Which epoch was the best, and when to give up waiting for a better one."""
+
+from typing import Literal
+
+from trainer.errors import NonFinite
+from trainingjob_api.base import Report
+from trainingjob_api.progress import EpochMetrics
+from trainingjob_api.spec.training import EarlyStopping, Training
+
+
+class Standing(Report):
+    """The best epoch so far, and how many have gone by since."""
+
+    value: float | None = None
+    metrics: EpochMetrics | None = None
+    waited: int = 0
+
+    def after(self, metrics: EpochMetrics, value: float, mode: Literal["min", "max"], min_delta: float) -> "Standing":
+        """The standing after one epoch more."""
+        if self.value is None or _gain(value, self.value, mode) > min_delta:
+            return Standing(value=value, metrics=metrics)
+        return self.model_copy(update={"waited": self.waited + 1})
+
+
+def _gain(new: float, old: float, mode: Literal["min", "max"]) -> float:
+    return new - old if mode == "max" else old - new
+
+
+def criterion(recipe: Training) -> EarlyStopping:
+    """What makes an epoch the best: what early stopping watches, else the loss (on held-back rows if there are any)."""
+    if recipe.early_stopping is not None:
+        return recipe.early_stopping
+    return EarlyStopping(metric="validationLoss" if recipe.data.validation else "trainLoss")
+
+
+def watched_value(metrics: EpochMetrics, watched: EarlyStopping) -> float:
+    by_name = {
+        "trainLoss": metrics.train_loss,
+        "validationLoss": metrics.validation_loss,
+        "validationAccuracy": metrics.validation_accuracy,
+    }
+    value = by_name[watched.metric]
+    if value is None:
+        raise NonFinite(f"{watched.metric} could not be measured in epoch {metrics.epoch}")
+    return value
+
+
+def is_spent(standing: Standing, recipe: Training) -> bool:
+    """Whether early stopping ends the training now."""
+    return recipe.early_stopping is not None and standing.waited >= recipe.early_stopping.patience

@@ -1,0 +1,63 @@
+"""How closely a resumed training follows the one that was not interrupted, and why not more closely."""
+
+import platform
+from typing import Any, Literal
+
+import torch
+
+from trainer.checkpoint.folder import first_difference
+from trainingjob_api.base import Report
+from trainingjob_api.spec.training import Training
+
+Exactness = Literal["Bitwise", "StepExact", "Approximate"]
+
+
+class Circumstances(Report):
+    """What the bits of a result depend on, besides the checkpoint."""
+
+    world_size: int
+    device: str
+    threads: int
+    torch_version: str
+    machine: str
+    data_digest: str
+    recipe: dict[str, Any]
+
+
+def circumstances(recipe: Training, data_digest: str, device: torch.device, world_size: int) -> Circumstances:
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else torch.backends.cpu.get_cpu_capability()
+    return Circumstances(
+        world_size=world_size,
+        device=f"{device.type} ({name})",
+        threads=torch.get_num_threads(),
+        torch_version=torch.__version__,
+        machine=platform.machine(),
+        data_digest=data_digest,
+        recipe=_what_matters(recipe),
+    )
+
+
+def _what_matters(recipe: Training) -> dict[str, Any]:
+    """The recipe, without what does not change the steps: more epochs are only more, unless the schedule spans them."""
+    fields = recipe.to_json_object()
+    if recipe.schedule is None or recipe.schedule.type == "constant":
+        del fields["epochs"]
+    fields.pop("earlyStopping", None)
+    return fields
+
+
+def compare(then: Circumstances, now: Circumstances) -> tuple[Exactness, str | None]:
+    """The word for status and the reason, if it is not Bitwise."""
+    if then.data_digest != now.data_digest:
+        return "Approximate", "the data has changed"
+    if field := first_difference(then.recipe, now.recipe):
+        return "StepExact", f"training.{field} has changed"
+    if then.world_size != now.world_size:
+        return "StepExact", f"{now.world_size} ranks instead of {then.world_size}"
+    for name in ("device", "machine", "torch_version", "threads"):
+        before, after = getattr(then, name), getattr(now, name)
+        if before != after:
+            return "StepExact", f"{name.replace('_', ' ')}: {after} instead of {before}"
+    if not now.device.startswith("cpu"):
+        return "StepExact", "a GPU may sum in another order every time"
+    return "Bitwise", None

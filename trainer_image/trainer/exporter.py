@@ -1,0 +1,167 @@
+"""/metrics and /progress of rank 0, from before torch is imported until the process ends."""
+
+import socket
+import threading
+from collections.abc import Iterable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import accumulate
+from typing import Any
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    InfoMetricFamily,
+    Metric,
+)
+
+from trainer.board import STEP_BUCKETS, Board
+from trainingjob_api.contract import METRICS_PORT
+
+
+def serve(board: Board, pod_ip: str | None) -> str:
+    """Starts serving in the background; returns the address. Outside of a pod: this machine only, any free port."""
+    address = (pod_ip, METRICS_PORT) if pod_ip else ("127.0.0.1", 0)
+    server = _server_class(address[0])(address, _handler_for(board))
+    threading.Thread(target=server.serve_forever, name="exporter", daemon=True).start()
+    host, port = server.server_address[:2]
+    name = host.decode() if isinstance(host, bytes) else host
+    return f"http://[{name}]:{port}" if ":" in name else f"http://{name}:{port}"
+
+
+def _server_class(host: str) -> type[ThreadingHTTPServer]:
+    class Server(ThreadingHTTPServer):
+        address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        daemon_threads = True
+        allow_reuse_address = True
+
+    return Server
+
+
+def _handler_for(board: Board) -> type[BaseHTTPRequestHandler]:
+    registry = CollectorRegistry()
+    registry.register(_BoardCollector(board))
+
+    class Handler(BaseHTTPRequestHandler):
+        timeout = 10  # a client that sends nothing does not keep a thread
+
+        def do_GET(self) -> None:
+            if self.path == "/metrics":
+                self._answer("text/plain; version=0.0.4; charset=utf-8", generate_latest(registry))
+            elif self.path == "/progress":
+                text = board.progress().model_dump_json(by_alias=True, exclude_none=True)
+                self._answer("application/json", text.encode())
+            else:
+                self.send_error(404)
+
+        def _answer(self, kind: str, body: bytes) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: Any) -> None:
+            """Scrapes are not events."""
+
+    return Handler
+
+
+class _BoardCollector:
+    """Makes the metrics from the board at each scrape; between scrapes nothing is spent on them."""
+
+    def __init__(self, board: Board) -> None:
+        self._board = board
+
+    def collect(self) -> Iterable[Metric]:
+        board = self._board
+        yield from _gauges(board)
+        yield from _per_split(board)
+        yield from _counters(board)
+        yield _step_durations(board)
+        yield InfoMetricFamily("trainingjob", "What is trained, and how.", value=_info(board))
+
+
+def _gauges(board: Board) -> Iterable[Metric]:
+    latest, checkpoint = board.latest, board.checkpoint
+    values = {
+        "epoch": (board.epoch, "Whole epochs done."),
+        "epochs": (board.run.training.epochs, "Epochs asked for."),
+        "learning_rate": (board.learning_rate, "Learning rate of the last step."),
+        "gradient_norm": (board.gradient_norm, "Norm of the last gradient that was looked at."),
+        "epoch_duration_seconds": (latest.seconds_per_epoch if latest else None, "Duration of the last epoch."),
+        "samples_per_second": (
+            latest.samples_per_second if latest else None,
+            "Training samples a second in the last epoch.",
+        ),
+        "last_step_timestamp_seconds": (board.last_step_time, "When the last step ended."),
+        "last_checkpoint_timestamp_seconds": (
+            checkpoint.save_time.timestamp() if checkpoint else None,
+            "When the last checkpoint was saved.",
+        ),
+        "checkpoint_duration_seconds": (checkpoint.save_seconds if checkpoint else None, "How long saving it took."),
+        "checkpoint_size_bytes": (checkpoint.size_bytes if checkpoint else None, "Its size."),
+        "checkpoint_problem": (float(board.checkpoint_problem is not None), "1 while the last save has failed."),
+    }
+    for name, (value, text) in values.items():
+        if value is not None:
+            yield GaugeMetricFamily(f"trainingjob_{name}", text, value=value)
+
+
+def _per_split(board: Board) -> Iterable[Metric]:
+    latest, test = board.latest, board.test
+    values = {
+        ("loss", "Loss."): (
+            latest.train_loss if latest else None,
+            latest.validation_loss if latest else None,
+            test.loss if test else None,
+        ),
+        ("accuracy_ratio", "Share of right answers, 0 to 1."): (
+            latest.train_accuracy if latest else None,
+            latest.validation_accuracy if latest else None,
+            test.accuracy if test else None,
+        ),
+        ("mae", "Mean absolute error, in units of the target."): (
+            latest.train_mae if latest else None,
+            latest.validation_mae if latest else None,
+            test.mae if test else None,
+        ),
+    }
+    for (name, text), by_split in values.items():
+        family = GaugeMetricFamily(f"trainingjob_{name}", text, labels=["split"])
+        for split, value in zip(("train", "validation", "test"), by_split, strict=True):
+            if value is not None:
+                family.add_metric([split], value)
+        if family.samples:
+            yield family
+
+
+def _counters(board: Board) -> Iterable[Metric]:
+    yield CounterMetricFamily("trainingjob_step", "Optimizer steps, earlier attempts included.", value=board.step)
+    yield CounterMetricFamily("trainingjob_samples", "Training samples of this attempt.", value=board.samples)
+    yield CounterMetricFamily(
+        "trainingjob_steps_replayed", "Steps of this attempt that an earlier one had done.", value=board.steps_replayed
+    )
+
+
+def _step_durations(board: Board) -> Metric:
+    counts = list(accumulate(board.step_times.counts))
+    bounds = [*map(str, STEP_BUCKETS), "+Inf"]
+    return HistogramMetricFamily(
+        "trainingjob_step_duration_seconds",
+        "Duration of optimizer steps.",
+        buckets=list(zip(bounds, map(float, counts), strict=True)),
+        sum_value=board.step_times.total,
+    )
+
+
+def _info(board: Board) -> dict[str, str]:
+    recipe = board.run.training
+    return {
+        "model": recipe.model.type,
+        "optimizer": recipe.optimizer.type,
+        "schedule": recipe.schedule.type if recipe.schedule else "constant",
+        "precision": "float32",
+        "world_size": str(board.world_size),
+    }

@@ -1,0 +1,90 @@
+"""After the last epoch: test, export, report, curves, and the mark that says it is done."""
+
+import json
+from typing import Any
+
+from trainer.checkpoint.files import replace
+from trainer.checkpoint.folder import Folder
+from trainer.data.dataset import Dataset
+from trainer.early_stopping import criterion, is_spent
+from trainer.evaluation import tally_of
+from trainer.export import export
+from trainer.history import History
+from trainer.learner import Learner
+from trainer.session import Run
+from trainer.state import TrainState
+from trainingjob_api.progress import Outcome, State, TestMetrics
+
+
+def finish(run: Run, learner: Learner, state: TrainState, data: Dataset) -> tuple[Outcome, str]:
+    """Returns how training ended, once everything is on disk. The last state comes first: then nothing can be lost."""
+    run.save(state, required=True)
+    run.enter(State.FINISHED)
+    recipe = run.config.training
+    if criterion(recipe).restore_best:
+        state.load_best()
+    run.board.test = _test(run, learner, state, data)
+    run.enter(State.FINISHED)
+    spent = is_spent(state.standing, recipe)
+    outcome = Outcome.EARLY_STOPPED if spent else Outcome.COMPLETED
+    message = _describe(run, state, spent)
+    if run.world.is_rank_zero:
+        _write_results(run, learner, data, outcome, message)
+    run.tell_supervisor()
+    run.world.wait_for_all()  # only rank 0 knows that the results are on disk
+    return outcome, message
+
+
+def _test(run: Run, learner: Learner, state: TrainState, data: Dataset) -> TestMetrics | None:
+    if data.test is None:
+        return None
+    sums = run.world.sum_on_all(tally_of(run, learner, state, data.test))
+    measures = learner.objective.measures(sums, len(data.test))
+    return TestMetrics(
+        loss=measures.loss,
+        accuracy=measures.accuracy,
+        mae=measures.mae,
+        rmse=measures.rmse,
+        r2=measures.r2,
+        samples=len(data.test),
+    )
+
+
+def _describe(run: Run, state: TrainState, spent: bool) -> str:
+    epochs, best = state.position.epoch, state.standing.metrics
+    watched = criterion(run.config.training)
+    text = (
+        f"{epochs} epochs; the best was {best.epoch if best else epochs} ({watched.metric} {state.standing.value:.4g})"
+    )
+    return f"stopped early after {text}" if spent else f"completed {text}"
+
+
+def _write_results(run: Run, learner: Learner, data: Dataset, outcome: Outcome, message: str) -> None:
+    """The done mark comes last: it is what a later attempt believes."""
+    from trainer.curves import draw_curves  # matplotlib takes half a second that only the end needs
+
+    folder = Folder(run.config)
+    progress = run.board.progress()
+    export(folder.path / "model", learner.model, run.config.training, data.facts)
+    epochs = History(folder.path).epochs()
+    draw_curves(epochs, run.config, progress, folder.path / "curves.png")
+    replace(folder.path / "report.json", json.dumps(_report(run, outcome, message), indent=1).encode() + b"\n")
+    folder.write_done(outcome, message, progress)
+
+
+def _report(run: Run, outcome: Outcome, message: str) -> dict[str, Any]:
+    progress = run.board.progress()
+    return {
+        "job": f"{run.config.namespace}/{run.config.name}",
+        "uid": run.config.uid,
+        "outcome": outcome,
+        "message": message,
+        "last": progress.latest and progress.latest.to_json_object(),
+        "best": progress.best and progress.best.to_json_object(),
+        "test": progress.test and progress.test.to_json_object(),
+        "recipe": run.config.training.to_json_object(),
+        "model": {
+            "folder": "model",
+            "load": "from trainer.export import load; predict = load('model'); predict([[...], ...])",
+        },
+    }

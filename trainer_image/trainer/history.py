@@ -1,0 +1,76 @@
+"""history.jsonl: one line for every epoch since the first, across pauses and restarts."""
+
+import json
+import os
+from contextlib import suppress
+from datetime import UTC, datetime
+from errno import ENOSPC
+from pathlib import Path
+from typing import Any
+
+from trainer.checkpoint.files import read_plain, replace
+from trainingjob_api.progress import EpochMetrics
+
+NAME = "history.jsonl"
+_SIZE_LIMIT = 4 * 1024**3
+
+
+class History:
+    """Appended by rank 0 after every epoch; on disk before the checkpoint that builds on it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / NAME
+        self._pending = b""
+
+    def keep_until(self, epoch: int) -> None:
+        """Forgets what comes after an epoch: it is about to be done again."""
+        kept = [line for line in self._lines() if line["epoch"] <= epoch]
+        text = "".join(json.dumps(line) + "\n" for line in kept)
+        if self._path.exists() or kept:
+            replace(self._path, text.encode())
+
+    def append(self, metrics: EpochMetrics) -> None:
+        """Adds a line; one that does not fit on the disk waits for the next chance."""
+        line = {**metrics.to_json_object(), "time": datetime.now(UTC).isoformat(timespec="milliseconds")}
+        self._pending += (json.dumps(line) + "\n").encode()
+        with suppress(OSError):
+            self._write_pending()
+
+    def flush(self) -> None:
+        """Puts every line on disk, or raises OSError."""
+        if self._pending:
+            self._write_pending()
+        with suppress(FileNotFoundError):
+            descriptor = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+
+    def _write_pending(self) -> None:
+        descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
+        try:
+            end = os.lseek(descriptor, 0, os.SEEK_END)
+            if os.write(descriptor, self._pending) < len(self._pending):
+                os.ftruncate(descriptor, end)  # no half lines
+                raise OSError(ENOSPC, os.strerror(ENOSPC), str(self._path))
+            self._pending = b""
+        finally:
+            os.close(descriptor)
+
+    def epochs(self) -> list[EpochMetrics]:
+        return [EpochMetrics.model_validate(line) for line in self._lines()]
+
+    def _lines(self) -> list[dict[str, Any]]:
+        """Whole lines only: a crash may have cut the last one, and its epoch is done again."""
+        try:
+            text = read_plain(self._path, _SIZE_LIMIT).decode()
+        except FileNotFoundError:
+            return []
+        lines: list[dict[str, Any]] = []
+        for line in text.splitlines(keepends=True):
+            try:
+                lines.append(json.loads(line if line.endswith("\n") else ""))
+            except ValueError:
+                break
+        return lines

@@ -1,0 +1,75 @@
+"""One rank's process: signals first, then exporter and signs of life, then torch and the work, then its last word."""
+
+import faulthandler
+import os
+import signal
+import sys
+import time
+import traceback
+from typing import TYPE_CHECKING, NoReturn
+
+from trainer import stopping
+from trainer.processes import die_with_parent
+
+if TYPE_CHECKING:
+    from trainer.config import RankConfig
+    from trainer.run_folder import RankEnd
+
+
+def main() -> NoReturn:
+    """Nothing slow may be imported before the signals are taken care of."""
+    stop = stopping.StopRequest()
+    stopping.listen(stop, stopping.agent_pid(os.environ), _leave_as_survivor)
+    die_with_parent()
+    faulthandler.register(signal.SIGUSR1)  # asked by the supervisor where a rank hangs
+    from trainer.config import rank_config_from
+
+    config = rank_config_from(os.environ)
+    _leave(_run(config, stop), config)
+
+
+def _run(config: "RankConfig", stop: stopping.StopRequest) -> "RankEnd":
+    from trainer.outcome import end_of
+    from trainer.run_folder import RankEnd
+    from trainer.surroundings import prepare
+    from trainingjob_api.progress import Outcome
+
+    try:
+        around = prepare(config, stop)
+        from trainer.work import work  # torch
+
+        try:
+            outcome, message = work(around)
+        finally:
+            around.log.close()
+        return RankEnd(config.rank, outcome, time.time(), message)
+    except BaseException as error:
+        end = end_of(error, config.rank)
+        if end.outcome in (Outcome.CRASH, Outcome.HANG):
+            traceback.print_exc()
+        return end
+
+
+def _leave(end: "RankEnd", config: "RankConfig") -> NoReturn:
+    """Without the interpreter's teardown, which takes half a second and helps nobody."""
+    from trainer.run_folder import RunFolder
+    from trainingjob_api.progress import EXIT_CODE_OF
+
+    RunFolder(config.folder).write_end(end)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(EXIT_CODE_OF[end.outcome])
+
+
+def _leave_as_survivor() -> NoReturn:
+    """Called from the signals' thread while the main thread may be anywhere, such as in a collective for ever."""
+    from trainer.config import rank_config_from
+    from trainer.run_folder import RankEnd
+    from trainingjob_api.progress import Outcome
+
+    config = rank_config_from(os.environ)
+    _leave(RankEnd(config.rank, Outcome.PEER_LOST, time.time(), "another rank of this pod has ended"), config)
+
+
+if __name__ == "__main__":
+    main()

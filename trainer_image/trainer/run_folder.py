@@ -1,0 +1,77 @@
+"""The folder in which the processes of one pod leave word for the supervisor: signs of life, ends, progress."""
+
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from trainingjob_api.progress import Outcome, Progress
+
+
+@dataclass(frozen=True)
+class RankEnd:
+    """How one rank ended, in its own words."""
+
+    rank: int
+    outcome: Outcome
+    time: float
+    message: str = ""
+    exception: str | None = None
+    place: str | None = None
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """File names of a pod's run; every file is replaced whole, so that a reader never sees half of one."""
+
+    path: Path
+
+    def pulse(self, rank: int) -> Path:
+        return self.path / f"rank-{rank}.pulse"
+
+    def write_end(self, end: RankEnd) -> None:
+        self._replace(f"rank-{end.rank}.end.json", json.dumps(asdict(end)))
+
+    def read_end(self, rank: int) -> RankEnd | None:
+        text = self._read(f"rank-{rank}.end.json")
+        if text is None:
+            return None
+        fields = json.loads(text)
+        return RankEnd(**{**fields, "outcome": Outcome(fields["outcome"])})
+
+    def ends(self, ranks: Iterable[int]) -> list[RankEnd]:
+        return [end for rank in ranks if (end := self.read_end(rank))]
+
+    def write_progress(self, progress: Progress) -> None:
+        self._replace("progress.json", progress.model_dump_json(by_alias=True, exclude_none=True))
+
+    def read_progress(self) -> Progress | None:
+        text = self._read("progress.json")
+        return Progress.model_validate_json(text) if text else None
+
+    def write_exit_codes(self, codes: dict[int, int]) -> None:
+        """What torchrun saw of ranks that could not say it themselves: rank -> exit code, negative for a signal."""
+        self._replace("exit-codes.json", json.dumps(codes))
+
+    def read_exit_codes(self) -> dict[int, int]:
+        text = self._read("exit-codes.json")
+        return {int(rank): code for rank, code in json.loads(text).items()} if text else {}
+
+    def write_agent_error(self, message: str) -> None:
+        """Why torchrun itself could not do its part."""
+        self._replace("agent-error.txt", message)
+
+    def read_agent_error(self) -> str | None:
+        return self._read("agent-error.txt")
+
+    def _replace(self, name: str, text: str) -> None:
+        temporary = self.path / f".{name}.{os.getpid()}"
+        temporary.write_text(text)
+        temporary.replace(self.path / name)
+
+    def _read(self, name: str) -> str | None:
+        try:
+            return (self.path / name).read_text()
+        except FileNotFoundError:
+            return None

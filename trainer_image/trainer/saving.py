@@ -1,0 +1,82 @@
+"""One checkpoint, made by all ranks together and written by rank 0."""
+
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from torch import Tensor
+
+from trainer.board import Board
+from trainer.checkpoint import manifest as manifests
+from trainer.checkpoint import tensors as safe
+from trainer.checkpoint.folder import Folder
+from trainer.checkpoint.manifest import Manifest
+from trainer.checkpoint.store import Name
+from trainer.distributed import World
+from trainer.errors import NonFinite
+from trainer.history import History
+from trainer.state import TrainState, encode_files
+from trainingjob_api.progress import RunConfig, SavedCheckpoint
+
+
+class Saver:
+    """Writes the state of a training; remembers what it has written."""
+
+    def __init__(self, run: RunConfig, world: World, board: Board, history: History) -> None:
+        self._run = run
+        self._world = world
+        self._board = board
+        self._history = history
+        self._folder = Folder(run)
+        self._store = self._folder.store()
+        self.saved_step: int | None = None
+
+    def save(self, state: TrainState, on_request: bool) -> str | None:
+        """Returns why it could not be saved, on every rank; None: it is on disk. Collective."""
+        if self.saved_step == state.position.step:
+            return None
+        rows = self._gather(state.own_tensors())
+        problem = self._write(state, rows, on_request) if self._world.is_rank_zero else None
+        problem = self._world.from_rank_zero((problem or "").encode()).decode() or None
+        if problem is None:
+            self.saved_step = state.position.step
+        self._board.checkpoint_problem = problem
+        return problem
+
+    def _gather(self, own: Mapping[str, Tensor]) -> list[dict[str, Tensor]]:
+        """Every rank's own tensors, by rank."""
+        columns = {name: self._world.gather(tensor) for name, tensor in own.items()}
+        return [{name: column[rank] for name, column in columns.items()} for rank in range(self._world.size)]
+
+    def _write(self, state: TrainState, rows: list[dict[str, Tensor]], on_request: bool) -> str | None:
+        begin = time.monotonic()
+        if not all(safe.all_finite(tensors.values()) for tensors in state.shared_tensors().values()):
+            raise NonFinite("a weight is NaN or infinite; nothing was saved from it")
+        try:
+            self._history.flush()
+            files = encode_files(state, rows)
+            saved = self._describe(state, files, on_request, begin)
+            content = {name: manifests.describe(file) for name, file in files.items()}
+            best_step = state.best_step
+            self._store.commit(files, Manifest(saved=saved, all_finite=True, files=content), best_step)
+        except OSError as error:
+            where = error.filename or self._folder.path
+            return f"[Errno {error.errno}] {error.strerror}: {where}"
+        seconds = round(time.monotonic() - begin, 4)
+        self._board.checkpoint = saved.model_copy(update={"save_seconds": seconds})
+        return None
+
+    def _describe(
+        self, state: TrainState, files: Mapping[str, bytes], on_request: bool, begin: float
+    ) -> SavedCheckpoint:
+        position = state.position
+        return SavedCheckpoint(
+            step=position.step,
+            epoch=position.epoch,
+            attempt=self._run.attempt,
+            path=str(Name(self._folder.generation, position.step)),
+            size_bytes=sum(map(len, files.values())),
+            save_time=datetime.now(UTC),
+            save_seconds=round(time.monotonic() - begin, 4),
+            on_request=on_request,
+        )

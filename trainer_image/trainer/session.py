@@ -1,0 +1,185 @@
+"""The seam between a training program and its surroundings: when to stop, what to report, how to save and restore.
+
+The built-in loop uses nothing else, and a program of one's own needs nothing else.
+"""
+
+import time
+from collections.abc import Callable
+
+from trainer.agreement import Agreement, Answer
+from trainer.board import Board
+from trainer.cadence import Cadence
+from trainer.checkpoint.folder import Folder
+from trainer.distributed import World
+from trainer.errors import NotSaved, SaveFailed, Stopped
+from trainer.exactness import compare
+from trainer.history import History
+from trainer.log import Log
+from trainer.pulse import PulseWriter
+from trainer.run_folder import RunFolder
+from trainer.saving import Saver
+from trainer.state import TrainState
+from trainer.stopping import StopRequest
+from trainingjob_api.progress import EpochMetrics, Resumption, RunConfig, State
+
+
+class Run:
+    """One attempt as one rank sees it. Every method is called by all ranks at the same place of the program."""
+
+    def __init__(
+        self,
+        config: RunConfig,
+        world: World,
+        board: Board,
+        stop: StopRequest,
+        pulse: PulseWriter,
+        log: Log,
+        folder: RunFolder,
+    ) -> None:
+        self.config = config
+        self.world = world
+        self.board = board
+        self.log = log
+        self._pulse = pulse
+        self._run_folder = folder
+        self._folder = Folder(config)
+        self._history = History(self._folder.path)
+        self._saver = Saver(config, world, board, self._history)
+        self._cadence = Cadence(config.checkpoint_every, time=time.monotonic())
+        self._agreement = Agreement(world, lambda: stop.is_set, lambda: self._cadence.is_due_by_time(time.monotonic()))
+        self._answer = Answer()
+        self._checks: list[Callable[[], None]] = []
+
+    def watch(self, check: Callable[[], None]) -> None:
+        """check raises if the state is not fit to go on; it runs before every save and a few times a second."""
+        self._checks.append(check)
+
+    def restore(self, state: TrainState) -> None:
+        """Makes the state that of the newest checkpoint that is whole, if there is one."""
+        self.enter(State.RESTORING)
+        files = self._newest_files()
+        if files:
+            facts = state.load(files, self.world)
+            self._saver.saved_step = state.position.step
+            self._note_resumption(*compare(facts.circumstances, state.circumstances))
+        self.board.epoch, self.board.step = state.position.epoch, state.position.step
+        self.board.best = state.standing.metrics
+        self._cadence.saved(state.position.step, state.position.epoch, time.monotonic())
+        if self.world.is_rank_zero:
+            self._history.keep_until(state.position.epoch)
+            epochs = self._history.epochs()
+            self.board.latest = epochs[-1] if epochs else None
+            self.tell_supervisor()
+
+    def count_step(self, samples: int) -> None:
+        """One optimizer step over so many samples of all ranks is done."""
+        self.board.stepped(samples)
+        self._pulse.has_stepped = True
+        self._pulse.beat(State.TRAINING, self.board.step, self.config.deadlines.step_seconds)
+
+    def should_stop(self, now: bool = False) -> bool:
+        """Whether somebody has asked any rank to stop; all ranks hear it after the same step.
+
+        now: ask the others at once instead of every few steps, such as at the end of an epoch.
+        """
+        if self._agreement.is_due() or now:
+            self._check()
+            self._answer = self._agreement.ask()
+        return self._answer.stop
+
+    def save_is_due(self, epoch_done: bool = False) -> bool:
+        """Whether an interval of the recipe is over."""
+        position = self.board
+        return (
+            self._answer.save
+            or self._cadence.is_due_by_step(position.step)
+            or (epoch_done and self._cadence.is_due_by_epoch(position.epoch))
+        )
+
+    def save(self, state: TrainState, required: bool = False) -> None:
+        """Puts the state on disk. After a stop was agreed this is the end: raises Stopped, or NotSaved.
+
+        A save that fails otherwise is reported and tried again after the next interval, unless it is required.
+        """
+        before = self.board.state
+        self.enter(State.STOPPING if self._answer.stop else State.SAVING)
+        self._check()
+        problem = self._saver.save(state, on_request=self._answer.stop)
+        self._answer = Answer(stop=self._answer.stop)
+        self._cadence.saved(state.position.step, state.position.epoch, time.monotonic())
+        self.tell_supervisor()
+        if problem:
+            self._report_problem(state, problem, required)
+        if self._answer.stop:
+            raise Stopped(f"stopped on request; saved at step {state.position.step}, epoch {state.position.epoch}")
+        self.enter(before)
+
+    def report(self, metrics: EpochMetrics, best: EpochMetrics | None) -> None:
+        """An epoch is done and measured."""
+        self.board.epoch_done(metrics)
+        self.board.best = best
+        if self.world.is_rank_zero:
+            self._history.append(metrics)
+            self.log.epoch(metrics, is_best=best == metrics)
+            self.tell_supervisor()
+
+    def enter(self, state: State) -> None:
+        """What comes next; each phase has an allowance of its own."""
+        self.board.enter(state)
+        self._pulse.has_stepped |= state in (State.EVALUATING, State.SAVING, State.STOPPING, State.FINISHED)
+        self._pulse.beat(state, self.board.step, self._allowance(state))
+
+    def _allowance(self, state: State) -> float:
+        deadlines = self.config.deadlines
+        if not self._pulse.has_stepped:
+            return deadlines.start_seconds
+        saving = state in (State.SAVING, State.STOPPING, State.FINISHED)
+        return deadlines.step_seconds + (deadlines.save_seconds if saving else 0)
+
+    def _newest_files(self) -> dict[str, bytes]:
+        """Read by rank 0 only, and proven there; the others take its word."""
+        names, contents = [], []
+        if self.world.is_rank_zero:
+            store = self._folder.store()
+            store.remove_unfinished()
+            if loaded := store.newest():
+                self.board.checkpoint = loaded.saved
+                names, contents = list(loaded.files), list(loaded.files.values())
+        listing = self.world.from_rank_zero("\n".join(names).encode()).decode()
+        names = listing.split("\n") if listing else []
+        return {
+            name: self.world.from_rank_zero(contents[index] if contents else None) for index, name in enumerate(names)
+        }
+
+    def _note_resumption(self, exactness: str, reason: str | None) -> None:
+        saved = self.board.checkpoint
+        if saved is None:  # not rank 0
+            return
+        self.board.resume = Resumption.model_validate(
+            {
+                "from_step": saved.step,
+                "from_attempt": saved.attempt,
+                "exactness": exactness,
+                "reason": reason,
+                "save_time": saved.save_time,
+                "on_request": saved.on_request,
+            }
+        )
+        self.log.event("resumed", step=saved.step, epoch=saved.epoch, exactness=exactness, reason=reason)
+
+    def _report_problem(self, state: TrainState, problem: str, required: bool) -> None:
+        step = state.position.step
+        self.log.event("save failed", step=step, problem=problem)
+        if self._answer.stop:
+            raise NotSaved(f"stopped on request at step {step}, which could not be saved: {problem}")
+        if required:
+            raise SaveFailed(f"the end of training, step {step}, could not be saved: {problem}")
+
+    def _check(self) -> None:
+        for check in self._checks:
+            check()
+
+    def tell_supervisor(self) -> None:
+        """What the pod's last word will say."""
+        if self.world.is_rank_zero:
+            self._run_folder.write_progress(self.board.progress())

@@ -1,0 +1,203 @@
+"""PID 1 of a pod: starts the ranks, passes on a request to stop, and says how it all ended. Never imports torch."""
+
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from trainer import processes
+from trainer.checkpoint.folder import Folder
+from trainer.checkpoint.store import newest_saved
+from trainer.config import Launch
+from trainer.errors import TrainerError
+from trainer.launching import start_ranks
+from trainer.outcome import end_of, root_cause, silent_end
+from trainer.pulse import Pulse, read_pulse
+from trainer.run_folder import RankEnd, RunFolder
+from trainingjob_api.progress import EXIT_CODE_OF, Outcome, Progress, SavedCheckpoint, State, TerminationMessage
+
+_REQUESTS = {signal.SIGTERM, signal.SIGINT}
+_LOOK_SECONDS = 0.1
+
+
+def supervise(launch: Launch) -> TerminationMessage:
+    """Runs one pod to its end, whatever that is, and leaves no process behind."""
+    # Blocked and asked for, instead of handled: nothing is ever interrupted, and children inherit it (see `stopping`).
+    signal.pthread_sigmask(signal.SIG_BLOCK, {*_REQUESTS, signal.SIGCHLD})
+    processes.adopt_orphans()
+    with _run_folder() as folder:
+        try:
+            end, progress = _before_ranks(launch) or _with_ranks(launch, folder)
+        except TrainerError as error:
+            end, progress = end_of(error, launch.local_ranks[0]), None
+        finally:
+            processes.kill_descendants()
+        return _last_word(launch, end, progress)
+
+
+@contextmanager
+def _run_folder() -> Iterator[RunFolder]:
+    with tempfile.TemporaryDirectory(prefix="trainer-") as path:
+        yield RunFolder(Path(path))
+
+
+def _before_ranks(launch: Launch) -> tuple[RankEnd, Progress | None] | None:
+    """What can be known without torch is: a training that is done, a folder that is not ours or refuses us."""
+    folder = Folder(launch.run)
+    if done := folder.done():
+        outcome = done.outcome if done.uid == launch.run.uid else Outcome.ALREADY_COMPLETED
+        message = f"training was already done in {folder.path}: {done.message}"
+        progress = done.progress.model_copy(update={"uid": launch.run.uid, "attempt": launch.run.attempt})
+        return RankEnd(launch.local_ranks[0], outcome, time.time(), message), progress
+    if launch.node_rank == 0:
+        folder.claim()
+    return None
+
+
+def _with_ranks(launch: Launch, folder: RunFolder) -> tuple[RankEnd, Progress | None]:
+    watch = _Watch(launch, folder, start_ranks(launch, folder))
+    while (end := watch.look()) is None:
+        watch.take_signals()
+    return end, folder.read_progress()
+
+
+class _Watch:
+    """Looks at the ranks until there is an end to report."""
+
+    def __init__(self, launch: Launch, folder: RunFolder, child: int) -> None:
+        self._launch = launch
+        self._folder = folder
+        self._child = child  # the only rank, or torchrun's agent
+        self._child_code: int | None = None
+        self._begin = time.monotonic()
+        self._asked: float | None = None
+
+    def take_signals(self) -> None:
+        """Waits a moment; passes on the first request to stop. A second one changes nothing."""
+        received = signal.sigtimedwait({*_REQUESTS, signal.SIGCHLD}, _LOOK_SECONDS)
+        ended = processes.reap()
+        self._child_code = ended.get(self._child, self._child_code)
+        if received is None or received.si_signo not in _REQUESTS or self._asked is not None:
+            return
+        self._asked = time.monotonic()
+        for pulse in self._pulses():
+            if self._all_under_way():
+                processes.send(pulse.pid, signal.SIGTERM)
+
+    def look(self) -> RankEnd | None:
+        """The end, once there is one."""
+        if self._child_code is not None or self._all_ranks_gone():
+            return self._end_of_ranks()
+        if self._asked is not None:
+            return self._end_on_request(self._asked)
+        return self._hang()
+
+    def _end_of_ranks(self) -> RankEnd:
+        ranks = self._launch.local_ranks
+        ends = self._folder.ends(ranks)
+        silent = set(ranks) - {end.rank for end in ends}
+        if not ends and (error := self._folder.read_agent_error()):
+            return RankEnd(ranks[0], Outcome.PEER_LOST, time.time(), f"the ranks did not come together: {error}")
+        codes = self._folder.read_exit_codes()
+        alone = self._child_code if self._launch.world_size == 1 else None
+        # A rank that left no word although its peers did was ended by torchrun after them: not the cause.
+        told = [silent_end(rank, codes.get(rank, alone)) for rank in silent if rank in codes or not ends]
+        return root_cause([*told, *ends])
+
+    def _end_on_request(self, asked: float) -> RankEnd | None:
+        """Ranks before their first step have nothing new to save, and a rendezvous would keep them for minutes."""
+        if not self._all_under_way():
+            return self._stopped()
+        if time.monotonic() < asked + self._launch.run.deadlines.save_seconds:
+            return None
+        processes.kill_descendants()
+        if self._is_saved():
+            return self._stopped()
+        limit = self._launch.run.deadlines.save_seconds
+        return self._say(Outcome.NOT_SAVED, f"stopped on request, but not saved within {limit} s")
+
+    def _stopped(self) -> RankEnd:
+        saved = self._saved()
+        where = f"the last saved step is {saved.step}" if saved else "there is nothing to save yet"
+        return self._say(Outcome.STOPPED, f"stopped on request before a new step was done; {where}")
+
+    def _hang(self) -> RankEnd | None:
+        now = time.monotonic()
+        pulses = {rank: self._pulse(rank) for rank in self._launch.local_ranks}
+        late = [(pulse.deadline, rank, pulse) for rank, pulse in pulses.items() if pulse and pulse.is_overdue(now)]
+        if late:
+            _, rank, pulse = min(late, key=lambda entry: entry[0])
+            self._ask_where_they_hang()
+            return RankEnd(rank, Outcome.HANG, time.time(), self._describe_hang(rank, pulse))
+        start = self._launch.run.deadlines.start_seconds
+        if not all(pulses.values()) and now > self._begin + start:
+            return self._say(Outcome.HANG, f"the ranks did not start within {start} s: a peer may be missing")
+        return None
+
+    def _describe_hang(self, rank: int, pulse: Pulse) -> str:
+        deadlines = self._launch.run.deadlines
+        if not pulse.has_stepped:
+            return f"rank {rank} did not reach its first step within {deadlines.start_seconds} s ({pulse.state})"
+        return f"rank {rank}: no step within {deadlines.step_seconds} s after step {pulse.step} ({pulse.state})"
+
+    def _ask_where_they_hang(self) -> None:
+        """Each rank writes its stack to standard error."""
+        for pulse in self._pulses():
+            processes.send(pulse.pid, signal.SIGUSR1)
+        signal.sigtimedwait({signal.SIGCHLD}, 0.3)
+
+    def _say(self, outcome: Outcome, message: str) -> RankEnd:
+        return RankEnd(self._launch.local_ranks[0], outcome, time.time(), message)
+
+    def _pulse(self, rank: int) -> Pulse | None:
+        return read_pulse(self._folder.pulse(rank))
+
+    def _pulses(self) -> list[Pulse]:
+        return [pulse for rank in self._launch.local_ranks if (pulse := self._pulse(rank))]
+
+    def _all_under_way(self) -> bool:
+        pulses = self._pulses()
+        return len(pulses) == self._launch.local_world_size and all(pulse.has_stepped for pulse in pulses)
+
+    def _all_ranks_gone(self) -> bool:
+        """torchrun may linger for minutes, waiting for other nodes' agents."""
+        if len(self._folder.ends(self._launch.local_ranks)) < self._launch.local_world_size:
+            return False
+        return not any(processes.is_alive(pulse.pid) for pulse in self._pulses())
+
+    def _saved(self) -> SavedCheckpoint | None:
+        return newest_saved(Path(self._launch.run.checkpoint_path))
+
+    def _is_saved(self) -> bool:
+        """Whether the step that the ranks have reached is on disk after all."""
+        saved = self._saved()
+        return saved is not None and saved.step >= max((pulse.step for pulse in self._pulses()), default=0)
+
+
+def _last_word(launch: Launch, end: RankEnd, progress: Progress | None) -> TerminationMessage:
+    """The one document that the pod leaves behind."""
+    if progress is not None and end.outcome in (Outcome.COMPLETED, Outcome.EARLY_STOPPED):
+        progress = progress.model_copy(update={"state": State.FINISHED})
+    message = TerminationMessage(
+        uid=launch.run.uid,
+        attempt=launch.run.attempt,
+        node_rank=launch.node_rank,
+        rank=end.rank,
+        outcome=end.outcome,
+        exit_code=EXIT_CODE_OF[end.outcome],
+        message=end.message,
+        exception=end.exception,
+        place=end.place,
+        time=datetime.fromtimestamp(end.time, UTC),
+        progress=progress,
+    )
+    if launch.termination_log is not None:
+        try:
+            launch.termination_log.write_text(message.to_text())
+        except OSError as error:
+            print(f"the termination message could not be written: {error}", file=sys.stderr)
+    return message

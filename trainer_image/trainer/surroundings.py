@@ -1,0 +1,53 @@
+"""What a rank has before torch is imported: its place, its board, its ways to hear and to tell."""
+
+import sys
+from dataclasses import dataclass
+
+from trainer import exporter
+from trainer.board import Board
+from trainer.config import RankConfig
+from trainer.log import JsonLog, Log, Silence
+from trainer.pulse import PulseWriter
+from trainer.run_folder import RunFolder
+from trainer.stopping import StopRequest
+from trainingjob_api.progress import State
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """Made once for each rank's process."""
+
+    config: RankConfig
+    board: Board
+    stop: StopRequest
+    pulse: PulseWriter
+    log: Log
+
+
+def prepare(config: RankConfig, stop: StopRequest) -> Surroundings:
+    """Opens everything; rank 0 can be scraped from here on."""
+    pulse = PulseWriter(RunFolder(config.folder).pulse(config.rank))
+    pulse.beat(State.STARTING, 0, within=config.run.deadlines.start_seconds)
+    board = Board(config.run, world_size=config.world_size)
+    log = _log(config, board)
+    if config.rank == 0:
+        log.event("started", job=config.run.name, attempt=config.run.attempt, serving=_serve(board, config))
+    return Surroundings(config, board, stop, pulse, log)
+
+
+def _log(config: RankConfig, board: Board) -> Log:
+    if config.rank != 0:
+        return Silence()
+    if sys.stdout.isatty():
+        from trainer.terminal import Terminal  # rich, which pods have no use for
+
+        return Terminal(board)
+    return JsonLog()
+
+
+def _serve(board: Board, config: RankConfig) -> str:
+    """Nobody can watch a training that cannot be scraped, but it trains."""
+    try:
+        return exporter.serve(board, config.pod_ip)
+    except OSError as error:
+        return f"nowhere: {error}"

@@ -1,0 +1,96 @@
+"""A rank's work from data to result: puts the parts together and runs the loop. Imports torch."""
+
+import torch
+
+from trainer.checkpoint.folder import Folder
+from trainer.data.dataset import Dataset, load_dataset
+from trainer.distributed import World, join
+from trainer.exactness import circumstances
+from trainer.finish import finish
+from trainer.learner import Learner
+from trainer.loop import train
+from trainer.models import build_model
+from trainer.objectives import objective_for
+from trainer.optimizers import build_optimizer
+from trainer.run_folder import RunFolder
+from trainer.schedules import rate_schedule
+from trainer.seeds import derived_seed
+from trainer.session import Run
+from trainer.state import TrainState
+from trainer.surroundings import Surroundings
+from trainer.without_compiler import skip_compiler
+from trainingjob_api.progress import Outcome
+
+_PRODUCTS_PER_THREAD = 5_000_000  # a few milliseconds of one core
+
+
+def work(around: Surroundings) -> tuple[Outcome, str]:
+    """Trains; returns how it ended. Every other end is an exception."""
+    skip_compiler()
+    config = around.config
+    data = load_dataset(config.run.training, config.mounts)
+    _tell_size(around, data)
+    world = join(config)
+    data = Dataset(
+        data.facts,
+        data.train.to(world.device),
+        data.validation and data.validation.to(world.device),
+        data.test and data.test.to(world.device),
+        data.digest,
+    )
+    run = Run(config.run, world, around.board, around.stop, around.pulse, around.log, RunFolder(config.folder))
+    learner = _learner(run, world, data)
+    _use_threads(learner, -(-config.run.training.batch_size // world.size))
+    run.watch(learner.check_finite)
+    state = _state(run, learner, data)
+    learner.warm_up(data.train)
+    run.restore(state)
+    train(run, learner, state, data)
+    return finish(run, learner, state, data)
+
+
+def _tell_size(around: Surroundings, data: Dataset) -> None:
+    recipe = around.config.run.training
+    around.board.steps_per_epoch = -(-len(data.train) // recipe.batch_size)
+    around.log.event(
+        "data",
+        rows=len(data.train),
+        validationRows=data.validation and len(data.validation),
+        testRows=data.test and len(data.test),
+        features=len(data.facts.features),
+        classes=len(data.facts.labels) if data.facts.labels else None,
+    )
+
+
+def _use_threads(learner: Learner, rows: int) -> None:
+    """Threads only for steps that are worth it: for small ones handing out the work takes longer than doing it.
+
+    By the recipe, not by a measurement: sums of several threads round differently.
+    """
+    parameters = sum(parameter.numel() for parameter in learner.model.parameters())
+    worthwhile = parameters * rows // _PRODUCTS_PER_THREAD
+    torch.set_num_threads(max(1, min(torch.get_num_threads(), worthwhile)))
+
+
+def _learner(run: Run, world: World, data: Dataset) -> Learner:
+    """The same weights on every rank; random numbers of its own for dropout on each."""
+    recipe = run.config.training
+    objective = objective_for(data.facts)
+    torch.manual_seed(derived_seed(recipe.seed, "weights"))
+    model = build_model(recipe.model, len(data.facts.features), objective.outputs).to(world.device)
+    torch.manual_seed(derived_seed(recipe.seed, "dropout", world.rank))
+    optimizer = build_optimizer(recipe.optimizer, model.parameters())
+    return Learner(world, model, optimizer, objective, rate_schedule(recipe))
+
+
+def _state(run: Run, learner: Learner, data: Dataset) -> TrainState:
+    recipe, world = run.config.training, run.world
+    return TrainState(
+        model=learner.model,
+        optimizer=learner.optimizer,
+        tally=torch.zeros(learner.objective.sums, dtype=torch.float64, device=world.device),
+        identity=Folder(run.config).identity,
+        circumstances=circumstances(recipe, data.digest, world.device, world.size),
+        features=data.facts.features,
+        labels=data.facts.labels,
+    )
