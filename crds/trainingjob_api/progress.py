@@ -26,6 +26,10 @@ class RunConfig(Report):
     checkpoint_every: CheckpointInterval = CheckpointInterval(epochs=1)
     keep_last: int = 2
     deadlines: Deadlines = Deadlines()
+    identity: dict[str, str] = Field(
+        default={},
+        description="Of the recipe as it was written; empty: that of `training`, whose paths may be translated.",
+    )
 
 
 class State(StrEnum):

@@ -3,6 +3,9 @@
 A field stands here once the trainer does what it says; until then the API server refuses it.
 """
 
+import json
+from collections.abc import Iterator
+from hashlib import sha256
 from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, model_validator
@@ -203,9 +206,12 @@ class Training(Model):
         return self
 
 
-def identity(training: Training) -> dict[str, object]:
-    """What makes a checkpoint belong to a recipe: field path -> value; equal means that it can be continued."""
-    return {
+def identity(training: Training) -> dict[str, str]:
+    """What makes a checkpoint belong to a recipe: field path -> digest of its value; equal means it can be continued.
+
+    Digests, because whoever starts the trainer may translate the paths in its environment to where they really lie.
+    """
+    fields = {
         "task": training.task,
         "data": training.data.to_json_object(),
         "model": training.model.to_json_object(),
@@ -213,3 +219,13 @@ def identity(training: Training) -> dict[str, object]:
         "loss": training.loss_type,
         "optimizer.type": training.optimizer.type,
     }
+    leaves = {path: leaf for name, value in fields.items() for path, leaf in _leaves(name, value)}
+    return {path: sha256(json.dumps(leaf).encode()).hexdigest()[:16] for path, leaf in leaves.items()}
+
+
+def _leaves(path: str, value: object) -> Iterator[tuple[str, object]]:
+    if not isinstance(value, dict):
+        yield path, value
+        return
+    for name, inner in value.items():
+        yield from _leaves(f"{path}.{name}", inner)

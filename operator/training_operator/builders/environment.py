@@ -6,6 +6,7 @@ from trainingjob_api import contract
 from trainingjob_api.progress import RunConfig
 from trainingjob_api.resource import TrainingJob
 from trainingjob_api.spec.pod import EnvironmentVariable
+from trainingjob_api.spec.training import identity
 
 INDEX_ANNOTATION = "batch.kubernetes.io/job-completion-index"
 
@@ -54,6 +55,7 @@ def run_config(job: TrainingJob, attempt: int) -> RunConfig:
         checkpoint_every=job.spec.checkpoint.every,
         keep_last=job.spec.checkpoint.keep_last,
         deadlines=job.spec.deadlines,
+        identity=identity(job.spec.training),
     )
 
 
