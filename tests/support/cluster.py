@@ -1,0 +1,93 @@
+"""The cluster that integration tests run on: a local one for the session, or, with CLUSTER_UNDER_TEST, the one of
+KUBECONFIG. Every test gets a namespace of its own."""
+
+import contextlib
+import os
+import signal
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import FrameType
+from typing import TypeVar
+
+import pytest
+
+from local_cluster import binaries
+from local_cluster.cluster import LocalCluster
+from local_cluster.settings import FAST, Settings
+from support.kubectl import Kubectl
+
+Found = TypeVar("Found")
+
+# More than the machine has, so that the scheduler lets tests run pods side by side on two cores.
+CAPACITY = {"cpu": "64", "memory": "256Gi"}
+SIMULATED_GPUS = 2
+
+
+def wait_for(predicate: Callable[[], Found | None], timeout: float = 30.0, what: str = "") -> Found:
+    """The first value of the predicate that counts as true. The message says what was awaited, and what came."""
+    deadline = time.monotonic() + timeout
+    while not (found := predicate()):
+        if time.monotonic() > deadline:
+            awaited = what or getattr(predicate, "__name__", "the condition")
+            raise AssertionError(f"waited {timeout:.0f} s in vain for {awaited}; the last answer was {found!r}")
+        time.sleep(0.05)
+    return found
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCluster]:
+    """A local cluster with fast detection of a lost node, two simulated GPUs and room for many pods."""
+    settings = Settings(timing=FAST, gpus=SIMULATED_GPUS, capacity=CAPACITY)
+    local = LocalCluster(tmp_path_factory.mktemp("cluster"), settings)
+    with _terminated_as_interrupted():
+        try:
+            local.start()
+            yield local
+        finally:
+            local.stop()
+
+
+@pytest.fixture(scope="session")
+def admin_kubeconfig(request: pytest.FixtureRequest) -> Path:
+    """An administrator's kubeconfig of whichever cluster is tested."""
+    if os.environ.get("CLUSTER_UNDER_TEST"):
+        return Path(os.environ["KUBECONFIG"])
+    local: LocalCluster = request.getfixturevalue("cluster")
+    return local.kubeconfig
+
+
+@pytest.fixture
+def namespace(admin_kubeconfig: Path) -> Iterator[str]:
+    """A new namespace that is ready for pods; deleted afterwards without waiting for the end of that."""
+    name = f"test-{uuid.uuid4().hex[:10]}"
+    admin = kubectl_of(admin_kubeconfig, name)
+    admin("create", "namespace", name)
+    admin("wait", "--for=create", "serviceaccount/default", "--timeout=30s")
+    yield name
+    admin("delete", "namespace", name, "--wait=false")
+
+
+@pytest.fixture
+def kubectl(admin_kubeconfig: Path, namespace: str) -> Kubectl:
+    """kubectl as an administrator, in the test's namespace."""
+    return kubectl_of(admin_kubeconfig, namespace)
+
+
+def kubectl_of(kubeconfig: Path, namespace: str) -> Kubectl:
+    return Kubectl(kubeconfig, namespace, str(binaries.find_kubectl()))
+
+
+@contextlib.contextmanager
+def _terminated_as_interrupted() -> Iterator[None]:
+    """SIGTERM ends pytest as Ctrl-C does: with the teardown that ends the cluster's processes."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        signal.raise_signal(signal.SIGINT)
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
