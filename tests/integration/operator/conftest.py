@@ -1,0 +1,75 @@
+"""The operator on a real control plane, installed from deploy/base and run with no more rights than that grants."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from integration.operator.operator_process import OperatorProcess
+from integration.operator.training import Training
+from local_cluster.cluster import LocalCluster
+from support.cluster import kubectl_of
+from support.kubectl import Kubectl
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture(scope="session")
+def installed(cluster: LocalCluster) -> LocalCluster:
+    """deploy/base is applied, but for the Deployment: the tests run the operator themselves."""
+    admin = kubectl_of(cluster.kubeconfig, "trainingjob-system")
+    objects = yaml.safe_load_all(admin("kustomize", str(ROOT / "deploy/base")))
+    kept = [one for one in objects if one["kind"] != "Deployment"]
+    admin("apply", "--server-side", "--force-conflicts", "-f", "-", stdin=yaml.safe_dump_all(kept))
+    admin("wait", "--for", "condition=Established", "crd/trainingjobs.trainingjob.dev", "--timeout=30s")
+    return cluster
+
+
+@pytest.fixture(scope="session")
+def _operator(installed: LocalCluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OperatorProcess]:
+    kubeconfig = installed.service_account_kubeconfig("trainingjob-system", "trainingjob-operator")
+    process = OperatorProcess(kubeconfig, tmp_path_factory.mktemp("operator") / "log")
+    yield process
+    process.stop()
+
+
+@pytest.fixture
+def operator(_operator: OperatorProcess) -> OperatorProcess:
+    """The operator, running; a test may end it."""
+    _operator.start()
+    return _operator
+
+
+@pytest.fixture
+def training(installed: LocalCluster, kubectl: Kubectl) -> Training:
+    """TrainingJobs of the test's own namespace."""
+    kubectl("label", "namespace", kubectl.namespace, "pod-security.kubernetes.io/enforce=restricted")
+    kubectl.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "data"}, "data": {"train.csv": "x,y"}})
+    return Training(kubectl)
+
+
+@pytest.fixture
+def writes(installed: LocalCluster, namespace: str) -> "Writes":
+    return Writes(installed.audit_log, namespace)
+
+
+class Writes:
+    """What the operator has written in one namespace, from the API server's own audit log."""
+
+    def __init__(self, log: Path, namespace: str) -> None:
+        self._log, self._namespace = log, namespace
+
+    def __call__(self) -> list[str]:
+        """Such as `create jobs` or `update trainingjobs/status`; refused ones too, events not."""
+        return [f"{verb} {resource}" for verb, resource in self._entries() if not resource.startswith("events")]
+
+    def _entries(self) -> Iterator[tuple[str, str]]:
+        for line in self._log.read_text().splitlines():
+            entry = json.loads(line)
+            target = entry.get("objectRef", {})
+            is_ours = entry["user"]["username"].endswith(":trainingjob-operator")
+            if is_ours and target.get("namespace") == self._namespace and entry["verb"] not in ("get", "list", "watch"):
+                sub = f"/{target['subresource']}" if target.get("subresource") else ""
+                yield entry["verb"], f"{target['resource']}{sub}"

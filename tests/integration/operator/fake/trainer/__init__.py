@@ -1,0 +1,1 @@
+"""Stands in for the trainer where only the operator is tested."""

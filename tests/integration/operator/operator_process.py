@@ -1,0 +1,76 @@
+"""The operator as a process of its own, with the rights of its own service account."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+from support.cluster import wait_for
+
+
+class OperatorProcess:
+    """Started and ended by tests."""
+
+    def __init__(self, kubeconfig: Path, log: Path) -> None:
+        self.kubeconfig, self.log = kubeconfig, log
+        self.port = _free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self, **settings: str) -> None:
+        """Start it and wait until it is healthy."""
+        if self._process is not None:
+            return
+        environment = {
+            **os.environ,
+            "KUBECONFIG": str(self.kubeconfig),
+            "TRAININGJOB_OPERATOR_ADDRESS": "127.0.0.1",
+            "TRAININGJOB_OPERATOR_PORT": str(self.port),
+            "TRAININGJOB_OPERATOR_POLL_SECONDS": "1",
+            **{f"TRAININGJOB_OPERATOR_{name}": value for name, value in settings.items()},
+        }
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "training_operator"], env=environment, stdout=log, stderr=log
+            )
+        wait_for(lambda: self.get("/readyz") is not None, 60, f"the operator to be ready; its log is {self.log}")
+
+    def kill(self) -> None:
+        """SIGKILL, as when its node dies."""
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> int:
+        """SIGTERM; its exit code."""
+        return self._end(signal.SIGTERM)
+
+    def _end(self, number: signal.Signals) -> int:
+        process, self._process = self._process, None
+        if process is None:
+            return 0
+        process.send_signal(number)
+        return process.wait(30)
+
+    @property
+    def is_running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    def get(self, path: str) -> str | None:
+        """The body, None when it does not answer with 200."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5) as answer:
+                return str(answer.read().decode())
+        except OSError:
+            return None
+
+
+def _free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])

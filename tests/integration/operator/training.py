@@ -1,0 +1,158 @@
+"""TrainingJobs as a user has them: written and read through kubectl, run by a trainer that only pretends."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from support.cluster import wait_for
+from support.kubectl import Kubectl
+from support.manifests import manifest
+
+FAKE = Path(__file__).parent / "fake"
+STEPS = 10  # of a fake epoch
+
+Object = dict[str, Any]
+
+
+class Training:
+    """The TrainingJobs of one namespace."""
+
+    def __init__(self, kubectl: Kubectl) -> None:
+        self.kubectl = kubectl
+
+    def create(
+        self,
+        name: str = "job",
+        *,
+        step: float = 0.05,
+        fail: str = "",
+        save: float = 0.0,
+        start: float = 0.0,
+        **spec: Any,
+    ) -> None:
+        """Keywords as for support.manifests.manifest; the fake trainer's own come first."""
+        self.kubectl.apply(self.manifest(name, step=step, fail=fail, save=save, start=start, **spec))
+
+    def manifest(
+        self,
+        name: str = "job",
+        *,
+        step: float = 0.05,
+        fail: str = "",
+        save: float = 0.0,
+        start: float = 0.0,
+        **spec: Any,
+    ) -> Object:
+        env = {
+            "PYTHONPATH": str(FAKE),
+            "FAKE_STEP_SECONDS": str(step),
+            "FAKE_FAIL": fail,
+            "FAKE_SAVE_SECONDS": str(save),
+            "FAKE_START_SECONDS": str(start),
+        }
+        volume = {"claimTemplate": {"size": "1Gi", "accessModes": ["ReadWriteMany"]}}
+        defaults = {
+            "training__epochs": 3,
+            "checkpoint__volume": volume,
+            "pod": {"env": [{"name": key, "value": value} for key, value in env.items()]},
+            "restart": {"backoffSeconds": 1, "maxBackoffSeconds": 2},
+        }
+        return manifest(name, **{**defaults, **spec})
+
+    def get(self, name: str = "job") -> Object:
+        return self.kubectl.get("trainingjob", name)
+
+    def status(self, name: str = "job") -> Object:
+        status: Object = self.get(name).get("status", {})
+        return status
+
+    def condition(self, type: str, name: str = "job") -> Object:
+        conditions = self.status(name).get("conditions", [])
+        return next((one for one in conditions if one["type"] == type), {"status": "", "reason": "", "message": ""})
+
+    def patch(self, spec: Object, name: str = "job") -> None:
+        self.kubectl("patch", "trainingjob", name, "--type=merge", "-p", json.dumps({"spec": spec}))
+
+    def suspend(self, name: str = "job") -> None:
+        self.patch({"suspend": True}, name)
+
+    def resume(self, name: str = "job") -> None:
+        self.patch({"suspend": False}, name)
+
+    def delete(self, name: str = "job", *options: str) -> None:
+        self.kubectl("delete", "trainingjob", name, *options)
+
+    def jobs(self, name: str = "job") -> list[Object]:
+        return self.kubectl.list("jobs.batch", f"trainingjob.dev/name={name}")
+
+    def pods(self, name: str = "job") -> list[Object]:
+        return self.kubectl.list("pods", f"trainingjob.dev/name={name}")
+
+    def running_pod(self, name: str = "job", attempt: int | None = None) -> Object:
+        """Rank 0's pod, once its container runs."""
+
+        def found() -> Object | None:
+            pods = [pod for pod in self.pods(name) if attempt in (None, _attempt(pod))]
+            return next((pod for pod in pods if pod["status"]["phase"] == "Running"), None)
+
+        return wait_for(found, 30, f"a running pod of {name}")
+
+    def until(self, holds: Callable[[Object], Any], what: str, name: str = "job", timeout: float = 40) -> Object:
+        """The status once the predicate holds."""
+        last: Object = {}
+
+        def check() -> Object | None:
+            nonlocal last
+            last = self.status(name)
+            return last if holds(last) else None
+
+        try:
+            return wait_for(check, timeout, what)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{json.dumps(last, indent=1)}") from None
+
+    def until_phase(self, *phases: str, name: str = "job", timeout: float = 40) -> Object:
+        return self.until(lambda status: status.get("phase") in phases, f"phase {phases}", name, timeout)
+
+    def until_true(self, type: str, name: str = "job", timeout: float = 40) -> Object:
+        return self.until(lambda status: is_true(status, type), f"condition {type}", name, timeout)
+
+    def until_stalled(self, reason: str, name: str = "job", timeout: float = 60) -> Object:
+        return self.until(
+            lambda status: condition(status, "Stalled").get("reason") == reason, f"Stalled/{reason}", name, timeout
+        )
+
+    def until_attempt(self, number: int, name: str = "job", timeout: float = 40) -> Object:
+        return self.until(
+            lambda status: status.get("attempt") == number and is_true(status, "Running"),
+            f"attempt {number} to run",
+            name,
+            timeout,
+        )
+
+    def until_step(self, step: int, name: str = "job") -> Object:
+        return self.until(lambda s: s.get("progress", {}).get("step", 0) >= step, f"step {step}", name)
+
+    def events(self, name: str = "job") -> list[str]:
+        """Reasons of our events, oldest first."""
+        events = self.kubectl.list("events")
+        ours = [
+            e for e in events if e["involvedObject"]["kind"] == "TrainingJob" and e["involvedObject"]["name"] == name
+        ]
+        return [
+            e["reason"]
+            for e in sorted(ours, key=lambda e: (e["firstTimestamp"], int(e["metadata"]["resourceVersion"])))
+        ]
+
+
+def condition(status: Object, type: str) -> Object:
+    return next((one for one in status.get("conditions", []) if one["type"] == type), {})
+
+
+def is_true(status: Object, type: str) -> bool:
+    return bool(condition(status, type).get("status") == "True")
+
+
+def _attempt(pod: Object) -> int:
+    return int(pod["metadata"]["labels"]["trainingjob.dev/attempt"])
