@@ -36,10 +36,19 @@ def wait_for(predicate: Callable[[], Found | None], timeout: float = 30.0, what:
     return found
 
 
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Build the control plane before the first test, if it has to be: that may take longer than a test may."""
+    wanted = any({"cluster", "admin_kubeconfig"} & set(getattr(item, "fixturenames", ())) for item in session.items)
+    if wanted and not session.config.option.collectonly and not os.environ.get("CLUSTER_UNDER_TEST"):
+        capture = session.config.pluginmanager.getplugin("capturemanager")
+        with capture.global_and_fixture_disabled() if capture else contextlib.nullcontext():
+            binaries.find()
+
+
 @pytest.fixture(scope="session")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCluster]:
     """A local cluster with fast detection of a lost node, two simulated GPUs and room for many pods."""
-    settings = Settings(timing=FAST, gpus=SIMULATED_GPUS, capacity=CAPACITY)
+    settings = Settings(timing=FAST, gpus=SIMULATED_GPUS, capacity=CAPACITY, witness=True)
     local = LocalCluster(tmp_path_factory.mktemp("cluster"), settings)
     with _terminated_as_interrupted():
         try:

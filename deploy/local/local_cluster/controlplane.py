@@ -9,8 +9,8 @@ from local_cluster.certificates import Authority, Identity
 from local_cluster.processes import write_atomically
 from local_cluster.settings import Timing
 
-NODE = "local"
-ADMIN, NODE_USER, PROVISIONER = "admin", "node", "provisioner"
+NODE, WITNESS = "local", "witness"
+ADMIN, NODE_USER, WITNESS_USER, PROVISIONER = "admin", "node", "witness", "provisioner"
 CONTROLLERS, SCHEDULER = "controller-manager", "scheduler"
 SERVICE_RANGE, KUBERNETES_SERVICE = "10.96.0.0/16", "10.96.0.1"
 LOOPBACK = "127.0.0.1"
@@ -20,6 +20,7 @@ IDENTITIES = (
     Identity(CONTROLLERS, "system:kube-controller-manager"),
     Identity(SCHEDULER, "system:kube-scheduler"),
     Identity(NODE_USER, f"system:node:{NODE}", "system:nodes", (LOOPBACK, "localhost")),
+    Identity(WITNESS_USER, f"system:node:{WITNESS}", "system:nodes"),
     Identity(PROVISIONER, "local-cluster:provisioner"),
     Identity("kubelet-client", "kube-apiserver-kubelet-client", "system:masters"),
     Identity("etcd", "etcd", hosts=(LOOPBACK,)),

@@ -31,6 +31,9 @@ class Settings:
     """GPUs that the node offers; None: those that nvidia-smi finds."""
     capacity: Mapping[str, str] = field(default_factory=dict)
     """Resources that the node offers, over what it finds, such as {"cpu": "16"}."""
+    witness: bool = False
+    """Add a second node that takes no pods and only sends heartbeats. With all nodes silent the controllers suspect
+    themselves and evict nothing; with a witness they evict the pods of a frozen node."""
     images: Mapping[str, str] = field(default_factory=dict)
     """Image name -> command that takes the place of its entrypoint, over the default table."""
 

@@ -20,8 +20,8 @@ Run = Callable[..., Object]
     [
         pytest.param("exit 0", "Never", 0, "Completed", id="success"),
         pytest.param("exit 43", "Never", 43, "Error", id="an exit code of its own"),
-        pytest.param("kill -KILL $$", "Never", 137, "Error", id="killed by a signal"),
-        pytest.param("kill -SEGV $$", "Never", 139, "Error", id="a crash"),
+        pytest.param("kill -KILL $$$$", "Never", 137, "Error", id="killed by a signal"),
+        pytest.param("kill -SEGV $$$$", "Never", 139, "Error", id="a crash"),
     ],
 )
 def test_an_exit_code_is_reported_as_it_was(run: Run, script: str, policy: str, code: int, reason: str) -> None:

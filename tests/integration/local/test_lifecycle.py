@@ -27,20 +27,25 @@ ENDS_ITSELF = (
 IGNORES = "trap '' TERM; echo up; while true; do sleep 0.1; done"
 
 
+CONTAINER_END = "{.status.containerStatuses[0].state.terminated"
+END = f"{{.status.phase}} {CONTAINER_END}.exitCode}} {CONTAINER_END}.message}}"
+DISRUPTION = '{.status.conditions[?(@.type=="DisruptionTarget")].reason}'
+
+
 @contextmanager
-def watched(kubectl: Kubectl, pod: str) -> Iterator[list[str]]:
-    """Every status of a pod that the API showed: phase, exit code, message."""
-    container = "{.status.containerStatuses[0].state.terminated"
-    columns = f'{{.status.phase}} {container}.exitCode}} {container}.message}}{{"\\n"}}'
-    command = [kubectl.program, "-n", kubectl.namespace, "get", "pod", pod, "--watch", "-o", f"jsonpath={columns}"]
+def watched(kubectl: Kubectl, pod: str, columns: str) -> Iterator[list[str]]:
+    """What kubectl shows of a pod, every time that something changes; entered once it has shown the first."""
+    output = f'jsonpath={{.metadata.name}}: {columns}{{"\\n"}}'
+    command = [kubectl.program, "-n", kubectl.namespace, "get", "pod", pod, "--watch", "-o", output]
     env = {**os.environ, "KUBECONFIG": str(kubectl.kubeconfig)}
     seen: list[str] = []
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env) as process:
         assert process.stdout is not None
-        output = process.stdout
-        reader = threading.Thread(target=lambda: seen.extend(line.strip() for line in output), daemon=True)
+        lines = process.stdout
+        reader = threading.Thread(target=lambda: seen.extend(line.partition(": ")[2].strip() for line in lines))
         reader.start()
         try:
+            wait_for(lambda: seen, what="the watch")
             yield seen
         finally:
             process.terminate()
@@ -50,8 +55,7 @@ def watched(kubectl: Kubectl, pod: str) -> Iterator[list[str]]:
 def test_a_deleted_pod_tells_how_it_ended_before_it_is_gone(pods: Pods, kubectl: Kubectl) -> None:
     pods.create("polite", python(ENDS_ITSELF))
     pods.wait_for_log("polite", "up")
-    with watched(kubectl, "polite") as seen:
-        wait_for(lambda: seen, what="the watch")
+    with watched(kubectl, "polite", END) as seen:
         pods.delete("polite")
         pods.wait_until_gone("polite")
         wait_for(lambda: "Failed 43 saved" in seen, what="the end in the status")
@@ -60,8 +64,7 @@ def test_a_deleted_pod_tells_how_it_ended_before_it_is_gone(pods: Pods, kubectl:
 def test_a_pod_that_ignores_sigterm_is_killed_after_its_grace_period(pods: Pods, kubectl: Kubectl) -> None:
     pods.create("stubborn", shell(IGNORES), terminationGracePeriodSeconds=1)
     pods.wait_for_log("stubborn", "up")
-    with watched(kubectl, "stubborn") as seen:
-        wait_for(lambda: seen, what="the watch")
+    with watched(kubectl, "stubborn", END) as seen:
         pods.delete("stubborn")
         pods.wait_until_gone("stubborn", timeout=10)
         wait_for(lambda: "Failed 137" in seen, what="the end in the status")
@@ -96,15 +99,10 @@ def test_a_pod_can_be_deleted_before_it_ever_started(pods: Pods) -> None:
 def test_an_evicted_pod_is_marked_as_disrupted(pods: Pods, kubectl: Kubectl) -> None:
     pods.create("drained", python(ENDS_ITSELF))
     pods.wait_for_log("drained", "up")
-    conditions = '{.status.conditions[?(@.type=="DisruptionTarget")].reason}'
-    command = [kubectl.program, "-n", kubectl.namespace, "get", "pod", "drained", "-w", "-o", f"jsonpath={conditions} "]
-    env = {**os.environ, "KUBECONFIG": str(kubectl.kubeconfig)}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env) as watch:
+    with watched(kubectl, "drained", DISRUPTION) as seen:
         pods.cluster.evict(pods.namespace, "drained")
         pods.wait_until_gone("drained")
-        watch.terminate()
-        assert watch.stdout is not None
-        assert "EvictionByEvictionAPI" in watch.stdout.read()
+        wait_for(lambda: "EvictionByEvictionAPI" in seen, what="the condition")
 
 
 def test_a_killed_tree_is_reported_as_killed(pods: Pods) -> None:

@@ -6,11 +6,13 @@ import asyncio
 import contextlib
 import logging
 import signal
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from aiohttp import web
 
-from local_cluster.controlplane import NODE, NODE_USER, PROVISIONER
+from local_cluster.controlplane import NODE, NODE_USER, PROVISIONER, WITNESS, WITNESS_USER, ControlPlane
 from local_cluster.directory import ClusterDirectory
 from local_cluster.node.addresses import Addresses
 from local_cluster.node.agent import Agent
@@ -24,52 +26,75 @@ from local_cluster.node.memory import MemoryWatch
 from local_cluster.node.provisioner import Provisioner
 from local_cluster.node.registration import Registration, find_capacity
 from local_cluster.node.server import application, tls
+from local_cluster.settings import Settings
 
 
-async def run(directory: ClusterDirectory) -> None:
-    settings, plane = directory.settings(), directory.control_plane()
-    authority, timing = plane.authority, settings.timing
-    ca, certificate, key = authority.certificate("ca"), authority.certificate(NODE_USER), authority.key(NODE_USER)
-    api = Api(plane.server, ca, certificate, key)
-    storage = Api(plane.server, ca, authority.certificate(PROVISIONER), authority.key(PROVISIONER))
-    real_gpus = count_gpus()
-    capacity = find_capacity(real_gpus if settings.gpus is None else settings.gpus, settings.capacity)
-    directory.pods.mkdir(parents=True, exist_ok=True)
-    context = Context(
-        api=api,
-        events=Events(api, NODE),
-        server=(HOST, plane.ports.apiserver),
-        pods=directory.pods,
-        allocatable=capacity,
-        images=ImageTable.with_entries(settings.images),
-        addresses=Addresses(str(directory.path)),
-        gpus=Gpus(real_gpus),
-        faults=Faults(),
-        memory=MemoryWatch(),
-    )
-    lease_seconds = max(1, round(timing.lost_after * 0.8))
-    registration = Registration(api, NODE, HOST, plane.ports.node, capacity, timing.heartbeat, lease_seconds)
-    agent = Agent(context, registration)
-    server = web.AppRunner(application(agent), access_log=None, shutdown_timeout=0.5)
-    await server.setup()
-    await web.TCPSite(server, HOST, plane.ports.node, ssl_context=tls(ca, certificate, key)).start()
-    try:
-        async with asyncio.TaskGroup() as group:
-            for part in (
-                registration.run(),
-                agent.run(),
-                context.memory.run(),
-                Provisioner(storage, directory.volumes).run(),
-            ):
+@dataclass(frozen=True)
+class Node:
+    """One cluster's node, put together from what lies in its directory."""
+
+    directory: ClusterDirectory
+    settings: Settings
+    plane: ControlPlane
+
+    async def run(self) -> None:
+        """Until it is cancelled."""
+        async with (
+            self._api(NODE_USER) as api,
+            self._api(WITNESS_USER) as witness_api,
+            self._api(PROVISIONER) as storage_api,
+            asyncio.TaskGroup() as group,
+        ):
+            registration = self._registration(api, NODE)
+            context = self._context(api, registration.capacity)
+            agent = Agent(context, registration)
+            parts = [registration.run(), agent.run(), context.memory.run(), self._serve(agent)]
+            parts.append(Provisioner(storage_api, self.directory.volumes).run())
+            if self.settings.witness:
+                parts.append(self._registration(witness_api, WITNESS).run())
+            for part in parts:
                 group.create_task(part)
-    finally:
-        await server.cleanup()
-        await api.close()
-        await storage.close()
+
+    def _api(self, user: str) -> Api:
+        authority = self.plane.authority
+        return Api(self.plane.server, authority.certificate("ca"), authority.certificate(user), authority.key(user))
+
+    def _registration(self, api: Api, name: str) -> Registration:
+        timing, settings = self.settings.timing, self.settings
+        capacity = find_capacity(count_gpus() if settings.gpus is None else settings.gpus, settings.capacity)
+        lease_seconds = max(1, round(timing.lost_after * 0.8))
+        port = self.plane.ports.node
+        return Registration(api, name, HOST, port, capacity, timing.heartbeat, lease_seconds, name == NODE)
+
+    def _context(self, api: Api, capacity: Mapping[str, str]) -> Context:
+        self.directory.pods.mkdir(parents=True, exist_ok=True)
+        return Context(
+            api=api,
+            events=Events(api, NODE),
+            server=(HOST, self.plane.ports.apiserver),
+            pods=self.directory.pods,
+            allocatable=capacity,
+            images=ImageTable.with_entries(self.settings.images),
+            addresses=Addresses(str(self.directory.path)),
+            gpus=Gpus(count_gpus()),
+            faults=Faults(),
+            memory=MemoryWatch(),
+        )
+
+    async def _serve(self, agent: Agent) -> None:
+        authority = self.plane.authority
+        context = tls(authority.certificate("ca"), authority.certificate(NODE_USER), authority.key(NODE_USER))
+        runner = web.AppRunner(application(agent), access_log=None, shutdown_timeout=0.5)
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, HOST, self.plane.ports.node, ssl_context=context).start()
+            await asyncio.Event().wait()
+        finally:
+            await runner.cleanup()
 
 
 async def until_terminated(directory: ClusterDirectory) -> None:
-    main = asyncio.ensure_future(run(directory))
+    main = asyncio.ensure_future(Node(directory, directory.settings(), directory.control_plane()).run())
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, main.cancel)
     with contextlib.suppress(asyncio.CancelledError):
         await main

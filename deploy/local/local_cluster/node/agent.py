@@ -135,9 +135,9 @@ class Agent:
     def is_cut(self) -> bool:
         return self._context.api.is_cut
 
-    async def freeze(self) -> None:
+    def freeze(self) -> None:
         """To the cluster the node is lost; its pods go on."""
-        await self._context.api.cut()
+        self._context.api.cut()
 
     def thaw(self) -> None:
         self._context.api.heal()

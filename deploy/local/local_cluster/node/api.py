@@ -2,6 +2,7 @@
 It can be cut, for tests of a lost node: then every call waits until it is healed, as on a dead network."""
 
 import asyncio
+import contextlib
 import json
 import logging
 import random
@@ -71,20 +72,23 @@ class Api:
         self._tls.load_cert_chain(certificate, key)
         self._healed = asyncio.Event()
         self._healed.set()
-        self._session = self._new_session()
+        self._waiting: set[asyncio.Timeout] = set()
+        self._session = aiohttp.ClientSession()
 
-    async def close(self) -> None:
+    async def __aenter__(self) -> "Api":
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
         await self._session.close()
 
-    async def cut(self) -> None:
+    def cut(self) -> None:
         """From now on nothing gets through in either direction."""
         self._healed.clear()
-        await self._session.close()
+        for wait in self._waiting:
+            wait.reschedule(0)
 
     def heal(self) -> None:
-        if not self._healed.is_set():
-            self._session = self._new_session()
-            self._healed.set()
+        self._healed.set()
 
     @property
     def is_cut(self) -> bool:
@@ -112,7 +116,6 @@ class Api:
         data = None if body is None else json.dumps(body).encode()
         pause = _Pause()
         while True:
-            await self._healed.wait()
             try:
                 return await self._once(method, path, data, content_type)
             except UnavailableError as error:
@@ -124,7 +127,6 @@ class Api:
         query = {"fieldSelector": selector} if selector else {}
         pause = _Pause()
         while True:
-            await self._healed.wait()
             try:
                 listed = await self._once("GET", f"{path}?{_encode(query)}")
                 pause.reset()
@@ -147,12 +149,12 @@ class Api:
         try:
             async with self._session.get(self._server + target, ssl=self._tls, timeout=_WATCH_TIMEOUT) as response:
                 await _raise_for(response)
-                async for line in _lines(response.content):
+                async for line in self._lines(response.content):
                     event = json.loads(line)
                     if event["type"] == "ERROR":  # 410: the version is too old to go on from
                         raise ApiError(event["object"].get("code", 500), event["object"].get("message", ""))
                     yield _change(event), event["object"]["metadata"]["resourceVersion"]
-        except (aiohttp.ClientError, TimeoutError, OSError, RuntimeError) as error:
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise UnavailableError(_text(error)) from error
 
     async def _once(
@@ -160,17 +162,38 @@ class Api:
     ) -> Object:
         headers = {"Content-Type": content_type}
         try:
-            async with self._session.request(
-                method, self._server + path, data=data, headers=headers, ssl=self._tls, timeout=_TIMEOUT
-            ) as response:
+            async with (
+                self._reachable(),
+                self._session.request(
+                    method, self._server + path, data=data, headers=headers, ssl=self._tls, timeout=_TIMEOUT
+                ) as response,
+            ):
                 await _raise_for(response)
                 answer: Object = await response.json()
                 return answer
-        except (aiohttp.ClientError, TimeoutError, OSError, RuntimeError) as error:
-            raise UnavailableError(_text(error)) from error  # RuntimeError: the session was closed by cut()
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise UnavailableError(_text(error)) from error
 
-    def _new_session(self) -> aiohttp.ClientSession:
-        return aiohttp.ClientSession()
+    async def _lines(self, content: aiohttp.StreamReader) -> AsyncIterator[bytes]:
+        """Lines of any length; the reader's own limit is smaller than a large pod."""
+        rest = b""
+        while not content.at_eof():
+            async with self._reachable():
+                chunk = await content.readany()
+            *lines, rest = (rest + chunk).split(b"\n")
+            for line in lines:
+                yield line
+
+    @contextlib.asynccontextmanager
+    async def _reachable(self) -> AsyncIterator[None]:
+        """Entered when the network is there. What waits inside for an answer gets a TimeoutError when it is cut."""
+        await self._healed.wait()
+        async with asyncio.timeout(None) as wait:
+            self._waiting.add(wait)
+            try:
+                yield
+            finally:
+                self._waiting.discard(wait)
 
 
 class _Pause:
@@ -198,15 +221,6 @@ async def _raise_for(response: aiohttp.ClientResponse) -> None:
     if response.status == 429 or response.status >= 500:
         raise UnavailableError(f"{response.status}: {message}")
     raise ApiError(response.status, message)
-
-
-async def _lines(content: aiohttp.StreamReader) -> AsyncIterator[bytes]:
-    """Lines of any length; the reader's own limit is smaller than a large pod."""
-    rest = b""
-    async for chunk in content.iter_any():
-        *lines, rest = (rest + chunk).split(b"\n")
-        for line in lines:
-            yield line
 
 
 def _change(event: Object) -> Change | None:

@@ -34,6 +34,7 @@ class Registration:
     heartbeat: float
     """Seconds between renewals of the lease."""
     lease_seconds: int
+    takes_pods: bool = True
 
     async def run(self) -> None:
         """Register and stay alive, for ever."""
@@ -59,8 +60,9 @@ class Registration:
             "kubernetes.io/os": "linux",
             "kubernetes.io/arch": architecture,
         }
+        node = {"metadata": {"name": self.name, "labels": labels}, "spec": {"unschedulable": not self.takes_pods}}
         try:
-            await self.api.post("/api/v1/nodes", {"metadata": {"name": self.name, "labels": labels}})
+            await self.api.post("/api/v1/nodes", node)
         except ApiError as error:
             if not error.is_conflict:
                 raise

@@ -83,7 +83,7 @@ async def _fault(request: web.Request) -> web.Response:
     agent, body = request.app[AGENT], await request.json()
     match request.match_info["fault"]:
         case "freeze":
-            await agent.freeze()
+            agent.freeze()
         case "thaw":
             agent.thaw()
         case "hold":

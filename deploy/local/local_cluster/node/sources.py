@@ -2,7 +2,7 @@
 
 import asyncio
 import base64
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -77,7 +77,8 @@ class Sources:
         if audience:
             spec["audiences"] = [audience]
         path = f"{self._namespace}/serviceaccounts/{self.pod.service_account}/token"
-        answer = await self.api.post(path, {"spec": spec})
+        missing = f'serviceaccount "{self.pod.service_account}" not found'
+        answer = await self._patiently(lambda: self.api.post(path, {"spec": spec}), missing)
         return str(answer["status"]["token"])
 
     @property
@@ -85,10 +86,13 @@ class Sources:
         return f"/api/v1/namespaces/{self.pod.namespace}"
 
     async def _get(self, path: str, missing: str) -> Object:
-        """The node may read only what its pods refer to, which the authorizer learns a moment after the binding."""
+        return await self._patiently(lambda: self.api.get(path), missing)
+
+    async def _patiently(self, request: Callable[[], Awaitable[Object]], missing: str) -> Object:
+        """The node may use only what its pods refer to, which the authorizer learns a moment after the binding."""
         for attempt in range(_FORBIDDEN_TRIES):
             try:
-                return await self.api.get(path)
+                return await request()
             except ApiError as error:
                 if error.is_not_found:
                     raise MissingError(missing) from error
