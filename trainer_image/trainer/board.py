@@ -44,7 +44,6 @@ class Board:
     step: int = 0
     samples: int = 0
     steps_per_epoch: int | None = None
-    learning_rate: float | None = None
     gradient_norm: float | None = None
     latest: EpochMetrics | None = None
     best: EpochMetrics | None = None

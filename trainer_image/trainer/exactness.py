@@ -40,6 +40,7 @@ def circumstances(recipe: Training, data_digest: str, device: torch.device, worl
 def _what_matters(recipe: Training) -> dict[str, Any]:
     """The recipe, without what does not change the steps: more epochs are only more, unless the schedule spans them."""
     fields = recipe.to_json_object()
+    del fields["data"]  # its content has a digest; its paths may lie elsewhere in every pod
     if recipe.schedule is None or recipe.schedule.type == "constant":
         del fields["epochs"]
     fields.pop("earlyStopping", None)

@@ -24,16 +24,15 @@ class Learner:
         self.model = model
         self.optimizer = optimizer
         self.objective = objective
-        self._rate = rate
+        self.rate = rate
         self._parallel = world.wrap(model)
+        self._parameters = list(model.parameters())
         self._finite = torch.ones((), dtype=torch.bool, device=world.device)
         self._norm = torch.zeros((), device=world.device)
-        self.learning_rate = rate(0.0)
 
     def step(self, batch: Batch, epochs_done: float) -> Tensor:
         """One optimizer step; returns this rank's sums over its rows (see Objective.tally)."""
-        self.learning_rate = self._rate(epochs_done)
-        set_rate(self.optimizer, self.learning_rate)
+        set_rate(self.optimizer, self.rate(epochs_done))
         outputs = self._parallel(batch.features)
         loss_sum = self.objective.loss_sum(outputs, batch.targets)
         # DDP averages over ranks, whatever their shares are. Divided by the samples of all ranks and multiplied by
@@ -77,7 +76,7 @@ class Learner:
 
     def _look_at(self, loss_sum: Tensor) -> None:
         """On a CPU at once, before the weights move; on a GPU only noted, because looking would stop the device."""
-        gradients = [parameter.grad for parameter in self.model.parameters() if parameter.grad is not None]
+        gradients = [parameter.grad for parameter in self._parameters if parameter.grad is not None]
         self._norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
         if self.world.device.type != "cpu":
             self._finite &= torch.isfinite(self._norm) & torch.isfinite(loss_sum)

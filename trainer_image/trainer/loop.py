@@ -53,8 +53,11 @@ def _measure(run: Run, learner: Learner, state: TrainState, data: Dataset, clock
     count = learner.objective.sums
     train = learner.objective.measures(sums[:count], len(data.train))
     held_back = learner.objective.measures(sums[count:], len(data.validation)) if data.validation is not None else None
-    run.board.learning_rate, run.board.gradient_norm = learner.learning_rate, learner.gradient_norm
-    return _describe(state.position.epoch + 1, train, held_back, learner.learning_rate, len(data.train), clock)
+    run.board.gradient_norm = learner.gradient_norm
+    rows, batch = len(data.train), run.config.training.batch_size
+    # Not what the optimizer has: after a stop between the last step and here it has taken no step in this process.
+    rate = learner.rate(state.position.epoch + (rows - 1) // batch * batch / rows)
+    return _describe(state.position.epoch + 1, train, held_back, rate, rows, clock)
 
 
 def _describe(

@@ -44,7 +44,8 @@ class PulseWriter:
     def beat(self, state: State, step: int, within: float) -> None:
         """Promises the next beat within so many seconds."""
         deadline = time.monotonic() + within
-        _LAYOUT.pack_into(self._memory, 0, self._pid, self.has_stepped, _STATES.index(state), step, deadline)
+        # Not pack_into: it clears the place before it writes, and a reader would see a deadline of 0.
+        self._memory[:] = _LAYOUT.pack(self._pid, self.has_stepped, _STATES.index(state), step, deadline)
 
 
 def read_pulse(path: Path) -> Pulse | None:

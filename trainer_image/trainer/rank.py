@@ -34,20 +34,19 @@ def _run(config: "RankConfig", stop: stopping.StopRequest) -> "RankEnd":
     from trainer.surroundings import prepare
     from trainingjob_api.progress import Outcome
 
+    around = prepare(config, stop)
     try:
-        around = prepare(config, stop)
         from trainer.work import work  # torch
 
-        try:
-            outcome, message = work(around)
-        finally:
-            around.log.close()
-        return RankEnd(config.rank, outcome, time.time(), message)
+        outcome, message = work(around)
+        end = RankEnd(config.rank, outcome, time.time(), message)
     except BaseException as error:
         end = end_of(error, config.rank)
         if end.outcome in (Outcome.CRASH, Outcome.HANG):
             traceback.print_exc()
-        return end
+    around.log.event("ended", outcome=end.outcome, message=end.message)
+    around.log.close()
+    return end
 
 
 def _leave(end: "RankEnd", config: "RankConfig") -> NoReturn:

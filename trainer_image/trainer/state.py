@@ -3,7 +3,6 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -141,7 +140,7 @@ class TrainState:
         # Other ranks than then: the sums so far go to one of them, and each draws numbers of its own from here on.
         total = torch.stack([ranks[f"{rank}.tally"] for rank in range(saved_size)]).sum(dim=0)
         self.tally.copy_(total if world.is_rank_zero else torch.zeros_like(total))
-        seed = self.identity["seed"]
+        seed = self.circumstances.recipe["seed"]
         torch.manual_seed(derived_seed(seed, "resumed", self.position.step, world.size, world.rank))
 
     def _require_same_columns(self, facts: Facts) -> None:

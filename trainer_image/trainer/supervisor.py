@@ -15,6 +15,7 @@ from trainer.checkpoint.store import newest_saved
 from trainer.config import Launch
 from trainer.errors import TrainerError
 from trainer.launching import start_ranks
+from trainer.log import JsonLog
 from trainer.outcome import end_of, root_cause, silent_end
 from trainer.pulse import Pulse, read_pulse
 from trainer.run_folder import RankEnd, RunFolder
@@ -75,6 +76,7 @@ class _Watch:
         self._child_code: int | None = None
         self._begin = time.monotonic()
         self._asked: float | None = None
+        self._was_late = False
 
     def take_signals(self) -> None:
         """Waits a moment; passes on the first request to stop. A second one changes nothing."""
@@ -129,7 +131,8 @@ class _Watch:
         now = time.monotonic()
         pulses = {rank: self._pulse(rank) for rank in self._launch.local_ranks}
         late = [(pulse.deadline, rank, pulse) for rank, pulse in pulses.items() if pulse and pulse.is_overdue(now)]
-        if late:
+        confirmed, self._was_late = bool(late) and self._was_late, bool(late)
+        if confirmed:  # in two looks: what is read while it is written may be half of two values
             _, rank, pulse = min(late, key=lambda entry: entry[0])
             self._ask_where_they_hang()
             return RankEnd(rank, Outcome.HANG, time.time(), self._describe_hang(rank, pulse))
@@ -176,6 +179,14 @@ class _Watch:
         """Whether the step that the ranks have reached is on disk after all."""
         saved = self._saved()
         return saved is not None and saved.step >= max((pulse.step for pulse in self._pulses()), default=0)
+
+
+def say(message: TerminationMessage) -> None:
+    """The end, for whoever reads the log or the terminal."""
+    if sys.stdout.isatty():
+        print(f"{message.outcome}: {message.message}")
+    else:
+        JsonLog().event("exit", outcome=message.outcome, exitCode=message.exit_code, message=message.message)
 
 
 def _last_word(launch: Launch, end: RankEnd, progress: Progress | None) -> TerminationMessage:

@@ -17,7 +17,7 @@ _NAME = "torch._dynamo"
 def skip_compiler() -> None:
     """Puts a stand-in in the compiler's place; whoever wants more of it than an answer gets the real one."""
     if _NAME not in sys.modules:
-        sys.modules[_NAME] = _StandIn()
+        torch._dynamo = sys.modules[_NAME] = _StandIn()
 
 
 class _StandIn(ModuleType):
@@ -38,5 +38,5 @@ class _StandIn(ModuleType):
         if name.startswith("__"):
             raise AttributeError(name)
         if sys.modules.get(_NAME) is self:
-            del sys.modules[_NAME]
+            del sys.modules[_NAME], torch._dynamo
         return getattr(importlib.import_module(_NAME), name)

@@ -1,6 +1,5 @@
 """Whose folder it is: job and recipe, the newest attempt, and whether training is done."""
 
-import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from trainer.checkpoint.store import Store
 from trainer.errors import CheckpointMismatch, Superseded, VolumeNotWritable
 from trainingjob_api.base import Report
 from trainingjob_api.progress import Outcome, Progress, RunConfig
+from trainingjob_api.spec.training import identity
 
 _SIZE_LIMIT = 1024 * 1024
 _JOB, _ATTEMPT, _DONE = "job.json", "attempt.json", "done.json"
@@ -53,7 +53,7 @@ class Folder:
     def __init__(self, run: RunConfig) -> None:
         self.path = Path(run.checkpoint_path)
         self._run = run
-        self._identity = run.identity
+        self._identity = run.identity or identity(run.training)
 
     def done(self) -> DoneRecord | None:
         """The end of this training, if it has ended; a damaged record counts as none, and the end is done again."""
@@ -128,6 +128,12 @@ class Folder:
         content = record.model_dump_json(by_alias=True, exclude_none=True, indent=1).encode() + b"\n"
         if not (self.path / name).is_file() or (self.path / name).read_bytes() != content:
             replace(self.path / name, content)
+
+
+def next_attempt(path: Path) -> int:
+    """For a machine without an operator that counts: one more than the newest attempt that began here."""
+    attempt, job = _read(path / _ATTEMPT, AttemptRecord), _read(path / _JOB, JobRecord)
+    return 1 + max(0, (attempt.generation if attempt else 0) - (job.first_generation if job else 0))
 
 
 def first_difference(one: Any, other: Any, path: str = "") -> str | None:

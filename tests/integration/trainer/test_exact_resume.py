@@ -1,0 +1,53 @@
+"""A training that was interrupted ends with the same bits as one that was not."""
+
+import random
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support.fork_server import ForkServer, fork_server
+from support.trainer import history_of, newest_tensors, recipe, run_config, write_table
+from trainingjob_api.contract import ExitCode
+
+SEEDS = (1, 2, 3)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForkServer]:
+    with fork_server(tmp_path_factory.mktemp("server")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """81 rows to train on: five batches of 16, and one of a single sample, for which most ranks have none."""
+    return write_table(tmp_path_factory.mktemp("data") / "table.csv", 101)
+
+
+@pytest.mark.parametrize("ranks", [1, 2, 3, 4])
+def test_interrupted_at_random_steps(server: ForkServer, table: Path, tmp_path: Path, ranks: int) -> None:
+    every = {"checkpointEvery": {"steps": 5}}
+    reference = tmp_path / "reference"
+    assert server.start(run_config(reference, recipe(table), **every), ranks).codes() == [0] * ranks
+    expected = newest_tensors(reference)
+    steps = 12 * 6
+
+    for seed in SEEDS:
+        chance = random.Random(f"{seed}/{ranks}")
+        folder = tmp_path / f"interrupted-{seed}"
+        stops = 0
+        for attempt, number in enumerate([signal.SIGTERM, signal.SIGKILL, signal.SIGTERM], start=1):
+            group = server.start(run_config(folder, recipe(table), attempt, **every), ranks)
+            # Each attempt may go a third of the way; SIGTERM to a single rank must reach all of them.
+            if group.wait_for_step(chance.randint(1, steps * attempt // 3 - 12)):
+                group.signal(number, [chance.randrange(ranks)] if number is signal.SIGTERM else None)
+            codes = group.codes()
+            if number is signal.SIGTERM and codes != [0] * ranks:
+                assert codes == [ExitCode.STOPPED] * ranks, group.end()
+            stops += codes != [0] * ranks
+        last = server.start(run_config(folder, recipe(table), 4, **every), ranks)
+        assert last.codes() == [0] * ranks, last.end()
+        assert stops, "no attempt was interrupted: the training is too short"
+        assert newest_tensors(folder) == expected
+        assert history_of(folder) == history_of(reference)

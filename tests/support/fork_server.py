@@ -1,0 +1,171 @@
+"""Ranks that start in milliseconds: forked from a process that has imported torch once.
+
+Everything after the import is the trainer's own: signals, group, loop, checkpoints. Only supervisor and torchrun are
+missing; tests of those start real pods.
+"""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from support.trainer import DEADLINE, free_port, until
+from trainer.checkpoint.folder import Folder
+from trainer.config import RUN_FOLDER_ENV
+from trainer.pulse import read_pulse
+from trainer.run_folder import RankEnd, RunFolder
+from trainingjob_api.contract import RUN_ENV
+from trainingjob_api.progress import RunConfig
+
+
+@dataclass
+class Group:
+    """The ranks of one attempt."""
+
+    server: "ForkServer"
+    folder: RunFolder
+    pids: list[int]
+
+    def step(self) -> int:
+        """What rank 0 has reached."""
+        pulse = read_pulse(self.folder.pulse(0))
+        return pulse.step if pulse and pulse.has_stepped else 0
+
+    def wait_for_step(self, step: int) -> bool:
+        """False if training ended before."""
+        return bool(until(lambda: self.step() >= step or self.has_ended(), f"step {step}")) and not self.has_ended()
+
+    def has_ended(self) -> bool:
+        return set(self.pids) <= self.server.codes.keys()
+
+    def signal(self, number: signal.Signals, ranks: Sequence[int] | None = None) -> None:
+        for rank in range(len(self.pids)) if ranks is None else ranks:
+            with suppress(ProcessLookupError):
+                os.kill(self.pids[rank], number)
+
+    def codes(self) -> list[int]:
+        """Waits for the exit codes, by rank."""
+        self.server.wait_for(self.pids)
+        return [self.server.codes[pid] for pid in self.pids]
+
+    def end(self, rank: int = 0) -> RankEnd | None:
+        return self.folder.read_end(rank)
+
+
+@dataclass
+class ForkServer:
+    """A process that forks ranks on request."""
+
+    process: "subprocess.Popen[str]"
+    scratch: Path
+    codes: dict[int, int] = field(default_factory=dict)
+    _started: int = 0
+
+    def start(self, config: RunConfig, ranks: int) -> Group:
+        """Begins an attempt; the folder is claimed as the supervisor would."""
+        Folder(config).claim()
+        self._started += 1
+        folder = RunFolder(self.scratch / f"run-{self._started}")
+        folder.path.mkdir()
+        port = str(free_port())
+        for rank in range(ranks):
+            environment = {
+                RUN_ENV: config.model_dump_json(by_alias=True),
+                RUN_FOLDER_ENV: str(folder.path),
+                "RANK": str(rank),
+                "LOCAL_RANK": str(rank),
+                "WORLD_SIZE": str(ranks),
+                "MASTER_ADDR": "127.0.0.1",
+                "MASTER_PORT": port,
+            }
+            self._ask({"environment": environment, "log": str(folder.path / f"log-{rank}")})
+        pids = [self._answer()["pid"] for _ in range(ranks)]
+        return Group(self, folder, pids)
+
+    def wait_for(self, pids: Sequence[int]) -> None:
+        for pid in pids:
+            if pid not in self.codes:
+                self._ask({"wait": pid, "seconds": DEADLINE})
+                self.codes[pid] = self._answer()["code"]
+
+    def _ask(self, question: dict[str, object]) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write(json.dumps(question) + "\n")
+        self.process.stdin.flush()
+
+    def _answer(self) -> dict[str, int]:
+        assert self.process.stdout is not None
+        answer: dict[str, int] = json.loads(self.process.stdout.readline())
+        return answer
+
+
+@contextmanager
+def fork_server(scratch: Path) -> Iterator[ForkServer]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "support.fork_server"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={
+            **os.environ,
+            "PYTHONPATH": str(Path(__file__).parents[1]),
+            "OMP_NUM_THREADS": "1",
+            "GLOO_SOCKET_IFNAME": "lo",
+        },
+    )
+    try:
+        yield ForkServer(process, scratch)
+    finally:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.kill()  # the ranks die with their parent
+        process.wait()
+        process.stdin.close()
+        process.stdout.close()
+
+
+def _serve() -> None:
+    import trainer.curves
+    import trainer.work  # torch and matplotlib, once
+
+    assert trainer.work and trainer.curves
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})  # as the supervisor does
+    for line in sys.stdin:
+        question = json.loads(line)
+        answer = _wait(question) if "wait" in question else {"pid": _fork(question)}
+        print(json.dumps(answer), flush=True)
+
+
+def _fork(question: dict[str, dict[str, str]]) -> int:
+    pid = os.fork()
+    if pid:
+        return pid
+    os.environ.update(question["environment"])
+    log = os.open(str(question["log"]), os.O_WRONLY | os.O_CREAT)
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    from trainer.rank import main
+
+    main()
+
+
+def _wait(question: dict[str, float]) -> dict[str, int]:
+    """The exit code; a rank that does not end in time is killed, so that the test fails instead of hanging."""
+    pid, end = int(question["wait"]), time.monotonic() + question["seconds"]
+    while time.monotonic() < end:
+        done, status = os.waitpid(pid, os.WNOHANG)
+        if done:
+            return {"code": os.waitstatus_to_exitcode(status)}
+        signal.sigtimedwait([signal.SIGCHLD], 0.01)
+    os.kill(pid, signal.SIGKILL)
+    return {"code": os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])}
+
+
+if __name__ == "__main__":
+    _serve()

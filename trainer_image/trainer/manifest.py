@@ -1,0 +1,123 @@
+"""`trainer --config job.yaml`: the same manifest without a cluster."""
+
+import base64
+import binascii
+import os
+import socket
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from trainer.checkpoint.folder import next_attempt
+from trainer.config import Launch, Mounts, termination_log
+from trainer.errors import UserError
+from trainingjob_api.contract import KIND, default_sub_path
+from trainingjob_api.progress import RunConfig
+from trainingjob_api.resource import TrainingJob
+from trainingjob_api.spec.pod import ConfigMapVolume
+from trainingjob_api.spec.training import identity
+
+_LOCAL_UID = "local"
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where a person wants things on this machine."""
+
+    checkpoints: Path
+    mounts: Mapping[str, str]
+    scratch: Path
+    """For the contents of ConfigMaps that the manifest brings along."""
+
+
+def launch_from_manifest(path: Path, name: str | None, places: Places) -> Launch:
+    """All ranks of the job on this machine: nodes x processesPerNode."""
+    documents = _documents(path)
+    job = _the_job(documents, name, path)
+    folder = places.checkpoints / (job.spec.checkpoint.sub_path or default_sub_path(*_full_name(job)))
+    inline = _config_maps(documents, job, places.scratch)
+    run = RunConfig(
+        namespace=job.metadata.namespace,
+        name=job.metadata.name,
+        uid=job.metadata.uid or _LOCAL_UID,
+        attempt=next_attempt(folder),
+        training=job.spec.training,
+        checkpoint_path=str(folder),
+        checkpoint_every=job.spec.checkpoint.every,
+        keep_last=job.spec.checkpoint.keep_last,
+        deadlines=job.spec.deadlines,
+        identity=identity(job.spec.training),
+    )
+    return Launch(
+        run=run,
+        local_world_size=job.spec.nodes * job.spec.local_world_size,
+        port=_free_port(),
+        termination_log=termination_log(os.environ),
+        mounts=Mounts({**inline, **places.mounts}),
+    )
+
+
+def _full_name(job: TrainingJob) -> tuple[str, str]:
+    return job.metadata.namespace, job.metadata.name
+
+
+def _documents(path: Path) -> list[dict[str, Any]]:
+    try:
+        return [document for document in yaml.safe_load_all(path.read_text()) if isinstance(document, dict)]
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror}") from error
+    except yaml.YAMLError as error:
+        raise UserError(f"{path} is not YAML: {error}") from error
+
+
+def _the_job(documents: Sequence[dict[str, Any]], name: str | None, path: Path) -> TrainingJob:
+    jobs = [document for document in documents if document.get("kind") == KIND]
+    names = [(job.get("metadata") or {}).get("name") for job in jobs]
+    chosen = [job for job, its_name in zip(jobs, names, strict=True) if name in (None, its_name)]
+    if len(chosen) != 1:
+        found = f"it holds {', '.join(map(str, names))}; choose with --name" if names else "it holds none"
+        raise UserError(f"{path}: one {KIND} is needed, {found}")
+    try:
+        return TrainingJob.model_validate(chosen[0])
+    except ValidationError as error:
+        lines = [f"  {'.'.join(map(str, problem['loc'])) or KIND}: {problem['msg']}" for problem in error.errors()]
+        raise UserError("\n".join([f"{path}:", *lines])) from error
+
+
+def _config_maps(documents: Sequence[dict[str, Any]], job: TrainingJob, scratch: Path) -> dict[str, str]:
+    """Mounts for ConfigMaps in the same file, so that a manifest with its data runs as it is."""
+    maps = {document["metadata"]["name"]: document for document in documents if document.get("kind") == "ConfigMap"}
+    volumes = {volume.name: volume.config_map for volume in job.spec.pod.volumes or []}
+    mounts: dict[str, str] = {}
+    for mount in job.spec.pod.volume_mounts or []:
+        source = volumes.get(mount.name)
+        if source is not None and source.name in maps:
+            folder = scratch / mount.name
+            _write_files(folder, source, maps[source.name])
+            mounts[mount.mount_path] = str(folder / (mount.sub_path or ""))
+    return mounts
+
+
+def _write_files(folder: Path, source: ConfigMapVolume, config_map: Mapping[str, Any]) -> None:
+    content = {key: text.encode() for key, text in (config_map.get("data") or {}).items()}
+    try:
+        content |= {key: base64.b64decode(text) for key, text in (config_map.get("binaryData") or {}).items()}
+    except binascii.Error as error:
+        raise UserError(f"ConfigMap {source.name}: binaryData is not base64: {error}") from error
+    wanted = {item.key: item.path for item in source.items} if source.items else {key: key for key in content}
+    for key, path in wanted.items():
+        if key not in content or PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts:
+            raise UserError(f"ConfigMap {source.name}: the volume's item {key!r} -> {path!r} is not possible")
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_bytes(content[key])
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
