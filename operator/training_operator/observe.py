@@ -22,6 +22,8 @@ class PodEnd:
     rank: int
     exit_code: int | None
     """None: its container never ran, or nobody saw its end."""
+    never_ran: bool
+    """Its container was never started, as far as anybody saw."""
     container_reason: str
     disruption: str | None
     """Reason of DisruptionTarget."""
@@ -187,6 +189,7 @@ def pod_end(pod: Pod, job: TrainingJob) -> PodEnd:
         pod=pod.name,
         rank=pod.rank,
         exit_code=terminated.exit_code if terminated else None,
+        never_ran=not pod.has_started,
         container_reason=terminated.reason if terminated else "",
         disruption=pod.disruption,
         was_deleted=pod.is_being_deleted,

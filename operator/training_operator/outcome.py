@@ -143,7 +143,7 @@ def _stopped(ends: Sequence[PodEnd], stop: Reason) -> Ending:
     """We asked the pods to stop; whether they could save is what matters."""
     root, progress = root_cause(ends), last_progress(ends)
     codes = {end.exit_code for end in ends if end.exit_code is not None}
-    saved = None if not codes else codes <= {ExitCode.STOPPED, ExitCode.COMPLETED}
+    saved = codes <= {ExitCode.STOPPED, ExitCode.COMPLETED} if codes else _nothing_was_done(ends)
     verdict = {
         Reason.PAUSED_BY_USER: Verdict.PAUSE,
         Reason.DEADLINE_EXCEEDED: Verdict.FAIL,
@@ -160,6 +160,11 @@ def _stopped(ends: Sequence[PodEnd], stop: Reason) -> Ending:
         progress=progress,
         was_saved=saved,
     )
+
+
+def _nothing_was_done(ends: Sequence[PodEnd]) -> bool | None:
+    """True if no container had started; None: not known."""
+    return True if ends and all(end.never_ran for end in ends) else None
 
 
 def _from_pod(root: PodEnd, ends: Sequence[PodEnd]) -> Ending:

@@ -21,9 +21,10 @@ from trainingjob_api.status import TrainingJobStatus
 
 logger = logging.getLogger(__name__)
 
-RETRY_TROUBLE = 30.0
+RETRY_TROUBLE = 15.0
 _AT_ONCE = {Situation.BEGINNING, Situation.LATE, Situation.ENDED}
 """Situations whose record is what the next pass acts on."""
+_ASKED_IN = {Situation.ACTIVE, Situation.LATE, Situation.STOPPING, Situation.ENDED}
 
 
 @dataclass(frozen=True)
@@ -69,10 +70,11 @@ class Reconciler:
         return replace(observed, lost_nodes=await lost_nodes(self.cluster, observed, self.may_read_nodes))
 
     def _follow_progress(self, key: Key, observed: Observed, plan: Plan) -> None:
-        """Ask rank 0 as long as it runs."""
-        first = next((pod for pod in observed.pods if pod.rank == 0 and pod.is_running and pod.status.pod_ip), None)
-        if first is None or plan.situation is not Situation.ACTIVE:
+        """Ask rank 0 as long as it runs, also while it saves; its last word counts until the end is written down."""
+        if plan.situation not in _ASKED_IN:
             self.poller.leave(key)
+        first = next((pod for pod in observed.pods if pod.rank == 0 and pod.is_running and pod.status.pod_ip), None)
+        if first is None or plan.situation not in _ASKED_IN:
             return
         source = Source(first.status.pod_ip, observed.job.metadata.uid, observed.status.attempt)
         self.poller.follow(key, source)

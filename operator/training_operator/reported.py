@@ -19,7 +19,9 @@ SHORTEST_INTERVAL = timedelta(seconds=10)
 
 
 def absorb(status: TrainingJobStatus, report: Progress, now: datetime) -> TrainingJobStatus:
-    """Status with everything that this report tells."""
+    """Status with everything that this report tells; before it trains a trainer has nothing to tell."""
+    if report.state in (State.STARTING, State.RESTORING):
+        return status
     resume = report.resume
     return status.model_copy(
         update={
@@ -37,8 +39,10 @@ def absorb(status: TrainingJobStatus, report: Progress, now: datetime) -> Traini
 def is_news(status: TrainingJobStatus, report: Progress) -> bool:
     """Whether it is worth a write: an epoch ended, or something was learned for the first time."""
     shown = status.progress
+    if report.state in (State.STARTING, State.RESTORING):
+        return False
     if shown is None:
-        return report.state is not State.STARTING
+        return True
     return (
         report.epoch != shown.epoch
         or (report.epoch == report.epochs and report.step != shown.step)
@@ -99,8 +103,9 @@ def _proven(pause: PauseStatus, resume: Resumption, status: TrainingJobStatus) -
     """A pause whose end nobody saw: the next attempt tells what it found on disk."""
     if pause.evidence is not None or not pause.resources_released or resume.save_time < pause.request_time:
         return pause
-    done = status.progress.step if status.progress else None
-    lost = 0 if resume.on_request else (None if done is None else max(0, done - resume.from_step))
+    done = status.progress.step if status.progress else 0
+    # A step count that is older than the checkpoint says nothing about what came after it.
+    lost = 0 if resume.on_request else (done - resume.from_step if done > resume.from_step else None)
     return pause.model_copy(
         update={
             "saved_step": resume.from_step,

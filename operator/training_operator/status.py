@@ -183,8 +183,9 @@ def _late(observed: Observed) -> FailureStatus:
 
 
 def _ended(status: TrainingJobStatus, observed: Observed, ending: Ending) -> TrainingJobStatus:
-    if ending.progress is not None:
-        status = reported.absorb(status, ending.progress, observed.now)
+    last_word = ending.progress or observed.report
+    if last_word is not None:
+        status = reported.absorb(status, last_word, observed.now)
     update: dict[str, object] = {"retry_time": None}
     if status.job is not None and status.job.end is None:
         unsaved = ending.verdict is Verdict.PAUSE and ending.was_saved is False

@@ -22,7 +22,7 @@ def until_job(training: Training, type: str) -> None:
     """The Job controller says so about the first attempt's Job."""
 
     def holds() -> bool:
-        conditions = training.kubectl.get("job", "job-1")["status"].get("conditions", [])
+        conditions = training.kubectl.get("jobs", "job-1")["status"].get("conditions", [])
         return any(one["type"] == type and one["status"] == "True" for one in conditions)
 
     wait_for(holds, 30, f"Job condition {type}")
@@ -169,13 +169,14 @@ def test_a_stopped_operator_blocks_no_deletion(operator: OperatorProcess, traini
 
 def test_a_new_job_of_the_same_name_waits_for_the_old_ones_pods(operator: OperatorProcess, training: Training) -> None:
     training.create(training__epochs=1000, save=4)
-    training.until_true("Running")
+    training.until_step(1)
+    old = training.running_pod()["metadata"]["uid"]
     training.delete("job", "--wait=true")
     training.create(training__epochs=1000)
     training.until(
         lambda status: any(c["reason"] == "StillTerminating" for c in status.get("conditions", [])), "StillTerminating"
     )
-    assert not any(pod["metadata"]["uid"] for pod in training.pods() if "deletionTimestamp" not in pod["metadata"])
-    status = training.until_true("Running")
+    assert {pod["metadata"]["uid"] for pod in training.pods()} == {old}
+    status = training.until_true("Running", timeout=90)  # the garbage collector takes its time
     assert status["attempt"] == 1
     assert is_true(status, "Ready")

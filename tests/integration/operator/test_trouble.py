@@ -7,7 +7,7 @@ import signal
 import pytest
 
 from integration.operator.operator_process import OperatorProcess
-from integration.operator.training import Training, condition, is_true
+from integration.operator.training import STEPS, Training, condition, is_true
 from local_cluster.cluster import LocalCluster
 from support.cluster import wait_for
 
@@ -69,20 +69,23 @@ def test_a_config_map_that_is_not_there(operator: OperatorProcess, training: Tra
     training.until_true("Complete", timeout=60)
 
 
-@pytest.mark.parametrize("kind", ["job", "service", "persistentvolumeclaim"])
+@pytest.mark.parametrize("kind", ["jobs", "services", "persistentvolumeclaims"])
 def test_a_name_that_is_taken(operator: OperatorProcess, training: Training, kind: str) -> None:
     strangers = {
-        "job": ("batch/v1", "Job", "job-1", {"suspend": True, "template": TEMPLATE}),
-        "service": ("v1", "Service", "job-nodes", {"ports": [{"port": 80}]}),
-        "persistentvolumeclaim": ("v1", "PersistentVolumeClaim", "job-checkpoints", CLAIM),
+        "jobs": ("batch/v1", "Job", "job-1", {"suspend": True, "template": TEMPLATE}),
+        "services": ("v1", "Service", "job-nodes", {"ports": [{"port": 80}]}),
+        "persistentvolumeclaims": ("v1", "PersistentVolumeClaim", "job-checkpoints", CLAIM),
     }
     version, kind_name, name, spec = strangers[kind]
     training.kubectl.apply({"apiVersion": version, "kind": kind_name, "metadata": {"name": name}, "spec": spec})
-    before = training.kubectl.get(kind, name)["spec"]
+    before = training.kubectl.get(kind, name)["metadata"]
     training.create(step=0.01, nodes=2)
     status = training.until_stalled("NameTaken")
     assert name in condition(status, "Stalled")["message"]
-    assert training.kubectl.get(kind, name)["spec"] == before
+    after = training.kubectl.get(kind, name)["metadata"]
+    assert after["uid"] == before["uid"]
+    assert "ownerReferences" not in after
+    assert after.get("labels") == before.get("labels")
     training.kubectl("delete", kind, name)
     training.until_true("Complete", timeout=90)
 
@@ -91,26 +94,24 @@ TEMPLATE = {"spec": {"restartPolicy": "Never", "containers": [{"name": "c", "ima
 CLAIM = {"accessModes": ["ReadWriteMany"], "resources": {"requests": {"storage": "1Gi"}}}
 
 
+def forbid(training: Training, resource: str) -> None:
+    """A quota of none, in force."""
+    spec = {"hard": {resource: 0}}
+    training.kubectl.apply({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "none"}, "spec": spec})
+    training.kubectl("wait", "--for=jsonpath={.status.hard}", "resourcequota/none", "--timeout=20s")
+
+
 def test_a_quota_that_refuses_the_job(operator: OperatorProcess, training: Training) -> None:
-    quota = {
-        "apiVersion": "v1",
-        "kind": "ResourceQuota",
-        "metadata": {"name": "q"},
-        "spec": {"hard": {"count/jobs.batch": 0}},
-    }
-    training.kubectl.apply(quota)
-    wait_for(lambda: training.kubectl.get("resourcequota", "q").get("status", {}).get("hard"), 20, "the quota")
+    forbid(training, "count/jobs.batch")
     training.create(step=0.01)
     status = training.until_stalled("Forbidden")
     assert "quota" in condition(status, "Stalled")["message"]
-    training.kubectl("delete", "resourcequota", "q")
+    training.kubectl("delete", "resourcequota", "none")
     training.until_true("Complete", timeout=90)
 
 
 def test_a_quota_that_refuses_the_pods(operator: OperatorProcess, training: Training) -> None:
-    quota = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "q"}, "spec": {"hard": {"pods": 0}}}
-    training.kubectl.apply(quota)
-    wait_for(lambda: training.kubectl.get("resourcequota", "q").get("status", {}).get("hard"), 20, "the quota")
+    forbid(training, "pods")
     training.create(step=0.01)
     status = training.until_stalled("Forbidden")
     assert "kubectl describe job job-1" in condition(status, "Stalled")["message"]
@@ -155,11 +156,13 @@ def test_a_save_that_takes_too_long_is_told(operator: OperatorProcess, training:
     assert condition(status, "Suspended")["reason"] == "GraceExceeded"
     assert "savedStep" not in status["pause"]
     assert "lostSteps" not in status["pause"]
+    done = status["progress"]["step"]
     training.resume()
     status = training.until(lambda status: "resume" in status, "the resumption")
     assert status["pause"]["evidence"] == "NextAttempt"
     assert status["pause"]["savedStep"] == status["resume"]["fromStep"]
-    assert status["pause"]["lostSteps"] > 0
+    assert status["resume"]["fromStep"] == done // STEPS * STEPS
+    assert status["pause"].get("lostSteps", 0) == done % STEPS
 
 
 def test_a_start_that_takes_too_long(operator: OperatorProcess, training: Training) -> None:

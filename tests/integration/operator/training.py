@@ -61,7 +61,7 @@ class Training:
         return manifest(name, **{**defaults, **spec})
 
     def get(self, name: str = "job") -> Object:
-        return self.kubectl.get("trainingjob", name)
+        return self.kubectl.get("trainingjobs", name)
 
     def status(self, name: str = "job") -> Object:
         status: Object = self.get(name).get("status", {})
@@ -84,7 +84,7 @@ class Training:
         self.kubectl("delete", "trainingjob", name, *options)
 
     def jobs(self, name: str = "job") -> list[Object]:
-        return self.kubectl.list("jobs.batch", f"trainingjob.dev/name={name}")
+        return self.kubectl.list("jobs", f"trainingjob.dev/name={name}")
 
     def pods(self, name: str = "job") -> list[Object]:
         return self.kubectl.list("pods", f"trainingjob.dev/name={name}")
