@@ -1,0 +1,135 @@
+"""The work queue: one worker per key, coalescing, backoff, later."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator
+
+import pytest
+
+from training_operator.queue import LONGEST_BACKOFF, Work, WorkQueue, backoff
+from training_operator.store import Key
+
+ONE, TWO = ("ns", "one"), ("ns", "two")
+
+
+@contextlib.asynccontextmanager
+async def working(queue: WorkQueue, work: Work, workers: int = 4) -> AsyncIterator[None]:
+    tasks = [asyncio.create_task(queue.work(work)) for _ in range(workers)]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def until(holds: "asyncio.Event") -> None:
+    await asyncio.wait_for(holds.wait(), 5)
+
+
+async def test_a_key_is_worked_on_by_one_worker_at_a_time_and_never_forgotten() -> None:
+    queue, begun, go_on, done = WorkQueue(), asyncio.Event(), asyncio.Event(), asyncio.Event()
+    at_once = most = passes = 0
+
+    async def work(key: Key) -> None:
+        nonlocal at_once, most, passes
+        at_once += 1
+        passes += 1
+        most = max(most, at_once)
+        begun.set()
+        await go_on.wait()
+        at_once -= 1
+        if passes == 2:
+            done.set()
+
+    async with working(queue, work):
+        queue.add(ONE)
+        await until(begun)
+        for _ in range(10):
+            queue.add(ONE)  # while it is worked on
+        go_on.set()
+        await until(done)
+        assert len(queue) == 0
+    assert (most, passes) == (1, 2)
+
+
+async def test_keys_are_worked_on_side_by_side() -> None:
+    queue, both = WorkQueue(), asyncio.Barrier(2)
+    done = asyncio.Event()
+
+    async def work(key: Key) -> None:
+        await both.wait()  # ends only when the other is there too
+        done.set()
+
+    async with working(queue, work):
+        queue.add(ONE)
+        queue.add(TWO)
+        await until(done)
+
+
+async def test_a_failure_comes_back_and_disturbs_nobody(caplog: pytest.LogCaptureFixture) -> None:
+    queue, seen, done = WorkQueue(), [], asyncio.Event()
+
+    async def work(key: Key) -> None:
+        seen.append(key)
+        if key == ONE and seen.count(ONE) == 1:
+            raise ValueError("a defect")
+        if seen.count(ONE) == 2 and TWO in seen:
+            done.set()
+
+    with caplog.at_level(logging.CRITICAL):
+        async with working(queue, work, workers=1):
+            queue.add(ONE)
+            queue.add(TWO)
+            await until(done)
+    assert seen == [ONE, TWO, ONE]
+
+
+async def test_later_is_what_was_said_last() -> None:
+    queue, seen, done = WorkQueue(), [], asyncio.Event()
+
+    async def work(key: Key) -> None:
+        seen.append(key)
+        done.set()
+
+    async with working(queue, work):
+        queue.later(ONE, 1000)
+        queue.later(TWO, 0.01)
+        queue.later(TWO, None)
+        queue.later(ONE, 0.01)
+        await until(done)
+    assert seen == [ONE]
+
+
+async def test_a_pass_says_when_to_look_again() -> None:
+    queue, times, done = WorkQueue(), 0, asyncio.Event()
+
+    async def work(key: Key) -> float | None:
+        nonlocal times
+        times += 1
+        if times == 3:
+            done.set()
+            return None
+        return 0.0
+
+    async with working(queue, work):
+        queue.add(ONE)
+        await until(done)
+    assert times == 3
+
+
+async def test_age_is_of_the_oldest() -> None:
+    queue = WorkQueue()
+    assert queue.age == 0.0
+    queue.add(ONE)
+    await asyncio.sleep(0)
+    assert queue.age >= 0.0
+    assert len(queue) == 1
+
+
+@pytest.mark.parametrize(("failures", "longest"), [(1, 0.5), (2, 1.0), (5, 8.0), (99, LONGEST_BACKOFF)])
+def test_backoff(failures: int, longest: float) -> None:
+    tries = [backoff(failures) for _ in range(200)]
+    assert longest / 2 <= min(tries) <= max(tries) <= longest
+    assert max(tries) - min(tries) > longest / 10

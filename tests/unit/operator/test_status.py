@@ -1,0 +1,468 @@
+"""What people are shown: phase, conditions and numbers, for every situation."""
+
+import dataclasses
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from training_operator.observe import Observed
+from training_operator.plan import decide
+from training_operator.status import derive, refusal, same, seconds_until_due
+from training_operator.store import Unreadable, read_training_job
+from training_operator.trouble import Trouble
+from trainingjob_api.progress import Outcome, State
+from trainingjob_api.status import ConditionType, PauseStatus, Phase, Reason, TrainingJobStatus
+from unit.operator.factories import (
+    NOW,
+    ago,
+    complete_job,
+    condition,
+    ended_status,
+    failed_job,
+    job,
+    look,
+    open_status,
+    pod,
+    raw_training_job,
+    report,
+    said,
+    suspended_job,
+    text,
+    training_job,
+)
+
+PAUSING = PauseStatus(request_time=ago(5), resources_released=False)
+UNSCHEDULABLE = (condition("PodScheduled", "False", "Unschedulable", "0/3 nodes are available: 3 Insufficient gpu"),)
+NO_CLAIM = (condition("PodScheduled", "False", "Unschedulable", 'persistentvolumeclaim "claim" not found'),)
+RESUME = {"fromStep": 30, "fromAttempt": 1, "exactness": "Bitwise", "saveTime": text(ago(2)), "onRequest": True}
+
+
+def shown(observed: Observed, trouble: Trouble | None = None) -> TrainingJobStatus:
+    return derive(observed, decide(observed), trouble)
+
+
+def true_conditions(status: TrainingJobStatus) -> dict[str, str]:
+    return {c.type.value: c.reason.value for c in status.conditions if c.status == "True"}
+
+
+CASES: list[tuple[str, Observed, Phase, dict[str, str]]] = [
+    ("a new job", look(training_job()), Phase.STARTING, {"Reconciling": "Starting"}),
+    (
+        "a new job that is suspended is as it should be",
+        look(training_job(suspend=True)),
+        Phase.PAUSED,
+        {"Ready": "PausedByUser", "Suspended": "PausedByUser"},
+    ),
+    (
+        "pods of an earlier job of this name",
+        look(training_job(), pod(owner="other")),
+        Phase.PENDING,
+        {"Reconciling": "StillTerminating"},
+    ),
+    (
+        "its pods have not started",
+        look(training_job(open_status()), job(), pod(phase="Pending", age=5)),
+        Phase.STARTING,
+        {"Reconciling": "Starting"},
+    ),
+    (
+        "one of two pods runs",
+        look(training_job(open_status(), nodes=2), job(), pod(0), pod(1, phase="Pending", age=5)),
+        Phase.STARTING,
+        {"Reconciling": "Starting"},
+    ),
+    (
+        "all pods run",
+        look(training_job(open_status(), nodes=2), job(), pod(0), pod(1)),
+        Phase.RUNNING,
+        {"Ready": "Training", "Running": "Training"},
+    ),
+    (
+        "one pod is done before the other",
+        look(training_job(open_status(), nodes=2), job(), pod(0, code=0), pod(1)),
+        Phase.RUNNING,
+        {"Ready": "Training", "Running": "Training"},
+    ),
+    (
+        "no node has room; one may get some",
+        look(training_job(open_status()), job(), pod(phase="Pending", node="", conditions=UNSCHEDULABLE)),
+        Phase.STARTING,
+        {"Reconciling": "Unschedulable"},
+    ),
+    (
+        "the claim is missing",
+        look(training_job(open_status()), job(), pod(phase="Pending", node="", conditions=NO_CLAIM)),
+        Phase.STARTING,
+        {"Stalled": "VolumeMissing"},
+    ),
+    (
+        "the image cannot be pulled",
+        look(training_job(open_status()), job(), pod(waiting=("ImagePullBackOff", "no such image"))),
+        Phase.STARTING,
+        {"Stalled": "ImagePullFailed"},
+    ),
+    (
+        "a Secret for a variable is missing",
+        look(training_job(open_status()), job(), pod(waiting=("CreateContainerConfigError", "secret not found"))),
+        Phase.STARTING,
+        {"Stalled": "ContainerNotCreated"},
+    ),
+    (
+        "volumes take long",
+        look(training_job(open_status()), job(), pod(waiting=("ContainerCreating", ""), age=31)),
+        Phase.STARTING,
+        {"Reconciling": "ContainerNotCreated"},
+    ),
+    (
+        "volumes take a moment",
+        look(training_job(open_status()), job(), pod(waiting=("ContainerCreating", ""), age=29)),
+        Phase.STARTING,
+        {"Reconciling": "Starting"},
+    ),
+    (
+        "the Job gets no pods",
+        look(training_job(open_status()), job(age=31)),
+        Phase.STARTING,
+        {"Stalled": "Forbidden"},
+    ),
+    (
+        "the Job has no pods yet",
+        look(training_job(open_status()), job(age=29)),
+        Phase.STARTING,
+        {"Reconciling": "Starting"},
+    ),
+    (
+        "asked to pause, still saving",
+        look(training_job(open_status(pause=PAUSING), suspend=True), job(suspended=True), pod(deleted=-30)),
+        Phase.PAUSING,
+        {"Reconciling": "SavingCheckpoint"},
+    ),
+    (
+        "a minute over the grace period",
+        look(training_job(open_status(pause=PAUSING), suspend=True), job(suspended=True), pod(deleted=61)),
+        Phase.PAUSING,
+        {"Stalled": "StillTerminating"},
+    ),
+    (
+        "paused",
+        look(
+            training_job(open_status(pause=PAUSING), suspend=True),
+            suspended_job(),
+            gone=(pod(code=43, message=said(43, Outcome.STOPPED)),),
+        ),
+        Phase.PAUSED,
+        {"Ready": "PausedByUser", "Suspended": "PausedByUser", "CheckpointAvailable": "CheckpointSaved"},
+    ),
+    (
+        "paused, but not saved",
+        look(
+            training_job(open_status(pause=PAUSING), suspend=True),
+            suspended_job(),
+            gone=(pod(code=48, message=said(48, Outcome.NOT_SAVED, step=30, saved=20)),),
+        ),
+        Phase.PAUSED,
+        {"Ready": "GraceExceeded", "Suspended": "GraceExceeded", "CheckpointAvailable": "CheckpointSaved"},
+    ),
+    (
+        "a crash before the next attempt",
+        look(training_job(open_status()), failed_job(), pod(code=1)),
+        Phase.RESTARTING,
+        {"Reconciling": "Restarting"},
+    ),
+    (
+        "a user's error",
+        look(training_job(open_status()), failed_job(), pod(code=44)),
+        Phase.FAILED,
+        {"Stalled": "UserError", "Failed": "UserError"},
+    ),
+    (
+        "no restart is left",
+        look(training_job(open_status(restarts=3)), failed_job(), pod(code=1)),
+        Phase.FAILED,
+        {"Stalled": "RestartBudgetSpent", "Failed": "RestartBudgetSpent"},
+    ),
+    (
+        "complete",
+        look(training_job(open_status()), complete_job(), pod(code=0, message=said(0, Outcome.COMPLETED))),
+        Phase.SUCCEEDED,
+        {"Ready": "Completed", "Complete": "Completed", "CheckpointAvailable": "CheckpointSaved"},
+    ),
+    (
+        "stopped early",
+        look(training_job(open_status()), complete_job(), pod(code=0, message=said(0, Outcome.EARLY_STOPPED))),
+        Phase.SUCCEEDED,
+        {"Ready": "EarlyStopped", "Complete": "EarlyStopped", "CheckpointAvailable": "CheckpointSaved"},
+    ),
+    (
+        "the spec changed while it ran",
+        look(training_job(open_status()), job(digest="other"), pod()),
+        Phase.RESTARTING,
+        {"Reconciling": "SpecChanged"},
+    ),
+    (
+        "a queue holds it",
+        look(training_job(open_status()), job(suspended=True, labels={"kueue.x-k8s.io/queue-name": "q"})),
+        Phase.QUEUED,
+        {"Reconciling": "WaitingForQueue"},
+    ),
+]
+
+
+@pytest.mark.parametrize(("observed", "phase", "conditions"), [c[1:] for c in CASES], ids=[c[0] for c in CASES])
+def test_phase_and_conditions(observed: Observed, phase: Phase, conditions: dict[str, str]) -> None:
+    status = shown(observed)
+    assert status.phase is phase
+    assert true_conditions(status) == conditions
+    assert {c.type for c in status.conditions} == set(ConditionType)
+
+
+@pytest.mark.parametrize("observed", [c[1] for c in CASES], ids=[c[0] for c in CASES])
+def test_what_is_shown_settles(observed: Observed) -> None:
+    """A pass over what the last one wrote comes to an end: no status is written for ever."""
+    for _ in range(4):
+        before = observed.status
+        observed = dataclasses.replace(observed, job=observed.job.model_copy(update={"status": shown(observed)}))
+        if same(before, observed.status):
+            return
+    # What remains are steps that wait for a Job, never the same status over and over.
+    assert observed.status.attempt > 0
+
+
+def test_a_finished_story_never_changes() -> None:
+    first = look(training_job(open_status()), complete_job(), pod(code=0, message=said(0, Outcome.COMPLETED, "done")))
+    status = shown(first)
+    later = look(training_job(status), now=NOW + timedelta(days=3))
+    assert same(shown(later), status)
+
+
+def test_a_generation_is_observed_by_every_condition() -> None:
+    observed = look(training_job(open_status()), job(), pod())
+    metadata = observed.job.metadata.model_copy(update={"generation": 7})
+    newer = dataclasses.replace(observed, job=observed.job.model_copy(update={"metadata": metadata}))
+    status = shown(newer)
+    assert status.observed_generation == 7
+    assert {c.observed_generation for c in status.conditions} == {7}
+
+
+def test_a_condition_keeps_the_time_of_its_turn() -> None:
+    first = shown(look(training_job(open_status()), job(), pod(), now=ago(50)))
+    later = shown(look(training_job(first), failed_job(), pod(code=1)))
+    times = {c.type: c.last_transition_time for c in later.conditions}
+    assert times[ConditionType.COMPLETE] == ago(50)
+    assert times[ConditionType.RUNNING] == NOW
+
+
+def test_the_first_write_gives_out_the_number_and_nothing_else() -> None:
+    status = shown(look(training_job()))
+    assert status.attempt == 1
+    assert status.job is not None
+    assert (status.job.name, status.job.uid, status.job.end) == ("digits-1", None, None)
+    assert status.start_time == NOW
+
+
+def test_the_uid_alone_is_not_worth_a_write() -> None:
+    begun = shown(look(training_job()))
+    waiting = look(training_job(begun), job(age=1))
+    assert same(shown(waiting), begun)
+    running = shown(look(training_job(begun), job(age=1), pod()))
+    assert running.job is not None
+    assert running.job.uid == "job-1"
+
+
+class TestPause:
+    def test_what_was_saved_is_told_by_the_pods(self) -> None:
+        told = said(43, Outcome.STOPPED, step=37, saved=37)
+        observed = look(
+            training_job(open_status(pause=PAUSING), suspend=True), suspended_job(), gone=(pod(code=43, message=told),)
+        )
+        pause = shown(observed).pause
+        assert pause is not None
+        assert (pause.saved_step, pause.lost_steps, pause.evidence) == (37, 0, "PodReport")
+        assert (pause.resources_released, pause.completed_time) == (True, NOW)
+
+    def test_steps_that_were_lost_are_told(self) -> None:
+        told = said(48, Outcome.NOT_SAVED, step=37, saved=30)
+        observed = look(
+            training_job(open_status(pause=PAUSING), suspend=True), suspended_job(), gone=(pod(code=48, message=told),)
+        )
+        pause = shown(observed).pause
+        assert pause is not None
+        assert (pause.saved_step, pause.lost_steps) == (30, 7)
+
+    def test_what_nobody_saw_is_not_claimed(self) -> None:
+        observed = look(training_job(open_status(pause=PAUSING), suspend=True), suspended_job())
+        status = shown(observed)
+        assert status.pause is not None
+        assert (status.pause.saved_step, status.pause.lost_steps, status.pause.evidence) == (None, None, None)
+        assert "Nobody saw" in (status.condition(ConditionType.SUSPENDED) or fail()).message
+
+    def test_the_next_attempt_tells(self) -> None:
+        unknown = PauseStatus(request_time=ago(5), resources_released=True)
+        observed = look(
+            training_job(open_status(2, pause=unknown)), job(2), pod(attempt=2), report=report(attempt=2, resume=RESUME)
+        )
+        pause = shown(observed).pause
+        assert pause is not None
+        assert (pause.saved_step, pause.lost_steps, pause.evidence) == (30, 0, "NextAttempt")
+
+    def test_a_checkpoint_from_before_the_pause_proves_nothing(self) -> None:
+        unknown = PauseStatus(request_time=ago(1), resources_released=True)
+        observed = look(
+            training_job(open_status(2, pause=unknown)), job(2), pod(attempt=2), report=report(attempt=2, resume=RESUME)
+        )
+        pause = shown(observed).pause
+        assert pause is not None
+        assert pause.evidence is None
+
+    def test_a_pause_without_a_running_attempt(self) -> None:
+        status = shown(look(training_job(ended_status(end="Crash"), suspend=True), failed_job()))
+        assert status.pause is not None
+        assert status.pause.resources_released is True
+
+    def test_a_resumed_job_keeps_the_record_of_its_pause(self) -> None:
+        paused = PauseStatus(request_time=ago(9), resources_released=True, saved_step=30, evidence="PodReport")
+        status = shown(look(training_job(ended_status(pause=paused)), suspended_job()))
+        assert status.attempt == 2
+        assert status.pause == paused
+
+
+class TestRestarts:
+    @pytest.mark.parametrize(
+        ("restarts", "seconds"), [(0, 10), (1, 20), (2, 40), (9, 300)], ids=["first", "second", "third", "tenth"]
+    )
+    def test_the_backoff_doubles_up_to_its_limit(self, restarts: int, seconds: int) -> None:
+        spec = {"restart": {"maxRestarts": 10}}
+        status = shown(look(training_job(open_status(restarts=restarts), **spec), failed_job(), pod(code=1)))
+        assert status.retry_time == NOW + timedelta(seconds=seconds)
+        assert status.restarts == restarts + 1
+
+    def test_an_end_is_counted_once(self) -> None:
+        once = shown(look(training_job(open_status()), failed_job(), pod(code=1)))
+        again = shown(look(training_job(once), failed_job(), pod(code=1)))
+        assert again.restarts == 1
+
+    def test_a_disruption_is_counted_apart_and_goes_on_at_once(self) -> None:
+        drained = pod(code=43, conditions=(condition("DisruptionTarget", reason="EvictionByEvictionAPI"),))
+        status = shown(look(training_job(open_status()), failed_job(), drained))
+        assert (status.restarts, status.disruptions, status.retry_time) == (0, 1, None)
+
+    def test_what_ends_every_attempt_as_it_begins_makes_no_hot_loop(self) -> None:
+        drained = pod(code=43, conditions=(condition("DisruptionTarget", reason="EvictionByEvictionAPI"),))
+        status = shown(look(training_job(open_status()), failed_job(age=2), drained))
+        assert status.retry_time == NOW + timedelta(seconds=8)
+
+    def test_what_was_retried_is_no_longer_waited_for(self) -> None:
+        status = shown(look(training_job(ended_status(end="Crash", retry_time=NOW)), failed_job()))
+        assert (status.attempt, status.retry_time) == (2, None)
+
+    def test_a_late_start_is_written_down_before_the_pods_end(self) -> None:
+        starting = report(step=0, saved=None, state=State.STARTING)
+        spec = {"deadlines": {"startSeconds": 5}}
+        status = shown(look(training_job(open_status(), **spec), job(), pod(), report=starting))
+        assert status.last_failure is not None
+        assert status.last_failure.reason is Reason.START_DEADLINE_EXCEEDED
+        assert status.restarts == 0
+        late = shown(look(training_job(status, **spec), suspended_job(), gone=(pod(code=43),)))
+        assert (late.restarts, late.last_failure) == (1, status.last_failure)
+
+
+class TestProgress:
+    def test_an_epoch_is_shown(self) -> None:
+        status = shown(look(training_job(open_status()), job(), pod(), report=report(3, 31, secondsRemaining=61.6)))
+        progress = status.progress
+        assert progress is not None
+        assert (progress.epoch_text, progress.percent, progress.step) == ("3/10", 30, 31)
+        assert (progress.seconds_remaining, progress.remaining_text) == (62, "1m2s")
+
+    def test_not_more_often_than_every_ten_seconds(self) -> None:
+        first = shown(look(training_job(open_status()), job(), pod(), report=report(1, 10), now=ago(9)))
+        soon = look(training_job(first), job(), pod(), report=report(2, 20))
+        assert same(shown(soon), first)
+        assert seconds_until_due(soon) == 1
+        due = shown(look(training_job(first), job(), pod(), report=report(2, 20), now=NOW + timedelta(seconds=1)))
+        assert due.progress is not None
+        assert due.progress.epoch == 2
+
+    def test_steps_alone_are_no_news(self) -> None:
+        first = shown(look(training_job(open_status()), job(), pod(), report=report(1, 10), now=ago(99)))
+        assert same(shown(look(training_job(first), job(), pod(), report=report(1, 19))), first)
+
+    def test_what_is_written_anyway_takes_the_newest_along(self) -> None:
+        first = shown(look(training_job(open_status()), job(), pod(), report=report(1, 10), now=ago(1)))
+        edited = training_job(first, suspend=False).model_copy(
+            update={"metadata": training_job().metadata.model_copy(update={"generation": 2})}
+        )
+        status = shown(look(edited, job(), pod(), report=report(1, 19)))
+        assert status.progress is not None
+        assert status.progress.step == 19
+
+    def test_another_attempts_word_does_not_count(self) -> None:
+        observed = look(training_job(open_status(2)), job(2), pod(attempt=2), report=report(attempt=1))
+        assert shown(observed).progress is None
+
+    def test_numbers_are_for_people(self) -> None:
+        latest = {"epoch": 3, "trainLoss": 0.123456789, "validationAccuracy": 0.9666666666}
+        metrics = shown(look(training_job(open_status()), job(), pod(), report=report(latest=latest))).metrics
+        assert metrics is not None
+        assert metrics.latest is not None
+        assert (metrics.latest.train_loss, metrics.latest.validation_accuracy) == (0.123457, 0.966667)
+
+    def test_a_failed_save_is_told_and_training_goes_on(self) -> None:
+        observed = look(training_job(open_status()), job(), pod(), report=report(checkpointProblem="disk full"))
+        status = shown(observed)
+        told = status.condition(ConditionType.CHECKPOINT_AVAILABLE)
+        assert told is not None
+        assert (told.status, told.reason) == ("True", Reason.SAVE_FAILED)
+        assert "disk full" in told.message
+        unheard = shown(look(training_job(status), job(), pod()))
+        assert same(unheard, status)
+
+
+def test_an_empty_dir_is_no_checkpoint() -> None:
+    observed = look(training_job(open_status(), checkpoint__volume={"emptyDir": {}}), job(), pod(), report=report())
+    told = shown(observed).condition(ConditionType.CHECKPOINT_AVAILABLE)
+    assert told is not None
+    assert (told.status, told.reason) == ("False", Reason.EPHEMERAL_VOLUME)
+
+
+def test_trouble_is_told() -> None:
+    observed = look(training_job(open_status(recorded=False)))
+    status = shown(observed, Trouble(Reason.NAME_TAKEN, "Job digits-1 exists"))
+    assert true_conditions(status) == {"Stalled": "NameTaken"}
+
+
+def test_a_lost_node_is_told_with_what_helps() -> None:
+    observed = dataclasses.replace(look(training_job(open_status()), job(), pod()), lost_nodes=("node-a",))
+    status = shown(observed)
+    assert true_conditions(status) == {"Stalled": "NodeLost"}
+    assert "kubectl delete node node-a" in (status.condition(ConditionType.STALLED) or fail()).message
+
+
+class TestRefusal:
+    def unreadable(self, **status: Any) -> Unreadable:
+        raw = raw_training_job() | {"status": status}
+        raw["spec"]["training"] = {"task": "alchemy"}
+        read = read_training_job(raw)
+        assert isinstance(read, Unreadable)
+        return read
+
+    def test_the_field_is_named(self) -> None:
+        status = refusal(self.unreadable(), NOW)
+        assert status is not None
+        assert true_conditions(status) == {"Stalled": "InvalidSpec"}
+        assert "training.task" in (status.condition(ConditionType.STALLED) or fail()).message
+
+    def test_it_settles(self) -> None:
+        status = refusal(self.unreadable(), ago(5))
+        assert status is not None
+        again = refusal(self.unreadable(**status.to_json_object()), NOW)
+        assert again is not None
+        assert same(again, status)
+
+    def test_a_status_that_cannot_be_read_is_left_alone(self) -> None:
+        assert refusal(self.unreadable(attempt="many"), NOW) is None
+
+
+def fail() -> Any:
+    raise AssertionError("there is no such condition")
