@@ -37,21 +37,40 @@ class Health:
         return time.monotonic() - self.relist.last_success if self.relist.last_success is not None else 0.0
 
     @property
-    def is_ready(self) -> bool:
-        return self.relist.last_success is not None and not self.problems()
+    def has_begun(self) -> bool:
+        """Everything was read once."""
+        return self.relist.last_success is not None
+
+
+@dataclass(frozen=True)
+class Pages:
+    """What is answered."""
+
+    health: Health
+    registry: CollectorRegistry
+
+    async def healthz(self, _: web.Request) -> web.Response:
+        return _verdict(self.health.problems())
+
+    async def readyz(self, _: web.Request) -> web.Response:
+        problems = self.health.problems()
+        return _verdict(problems if self.health.has_begun else [*problems, "the cluster has not been read yet"])
+
+    async def metrics(self, _: web.Request) -> web.Response:
+        return web.Response(body=generate_latest(self.registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+
+def _verdict(problems: list[str]) -> web.Response:
+    return web.json_response({"ok": not problems, "problems": problems}, status=503 if problems else 200)
 
 
 @asynccontextmanager
 async def serving(address: str, port: int, health: Health, registry: CollectorRegistry) -> AsyncIterator[int]:
     """Serve while the block runs; yields the port."""
-    application = web.Application()
-    application.add_routes(
-        [
-            web.get("/healthz", lambda request: _verdict(not health.problems(), health)),
-            web.get("/readyz", lambda request: _verdict(health.is_ready, health)),
-            web.get("/metrics", lambda request: _metrics(registry)),
-        ]
-    )
+    pages, application = Pages(health, registry), web.Application()
+    application.router.add_get("/healthz", pages.healthz)
+    application.router.add_get("/readyz", pages.readyz)
+    application.router.add_get("/metrics", pages.metrics)
     runner = web.AppRunner(application, access_log=None)
     await runner.setup()
     try:
@@ -59,12 +78,3 @@ async def serving(address: str, port: int, health: Health, registry: CollectorRe
         yield int(runner.addresses[0][1])
     finally:
         await runner.cleanup()
-
-
-async def _verdict(is_well: bool, health: Health) -> web.Response:
-    problems = health.problems() or ([] if is_well else ["the cluster has not been read yet"])
-    return web.json_response({"ok": is_well, "problems": problems}, status=200 if is_well else 503)
-
-
-async def _metrics(registry: CollectorRegistry) -> web.Response:
-    return web.Response(body=generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_LATEST})

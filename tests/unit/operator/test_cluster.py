@@ -1,0 +1,128 @@
+"""The client against a server that answers as the API server does: what is sent, and what errors become."""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+from kubernetes.aio.client.api_client import ApiClient
+from kubernetes.aio.client.configuration import Configuration
+
+from training_operator.cluster import (
+    AlreadyExistsError,
+    Cluster,
+    ConflictError,
+    RefusedError,
+    StatusTarget,
+    TryAgainError,
+)
+from training_operator.store import Kind
+from unit.operator.factories import open_status
+
+Seen = list[tuple[str, str, dict[str, str], Any]]
+
+
+@asynccontextmanager
+async def answering(code: int, body: Any) -> AsyncIterator[tuple[Cluster, Seen]]:
+    seen: Seen = []
+
+    async def handle(request: web.Request) -> web.Response:
+        text = await request.text()
+        headers = {"type": request.headers.get("Content-Type", "")}
+        seen.append((request.method, str(request.rel_url), headers, json.loads(text) if text else None))
+        return (
+            web.json_response(body, status=code) if not isinstance(body, str) else web.Response(text=body, status=code)
+        )
+
+    application = web.Application()
+    application.router.add_route("*", "/{path:.*}", handle)
+    async with TestServer(application) as server:
+        configuration = Configuration(host=str(server.make_url("")).rstrip("/"))
+        async with Cluster(ApiClient(configuration)) as cluster:
+            yield cluster, seen
+
+
+def status(reason: str, message: str = "because") -> dict[str, str]:
+    return {"kind": "Status", "reason": reason, "message": message}
+
+
+ERRORS = [
+    (400, status("BadRequest"), RefusedError),
+    (401, status("Unauthorized"), TryAgainError),
+    (403, status("Forbidden"), RefusedError),
+    (404, status("NotFound"), ConflictError),
+    (409, status("Conflict"), ConflictError),
+    (409, status("AlreadyExists"), AlreadyExistsError),
+    (422, status("Invalid"), RefusedError),
+    (429, status("TooManyRequests"), TryAgainError),
+    (500, status("InternalError"), TryAgainError),
+    (503, "<html>a proxy's page</html>", TryAgainError),
+]
+
+
+@pytest.mark.parametrize(("code", "body", "error"), ERRORS, ids=[f"{e[0]}-{e[2].__name__}" for e in ERRORS])
+async def test_errors(code: int, body: Any, error: type[Exception]) -> None:
+    async with answering(code, body) as (cluster, _):
+        with pytest.raises(error) as raised:
+            await cluster.create("jobs", {"metadata": {"namespace": "team"}})
+        assert type(raised.value) is error or code == 404
+
+
+async def test_a_server_that_is_away() -> None:
+    async with Cluster(ApiClient(Configuration(host="http://127.0.0.1:1"))) as cluster:
+        with pytest.raises(TryAgainError):
+            await cluster.get("jobs", "team", "x")
+
+
+async def test_calls_are_counted() -> None:
+    calls = []
+    async with answering(200, {"items": [], "metadata": {"resourceVersion": "7"}}) as (cluster, _):
+        cluster.on_call = lambda verb, plural, code, seconds: calls.append((verb, plural, code))
+        assert (await cluster.list(Kind.POD, None, from_cache=True)).version == "7"
+    assert calls == [("list", "pods", 200)]
+
+
+async def test_only_labelled_children_are_listed() -> None:
+    async with answering(200, {"items": [], "metadata": {"resourceVersion": "7"}}) as (cluster, seen):
+        await cluster.list(Kind.POD, "team", from_cache=False)
+        await cluster.list(Kind.TRAINING_JOB, None, from_cache=True)
+        await cluster.list_pods(("team", "digits"))
+    assert [url for _, url, _, _ in seen] == [
+        "/api/v1/namespaces/team/pods?labelSelector=trainingjob.dev/name",
+        "/apis/trainingjob.dev/v1alpha1/trainingjobs?resourceVersion=0",
+        "/api/v1/namespaces/team/pods?labelSelector=trainingjob.dev/name%3Ddigits",
+    ]
+
+
+async def test_suspending_changes_one_field_of_the_job_as_it_was_seen() -> None:
+    async with answering(200, {}) as (cluster, seen):
+        await cluster.suspend_job("team", "digits-1", "41")
+    method, url, headers, body = seen[0]
+    assert (method, url) == ("PATCH", "/apis/batch/v1/namespaces/team/jobs/digits-1")
+    assert headers["type"] == "application/merge-patch+json"
+    assert body == {"metadata": {"resourceVersion": "41"}, "spec": {"suspend": True}}
+
+
+async def test_deleting_names_the_object_that_was_seen() -> None:
+    async with answering(200, {}) as (cluster, seen):
+        await cluster.delete("jobs", "team", "digits-1", "uid-1", "41")
+    assert seen[0][3]["preconditions"] == {"uid": "uid-1", "resourceVersion": "41"}
+
+
+async def test_what_is_gone_is_deleted() -> None:
+    async with answering(404, status("NotFound")) as (cluster, _):
+        await cluster.delete("jobs", "team", "digits-1", "uid-1", None)
+        assert await cluster.get("jobs", "team", "digits-1") is None
+
+
+async def test_the_whole_status_is_put_on_the_object_as_it_was_seen() -> None:
+    async with answering(200, {}) as (cluster, seen):
+        await cluster.replace_status(StatusTarget("team", "digits", "uid", "41"), open_status())
+    method, url, _, body = seen[0]
+    assert (method, url) == ("PUT", "/apis/trainingjob.dev/v1alpha1/namespaces/team/trainingjobs/digits/status")
+    assert body["metadata"] == {"name": "digits", "namespace": "team", "uid": "uid", "resourceVersion": "41"}
+    assert "spec" not in body
+    assert body["status"] == open_status().to_json_object()
