@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import kopf
 
@@ -36,6 +36,8 @@ async def watch(inbox: Inbox, settings: Settings) -> None:
         registry=registry,
         settings=tuned,
         standalone=True,
+        # Else kopf asks for the user's name, and a container's user has none.
+        identity=cast(Any, "trainingjob-operator"),
         clusterwide=settings.is_cluster_wide,
         namespaces=settings.namespaces,
     )
