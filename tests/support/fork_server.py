@@ -4,6 +4,7 @@ Everything after the import is the trainer's own: signals, group, loop, checkpoi
 missing; tests of those start real pods.
 """
 
+import importlib
 import json
 import os
 import signal
@@ -14,6 +15,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NoReturn
 
 from support.trainer import DEADLINE, free_port, until
 from trainer.checkpoint.folder import Folder
@@ -131,10 +133,8 @@ def fork_server(scratch: Path) -> Iterator[ForkServer]:
 
 
 def _serve() -> None:
-    import trainer.curves
-    import trainer.work  # torch and matplotlib, once
-
-    assert trainer.work and trainer.curves
+    for slow in ("trainer.work", "trainer.curves"):  # torch and matplotlib, once
+        importlib.import_module(slow)
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})  # as the supervisor does
     for line in sys.stdin:
         question = json.loads(line)
@@ -144,8 +144,10 @@ def _serve() -> None:
 
 def _fork(question: dict[str, dict[str, str]]) -> int:
     pid = os.fork()
-    if pid:
-        return pid
+    return pid if pid else _become_rank(question)
+
+
+def _become_rank(question: dict[str, dict[str, str]]) -> NoReturn:
     os.environ.update(question["environment"])
     log = os.open(str(question["log"]), os.O_WRONLY | os.O_CREAT)
     os.dup2(log, 1)

@@ -34,7 +34,7 @@ def until(condition: Callable[[], Any], what: str, seconds: float = DEADLINE) ->
 
 def write_table(path: Path, rows: int, seed: int = 1, classes: int = 3, regression: bool = False) -> Path:
     """A csv with six inputs a-f and a target that depends on them."""
-    source = random.Random(seed)  # noqa: S311
+    source = random.Random(seed)
     with path.open("w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow([*"abcdef", "target"])
@@ -46,13 +46,13 @@ def write_table(path: Path, rows: int, seed: int = 1, classes: int = 3, regressi
     return path
 
 
-def recipe(data: Path, **changes: Any) -> dict[str, Any]:
+def recipe(table: Path, **changes: Any) -> dict[str, Any]:
     """A recipe with everything that could go wrong in a resume: dropout, schedule, early stopping, odd last batch."""
     plain: dict[str, Any] = {
         "task": "classification",
         "epochs": 12,
         "batchSize": 16,
-        "data": {"path": str(data), "target": "target", "validation": {"fraction": 0.2}},
+        "data": {"path": str(table), "target": "target", "validation": {"fraction": 0.2}},
         "model": {"type": "mlp", "hiddenUnits": [8, 8], "dropout": 0.3},
         "optimizer": {"type": "adamw", "learningRate": 0.01},
         "schedule": {"type": "cosine", "warmup": {"epochs": 2}},
@@ -124,9 +124,14 @@ class TrainerProcess:
     def message(self) -> TerminationMessage:
         return TerminationMessage.model_validate_json(self.termination_log.read_text())
 
-    def ranks(self) -> list[int]:
-        """PIDs of the ranks below this supervisor."""
-        return [pid for pid in descendants(self.process.pid) if "trainer.rank" in command_of(pid)]
+    def ranks(self) -> dict[int, int]:
+        """The ranks below this supervisor: rank -> PID."""
+        pids = [
+            pid
+            for pid in descendants(self.process.pid)
+            if command_of(pid).endswith("-m trainer.rank ") and "agent" not in command_of(pid)
+        ]
+        return {int(environment_of(pid)["RANK"]): pid for pid in pids}
 
     def text(self) -> str:
         return "".join(self.lines[-30:])
@@ -188,6 +193,11 @@ def command_of(pid: int) -> str:
         return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
     except (FileNotFoundError, ProcessLookupError):
         return ""
+
+
+def environment_of(pid: int) -> dict[str, str]:
+    entries = Path(f"/proc/{pid}/environ").read_bytes().decode().split("\0")
+    return dict(entry.split("=", 1) for entry in entries if "=" in entry)
 
 
 def kill_tree(root: int) -> None:

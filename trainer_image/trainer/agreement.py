@@ -47,9 +47,13 @@ class Agreement:
 
     def ask(self) -> Answer:
         """Every rank must call it at the same place."""
-        proposal = steps_between((time.monotonic() - self._since) / max(1, self._steps), self._interval)
-        mine = [self._wants_stop(), self._wants_save() and self._world.is_rank_zero]
-        interval = proposal if self._world.is_rank_zero else 0
+        mine = [self._wants_stop(), self._world.is_rank_zero and self._wants_save()]
+        interval = self._proposal() if self._world.is_rank_zero else 0
         stop, save, self._interval = self._world.maximum([*map(int, mine), interval])
         self._steps, self._since = 0, time.monotonic()
         return Answer(bool(stop), bool(save))
+
+    def _proposal(self) -> int:
+        if self._steps == 0:  # nothing to measure by, such as twice in a row at the end of an epoch
+            return self._interval
+        return steps_between((time.monotonic() - self._since) / self._steps, self._interval)

@@ -2,27 +2,15 @@
 
 import random
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.fork_server import ForkServer, fork_server
-from support.trainer import history_of, newest_tensors, recipe, run_config, write_table
+
+from support.fork_server import ForkServer
+from support.trainer import history_of, newest_tensors, recipe, run_config
 from trainingjob_api.contract import ExitCode
 
 SEEDS = (1, 2, 3)
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForkServer]:
-    with fork_server(tmp_path_factory.mktemp("server")) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """81 rows to train on: five batches of 16, and one of a single sample, for which most ranks have none."""
-    return write_table(tmp_path_factory.mktemp("data") / "table.csv", 101)
 
 
 @pytest.mark.parametrize("ranks", [1, 2, 3, 4])

@@ -1,0 +1,127 @@
+"""What all ranks do together: the gradient of the whole batch, and a stop in each phase of an epoch."""
+
+import json
+import os
+import signal
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from safetensors.numpy import load
+
+from support.fork_server import ForkServer
+from support.trainer import history_of, newest_tensors, recipe, run_config, until, write_table
+from trainer.pulse import read_pulse
+from trainingjob_api.contract import ExitCode
+from trainingjob_api.progress import State
+
+
+def gradient(server: ForkServer, folder: Path, training: dict[str, object], ranks: int) -> NDArray[np.float32]:
+    """Of one step over all rows: AdamW's first moment is then a tenth of it."""
+    assert server.start(run_config(folder, training), ranks).codes() == [0] * ranks
+    moments = load((folder / "step-1.1" / "optimizer.safetensors").read_bytes())
+    return np.concatenate([moments[name].ravel() for name in sorted(moments) if name.endswith("exp_avg")]) * 10
+
+
+@pytest.mark.parametrize("rows", [29, 2], ids=["shares of different size", "a rank without a share"])
+def test_any_number_of_ranks_gives_the_gradient_of_the_whole_batch(
+    server: ForkServer, tmp_path: Path, rows: int
+) -> None:
+    table = write_table(tmp_path / "table.csv", rows, seed=3, regression=True)
+    whole = {"path": str(table), "target": "target"}
+    model = {"type": "mlp", "hiddenUnits": [8, 8], "activation": "tanh"}
+    one_step = {"epochs": 1, "batchSize": 64, "schedule": None, "earlyStopping": None}
+    training = recipe(table, task="regression", data=whole, model=model, **one_step)
+    alone = gradient(server, tmp_path / "1", training, 1)
+    assert np.abs(alone).max() > 0.01
+    for ranks in (2, 3):
+        together = gradient(server, tmp_path / str(ranks), training, ranks)
+        assert np.abs(together - alone).max() < 1e-6
+
+
+@pytest.fixture(scope="module")
+def long_phases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
+    """A recipe whose evaluation and saving take long enough to be met."""
+    folder = tmp_path_factory.mktemp("long")
+    train, held_back = write_table(folder / "train.csv", 101), write_table(folder / "validation.csv", 30_000, seed=2)
+    data = {"path": str(train), "target": "target", "validation": {"path": str(held_back)}}
+    model = {"type": "mlp", "hiddenUnits": [256, 256], "dropout": 0.2}
+    return recipe(train, data=data, model=model, epochs=6)
+
+
+@pytest.mark.parametrize("ranks", [1, 2])
+@pytest.mark.parametrize("phase", [State.EVALUATING, State.SAVING, State.FINISHED])
+def test_a_stop_in_a_phase_is_saved_and_exact(
+    server: ForkServer, long_phases: dict[str, object], tmp_path: Path, phase: State, ranks: int
+) -> None:
+    undisturbed, disturbed = tmp_path / "undisturbed", tmp_path / "disturbed"
+    assert server.start(run_config(undisturbed, long_phases), ranks).codes() == [0] * ranks
+
+    group = server.start(run_config(disturbed, long_phases), ranks)
+    until(lambda: (pulse := read_pulse(group.folder.pulse(0))) and pulse.state is phase, f"the phase {phase}")
+    group.signal(signal.SIGTERM, [ranks - 1])
+    codes = group.codes()
+    if phase is State.FINISHED:  # completing what is almost done is as good as stopping
+        assert set(codes) in ({ExitCode.STOPPED}, {ExitCode.COMPLETED})
+    else:
+        assert codes == [ExitCode.STOPPED] * ranks
+    assert (disturbed / "done.json").exists() == (codes == [0] * ranks)
+    if codes != [0] * ranks:
+        assert server.start(run_config(disturbed, long_phases, 2), ranks).codes() == [0] * ranks
+    assert newest_tensors(disturbed) == newest_tensors(undisturbed)
+    assert history_of(disturbed) == history_of(undisturbed)
+
+
+def test_early_stopping_ends_at_the_same_epoch_after_a_resume(server: ForkServer, table: Path, tmp_path: Path) -> None:
+    impatient = recipe(table, epochs=500, earlyStopping={"patience": 4, "minDelta": 0.001})
+    assert server.start(run_config(tmp_path / "undisturbed", impatient), 2).codes() == [0, 0]
+    done = json.loads((tmp_path / "undisturbed" / "done.json").read_text())
+    assert done["outcome"] == "EarlyStopped"
+
+    group = server.start(run_config(tmp_path / "disturbed", impatient), 2)
+    assert group.wait_for_step(int(done["progress"]["step"]) - 20)
+    group.signal(signal.SIGTERM)
+    assert group.codes() == [ExitCode.STOPPED] * 2
+    assert server.start(run_config(tmp_path / "disturbed", impatient, 2), 2).codes() == [0, 0]
+    assert newest_tensors(tmp_path / "disturbed") == newest_tensors(tmp_path / "undisturbed")
+    assert history_of(tmp_path / "disturbed") == history_of(tmp_path / "undisturbed")
+
+
+def test_another_number_of_ranks_continues_the_same_samples(server: ForkServer, table: Path, tmp_path: Path) -> None:
+    """Without dropout only the order of summation differs."""
+    plain = recipe(table, model={"type": "mlp", "hiddenUnits": [8, 8]}, epochs=6)
+    assert server.start(run_config(tmp_path / "one", plain), 1).codes() == [0]
+    group = server.start(run_config(tmp_path / "both", plain), 2)
+    assert group.wait_for_step(9)
+    group.signal(signal.SIGTERM)
+    assert group.codes() == [ExitCode.STOPPED] * 2
+    last = server.start(run_config(tmp_path / "both", plain, 2), 3)
+    assert last.codes() == [0] * 3
+    resume = last.folder.read_progress().resume  # type: ignore[union-attr]
+    assert resume is not None
+    assert (resume.exactness, resume.reason) == ("StepExact", "3 ranks instead of 2")
+    for one, both in zip(history_of(tmp_path / "one"), history_of(tmp_path / "both"), strict=True):
+        assert one.keys() == both.keys()
+        assert all(both[key] == pytest.approx(value, rel=1e-3, abs=1e-4) for key, value in one.items())
+
+
+def test_a_save_that_is_cut_off_leaves_the_one_before(server: ForkServer, table: Path, tmp_path: Path) -> None:
+    """Killed in the middle of saving, again and again: training always goes on from a checkpoint that is whole."""
+    training = recipe(table, model={"type": "mlp", "hiddenUnits": [256, 256]}, epochs=8)
+    reached = 0
+    for attempt in range(1, 5):
+        group = server.start(run_config(tmp_path / "c", training, attempt), 1)
+        temporary = tmp_path / "c"
+
+        def is_saving(folder: Path = temporary, beyond: int = reached) -> bool:
+            return any(int(path.name[5:].split(".")[0]) > beyond for path in folder.glob("step-*.tmp"))
+
+        until(lambda group=group, is_saving=is_saving: is_saving() or group.step() >= 48, "a save")
+        os.kill(group.pids[0], signal.SIGKILL)
+        assert group.codes() == [-signal.SIGKILL]
+        reached += 6
+    assert server.start(run_config(tmp_path / "c", training, 9), 1).codes() == [0]
+    assert server.start(run_config(tmp_path / "undisturbed", training, 9), 1).codes() == [0]
+    assert newest_tensors(tmp_path / "c") == newest_tensors(tmp_path / "undisturbed")
+    assert not list((tmp_path / "c").glob("*.tmp"))

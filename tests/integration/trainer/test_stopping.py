@@ -1,0 +1,137 @@
+"""SIGTERM in every phase of a pod's life: it ends soon, truthfully, and nothing that was done is lost."""
+
+import os
+import signal
+import time
+from pathlib import Path
+
+from support.trainer import (
+    TrainerProcess,
+    environment_of,
+    free_port,
+    history_of,
+    newest_tensors,
+    recipe,
+    run_config,
+    trainer,
+    until,
+)
+from trainingjob_api.contract import ExitCode
+from trainingjob_api.progress import Outcome
+
+SOON = 3.0  # seconds; two cores may be busy with other tests
+
+
+def stop(pod: TrainerProcess, number: signal.Signals = signal.SIGTERM) -> int:
+    """Asks a pod to stop; its exit code, and it must come soon."""
+    begin = time.monotonic()
+    pod.signal(number)
+    code = pod.end()
+    assert time.monotonic() - begin < SOON
+    return code
+
+
+def test_before_the_supervisor_has_imported_anything(table: Path, tmp_path: Path) -> None:
+    with trainer(run_config(tmp_path / "c", recipe(table)), tmp_path) as pod:
+        blocked = 1 << (signal.SIGTERM - 1)
+        status = Path(f"/proc/{pod.process.pid}/status")
+
+        def is_blocked() -> bool:
+            line = next(line for line in status.read_text().splitlines() if line.startswith("SigBlk"))
+            return bool(int(line.split()[1], 16) & blocked)
+
+        until(is_blocked, "SIGTERM to be blocked")
+        assert stop(pod) == ExitCode.STOPPED
+        assert pod.message().outcome is Outcome.STOPPED
+
+
+def test_while_torch_is_imported(table: Path, tmp_path: Path) -> None:
+    with trainer(run_config(tmp_path / "c", recipe(table)), tmp_path) as pod:
+        pod.wait_for("started")
+        assert stop(pod) == ExitCode.STOPPED
+        message = pod.message()
+        assert message.outcome is Outcome.STOPPED
+        assert "nothing to save yet" in message.message
+        assert message.saved_step is None
+
+
+def test_while_a_peer_is_missing(table: Path, tmp_path: Path) -> None:
+    with trainer(run_config(tmp_path / "c", recipe(table)), tmp_path, PET_NNODES="2", PET_NODE_RANK="0") as pod:
+        port = _port_of(pod)
+        until(lambda: _listens(port), "torchrun to wait for the other pod")
+        assert stop(pod) == ExitCode.STOPPED
+        assert pod.message().outcome is Outcome.STOPPED
+
+
+def test_in_one_pod_of_two_stops_both_after_the_same_step(table: Path, tmp_path: Path) -> None:
+    config = run_config(tmp_path / "c", recipe(table, epochs=100_000))
+    port = str(free_port())
+    pods = {"PET_NNODES": "2", "PET_MASTER_PORT": port}
+    with (
+        trainer(config, tmp_path, **pods, PET_NODE_RANK="0") as first,
+        trainer(config, tmp_path, **pods, PET_NODE_RANK="1") as second,
+    ):
+        first.wait_for_epoch(2)
+        assert stop(second) == ExitCode.STOPPED
+        assert first.end() == ExitCode.STOPPED
+        saved = first.message().saved_step
+        assert saved is not None
+        assert f"saved at step {saved}," in second.message().message
+        assert (tmp_path / "c" / f"step-{saved}.1" / "manifest.json").exists()
+
+
+def test_again_and_again_loses_nothing(table: Path, tmp_path: Path) -> None:
+    """Two ranks under torchrun, stopped at the start of several attempts; the end is that of an undisturbed run."""
+    undisturbed, disturbed = tmp_path / "undisturbed", tmp_path / "disturbed"
+    with trainer(run_config(undisturbed, recipe(table, epochs=30)), tmp_path, ranks=2) as pod:
+        assert pod.end() == 0, pod.text()
+    saved = 0
+    for attempt in (1, 2):
+        with trainer(run_config(disturbed, recipe(table, epochs=30), attempt), tmp_path, ranks=2) as pod:
+            pod.wait_for_epoch(saved // 6 + 3)
+            assert stop(pod) == ExitCode.STOPPED
+            message = pod.message()
+            assert message.saved_step is not None
+            assert message.saved_step > saved
+            assert message.progress is not None
+            assert message.progress.checkpoint is not None
+            assert message.progress.checkpoint.on_request
+            saved = message.saved_step
+    with trainer(run_config(disturbed, recipe(table, epochs=30), 3), tmp_path, ranks=2) as pod:
+        assert pod.end() == 0, pod.text()
+        resume = pod.message().progress.resume  # type: ignore[union-attr]
+        assert resume is not None
+        assert (resume.from_step, resume.from_attempt, resume.exactness, resume.on_request) == (
+            saved,
+            2,
+            "Bitwise",
+            True,
+        )
+    assert newest_tensors(disturbed) == newest_tensors(undisturbed)
+    assert history_of(disturbed) == history_of(undisturbed)
+
+
+def test_of_a_rank_that_does_not_answer_ends_in_time_and_says_that_nothing_was_saved(
+    table: Path, tmp_path: Path
+) -> None:
+    never = {"deadlines": {"saveSeconds": 2}, "checkpointEvery": {"steps": 1_000_000}}
+    config = run_config(tmp_path / "c", recipe(table, epochs=100_000), **never)
+    with trainer(config, tmp_path) as pod:
+        pod.wait_for_epoch(1)
+        (rank,) = pod.ranks().values()
+        os.kill(rank, signal.SIGSTOP)
+        begin = time.monotonic()
+        pod.signal(signal.SIGTERM)
+        pod.signal(signal.SIGTERM)  # a second one does not shorten anything
+        assert pod.end() == ExitCode.NOT_SAVED
+        assert 2.0 <= time.monotonic() - begin < 2.0 + SOON
+        assert pod.message().outcome is Outcome.NOT_SAVED
+
+
+def _port_of(pod: TrainerProcess) -> int:
+    return int(environment_of(pod.process.pid)["PET_MASTER_PORT"])
+
+
+def _listens(port: int) -> bool:
+    tables = "".join(Path(f"/proc/net/tcp{kind}").read_text() for kind in ("", "6"))
+    return any(f":{port:04X} " in line and " 0A " in line for line in tables.splitlines())

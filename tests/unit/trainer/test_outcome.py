@@ -1,0 +1,104 @@
+"""What an end means, and which of several ends explains the others."""
+
+import pytest
+
+from trainer.errors import DataError, NonFinite, PeerLost, Stopped, VolumeNotWritable
+from trainer.outcome import end_of, outcome_of, root_cause, silent_end
+from trainer.run_folder import RankEnd
+from trainingjob_api.contract import ExitCode
+from trainingjob_api.progress import EXIT_CODE_OF, Outcome
+
+
+class DistBackendError(RuntimeError):
+    """As torch.distributed names it."""
+
+
+class OutOfMemoryError(RuntimeError):
+    """As torch.cuda names it."""
+
+
+@pytest.mark.parametrize(
+    ("error", "outcome"),
+    [
+        pytest.param(DataError("x"), Outcome.DATA_ERROR, id="what the trainer says itself"),
+        pytest.param(VolumeNotWritable("x"), Outcome.VOLUME_NOT_WRITABLE, id="volume"),
+        pytest.param(NonFinite("x"), Outcome.NON_FINITE, id="NaN"),
+        pytest.param(OutOfMemoryError("CUDA"), Outcome.OUT_OF_DEVICE_MEMORY, id="device memory"),
+        pytest.param(
+            RuntimeError("[..gloo/transport/tcp/pair.cc:534] Connection closed by peer [127.0.0.1]:7"),
+            Outcome.PEER_LOST,
+            id="gloo: closed",
+        ),
+        pytest.param(
+            RuntimeError("[gloo/transport/tcp/buffer.cc] Timed out waiting 5000ms for recv operation"),
+            Outcome.HANG,
+            id="gloo: time is over",
+        ),
+        pytest.param(DistBackendError("NCCL error: remote process exited"), Outcome.PEER_LOST, id="NCCL: gone"),
+        pytest.param(ValueError("connection reset"), Outcome.CRASH, id="other exceptions with such words"),
+        pytest.param(RuntimeError("shapes cannot be multiplied"), Outcome.CRASH, id="any bug"),
+        pytest.param(KeyboardInterrupt(), Outcome.CRASH, id="not even an Exception"),
+    ],
+)
+def test_outcomes_of_exceptions(error: BaseException, outcome: Outcome) -> None:
+    assert outcome_of(error) is outcome
+
+
+def test_an_end_names_type_and_place() -> None:
+    try:
+        raise ValueError("three is not four")
+    except ValueError as error:
+        end = end_of(error, 3)
+    assert (end.rank, end.exception, end.message) == (3, "ValueError", "ValueError: three is not four")
+    assert end.place is not None
+    assert end.place.startswith("test_outcome.py:")
+
+
+def test_a_message_for_a_person_stands_alone() -> None:
+    assert end_of(Stopped("saved at step 3"), 0).message == "saved at step 3"
+    assert len(end_of(PeerLost("x" * 10_000), 0).message) <= 2048
+
+
+def ends(*outcomes: Outcome) -> list[RankEnd]:
+    """Ranks that ended one second after another."""
+    return [RankEnd(rank, outcome, float(rank)) for rank, outcome in enumerate(outcomes)]
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "cause"),
+    [
+        pytest.param([Outcome.COMPLETED, Outcome.COMPLETED], 0, id="all completed"),
+        pytest.param([Outcome.PEER_LOST, Outcome.NON_FINITE], 1, id="a later cause before an earlier loss"),
+        pytest.param([Outcome.PEER_LOST, Outcome.CRASH, Outcome.DATA_ERROR], 1, id="the earliest cause"),
+        pytest.param([Outcome.PEER_LOST, Outcome.PEER_LOST], 0, id="the cause was in another pod"),
+        pytest.param([Outcome.COMPLETED, Outcome.CRASH], 1, id="success of one is no success"),
+        pytest.param([Outcome.COMPLETED, Outcome.PEER_LOST], 1, id="nor beside a loss"),
+        pytest.param([Outcome.STOPPED, Outcome.PEER_LOST], 0, id="stopped"),
+    ],
+)
+def test_the_root_cause(outcomes: list[Outcome], cause: int) -> None:
+    assert root_cause(ends(*outcomes)).rank == cause
+
+
+@pytest.mark.parametrize(
+    ("code", "outcome", "words"),
+    [
+        (-9, Outcome.CRASH, "SIGKILL (out of memory"),
+        (-11, Outcome.CRASH, "SIGSEGV"),
+        (0, Outcome.CRASH, "exit code 0"),
+        (3, Outcome.CRASH, "exit code 3"),
+        (45, Outcome.NON_FINITE, "exit code 45"),
+        (44, Outcome.USER_ERROR, "exit code 44"),
+        (None, Outcome.CRASH, "without a word"),
+    ],
+)
+def test_a_rank_that_said_nothing(code: int | None, outcome: Outcome, words: str) -> None:
+    end = silent_end(1, code)
+    assert end.outcome is outcome
+    assert words in end.message
+
+
+def test_only_success_is_exit_code_zero() -> None:
+    zero = {outcome for outcome, code in EXIT_CODE_OF.items() if code == ExitCode.COMPLETED}
+    assert zero == {Outcome.COMPLETED, Outcome.EARLY_STOPPED, Outcome.ALREADY_COMPLETED}
+    assert set(EXIT_CODE_OF) == set(Outcome)

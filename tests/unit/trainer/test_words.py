@@ -1,0 +1,273 @@
+"""What is read from the environment and files, and what is shown: configuration, history, metrics, signs of life."""
+
+import json
+import os
+import re
+import sys
+import threading
+import time
+from pathlib import Path
+from subprocess import run
+from urllib.error import HTTPError
+from urllib.request import urlopen
+
+import pytest
+import torch
+
+from support.trainer import recipe, run_config
+from trainer import config, exporter
+from trainer.board import Board
+from trainer.config import launch_from, threads_for
+from trainer.data.dataset import DataFacts
+from trainer.data.scaling import Scaling
+from trainer.errors import UserError
+from trainer.export import export, load
+from trainer.history import History
+from trainer.manifest import Places, launch_from_manifest
+from trainer.models import build_model
+from trainer.pulse import PulseWriter, read_pulse
+from trainingjob_api.progress import EpochMetrics, Progress, State
+from trainingjob_api.spec.training import Training
+
+TABLE = Path("/data/table.csv")
+
+
+def environment(**changes: str) -> dict[str, str]:
+    run_text = run_config(Path("/checkpoints"), recipe(TABLE)).model_dump_json(by_alias=True)
+    return {"TRAININGJOB_RUN": run_text, **changes}
+
+
+def test_a_pod_reads_its_place() -> None:
+    pod = launch_from(environment(PET_NNODES="3", PET_NPROC_PER_NODE="2", PET_NODE_RANK="1", PET_MASTER_PORT="23456"))
+    assert (pod.world_size, list(pod.local_ranks), pod.port) == (6, [2, 3], 23456)
+
+
+@pytest.mark.parametrize(
+    ("variables", "words"),
+    [
+        pytest.param({}, "TRAININGJOB_RUN is not set", id="outside of a cluster"),
+        pytest.param({"TRAININGJOB_RUN": "{"}, "TRAININGJOB_RUN", id="no JSON"),
+        pytest.param(environment(PET_NNODES="two"), "PET_NNODES must be a number, not 'two'", id="no number"),
+    ],
+)
+def test_a_wrong_environment_is_named(variables: dict[str, str], words: str) -> None:
+    with pytest.raises(UserError, match=re.escape(words)):
+        launch_from(variables)
+
+
+def test_threads_are_the_pods_share(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(64)))
+    monkeypatch.setattr(config, "_cpu_limit", lambda: 8)
+    assert threads_for(2, {}) == 4
+    assert threads_for(16, {}) == 1
+    assert threads_for(2, {"OMP_NUM_THREADS": "3"}) == 3
+
+
+@pytest.mark.parametrize(("content", "limit"), [("400000 100000", 4), ("50000 100000", 1), ("max 100000", 1_000_000)])
+def test_cpu_limit(tmp_path: Path, content: str, limit: int) -> None:
+    (tmp_path / "cpu.max").write_text(content)
+    assert config._cpu_limit(tmp_path / "cpu.max") == limit
+
+
+MANIFEST = """
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: data}
+data: {train.csv: "a,y\\n1,p\\n"}
+binaryData: {other.csv: YSx5Cg==}
+---
+apiVersion: trainingjob.dev/v1alpha1
+kind: TrainingJob
+metadata: {name: one, namespace: team}
+spec:
+  nodes: 2
+  processesPerNode: 3
+  training: {task: classification, data: {path: /data/train.csv, target: y}, model: {type: mlp}}
+  checkpoint: {volume: {claimName: any}}
+  pod:
+    volumes: [{name: d, configMap: {name: data}}]
+    volumeMounts: [{name: d, mountPath: /data}]
+"""
+
+
+def launch(tmp_path: Path, text: str, name: str | None = None) -> config.Launch:
+    (tmp_path / "job.yaml").write_text(text)
+    return launch_from_manifest(tmp_path / "job.yaml", name, Places(tmp_path / "c", {}, tmp_path / "scratch"))
+
+
+def test_a_manifest_brings_its_data_along(tmp_path: Path) -> None:
+    local = launch(tmp_path, MANIFEST)
+    assert (local.nodes, local.local_world_size) == (1, 6)
+    assert local.run.checkpoint_path == str(tmp_path / "c" / "team" / "one")
+    assert local.mounts.locate("/data/train.csv").read_text() == "a,y\n1,p\n"
+    assert local.mounts.locate("/data/other.csv").read_text() == "a,y\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        pytest.param("a: [", "is not YAML", id="no YAML"),
+        pytest.param("kind: Pod", "one TrainingJob is needed, it holds none", id="no job"),
+        pytest.param(MANIFEST + "---" + MANIFEST.split("---")[1], "it holds one, one", id="two jobs"),
+        pytest.param(MANIFEST.replace("nodes: 2", "nodes: two"), "spec.nodes", id="wrong field"),
+        pytest.param(MANIFEST.replace("YSx5Cg==", "?"), "binaryData", id="no base64"),
+        pytest.param(
+            MANIFEST.replace("{name: data}}]", "{name: data, items: [{key: train.csv, path: ../x}]}}]"),
+            "not possible",
+            id="way out",
+        ),
+    ],
+)
+def test_a_wrong_manifest_is_named(tmp_path: Path, text: str, words: str) -> None:
+    with pytest.raises(UserError, match=re.escape(words)):
+        launch(tmp_path, text)
+
+
+def test_history_forgets_what_is_done_again(tmp_path: Path) -> None:
+    history = History(tmp_path)
+    history.keep_until(0)
+    for epoch in (1, 2, 3):
+        history.append(EpochMetrics(epoch=epoch, train_loss=1 / epoch))
+    history.keep_until(2)
+    history.append(EpochMetrics(epoch=3, train_loss=9.0))
+    assert [(line.epoch, line.train_loss) for line in History(tmp_path).epochs()] == [(1, 1.0), (2, 0.5), (3, 9.0)]
+
+
+def test_a_line_that_a_crash_has_cut_is_forgotten(tmp_path: Path) -> None:
+    history = History(tmp_path)
+    for epoch in (1, 2):
+        history.append(EpochMetrics(epoch=epoch))
+    path = tmp_path / "history.jsonl"
+    path.write_text(path.read_text()[:-5])
+    assert [line.epoch for line in History(tmp_path).epochs()] == [1]
+
+
+def test_a_line_that_does_not_fit_waits_for_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    history = History(tmp_path)
+    history.append(EpochMetrics(epoch=1))
+    real = os.write
+    monkeypatch.setattr(os, "write", lambda descriptor, content: real(descriptor, content[:7]))
+    history.append(EpochMetrics(epoch=2))
+    with pytest.raises(OSError, match="No space"):
+        history.flush()
+    monkeypatch.setattr(os, "write", real)
+    assert [line.epoch for line in History(tmp_path).epochs()] == [1]
+    history.append(EpochMetrics(epoch=3))
+    assert [line.epoch for line in History(tmp_path).epochs()] == [1, 2, 3]
+
+
+def test_what_is_scraped() -> None:
+    board = Board(run_config(Path("/c"), recipe(TABLE)), world_size=2, steps_per_epoch=6)
+    address = exporter.serve(board, None)
+    progress = Progress.model_validate_json(urlopen(f"{address}/progress").read())
+    assert (progress.state, progress.steps, progress.latest) == (State.STARTING, 72, None)
+
+    board.enter(State.TRAINING)
+    for _ in range(3):
+        board.stepped(16)
+    board.epoch_done(EpochMetrics(epoch=1, train_loss=0.5, validation_loss=0.75, validation_accuracy=0.9))
+    text = urlopen(f"{address}/metrics").read().decode()
+    for line in (
+        "trainingjob_epoch 1.0",
+        "trainingjob_epochs 12.0",
+        "trainingjob_step_total 3.0",
+        "trainingjob_samples_total 48.0",
+        'trainingjob_loss{split="train"} 0.5',
+        'trainingjob_loss{split="validation"} 0.75',
+        'trainingjob_accuracy_ratio{split="validation"} 0.9',
+        "trainingjob_step_duration_seconds_count 2.0",
+    ):
+        assert line in text.splitlines(), line
+    assert 'world_size="2"' in text
+    assert "_created" not in text
+    with pytest.raises(HTTPError) as refused:
+        urlopen(f"{address}/etc/passwd")
+    refused.value.close()
+
+
+def test_remaining_time_follows_the_pace() -> None:
+    board = Board(run_config(Path("/c"), recipe(TABLE)), steps_per_epoch=6)
+    assert board.seconds_remaining is None
+    board.step = 6
+    board.epoch_done(EpochMetrics(epoch=1, seconds_per_epoch=2.0))
+    assert board.seconds_remaining == pytest.approx(22.0)
+
+
+def test_signs_of_life(tmp_path: Path) -> None:
+    path = tmp_path / "pulse"
+    assert read_pulse(path) is None
+    writer = PulseWriter(path)
+    assert read_pulse(path) is None, "nothing has been said yet"
+    writer.beat(State.RESTORING, 5, within=100)
+    pulse = read_pulse(path)
+    assert pulse is not None
+    assert (pulse.pid, pulse.has_stepped, pulse.state, pulse.step) == (os.getpid(), False, State.RESTORING, 5)
+    assert not pulse.is_overdue(time.monotonic())
+    assert pulse.is_overdue(time.monotonic() + 101)
+
+
+def test_a_beat_is_never_seen_without_its_deadline(tmp_path: Path) -> None:
+    """A reader that looks while a beat is written must not take the rank for dead."""
+    writer = PulseWriter(tmp_path / "pulse")
+    writer.beat(State.TRAINING, 0, within=1000)
+    done = threading.Event()
+
+    def beat() -> None:
+        while not done.is_set():
+            writer.beat(State.TRAINING, 1, within=1000)
+
+    thread = threading.Thread(target=beat)
+    thread.start()
+    pulses = [read_pulse(tmp_path / "pulse") for _ in range(20_000)]
+    done.set()
+    thread.join()
+    assert all(pulse is not None and not pulse.is_overdue(time.monotonic()) for pulse in pulses)
+
+
+@pytest.mark.parametrize("task", ["classification", "regression"])
+def test_an_exported_model_takes_and_gives_plain_values(tmp_path: Path, task: str) -> None:
+    torch.manual_seed(1)
+    training = Training.model_validate(recipe(TABLE, task=task))
+    labels = ("ant", "bee", "cat") if task == "classification" else None
+    target = None if labels else Scaling(torch.tensor(100.0).numpy(), torch.tensor(10.0).numpy())
+    inputs = Scaling(torch.tensor([1.0, 2.0]).double().numpy(), torch.tensor([2.0, 4.0]).double().numpy())
+    model = build_model(training.model, 2, 3 if labels else 1).eval()
+    export(tmp_path / "model", model, training, DataFacts(("a", "b"), "y", inputs, labels, target))
+
+    predict = load(tmp_path / "model")
+    (answer,) = predict([[3.0, 10.0]])
+    with torch.no_grad():
+        outputs = model(torch.tensor([[1.0, 2.0]]))[0]
+    if labels:
+        assert answer == labels[int(outputs.argmax())]
+    else:
+        assert answer == pytest.approx(100.0 + 10.0 * float(outputs[0]), rel=1e-5)
+    assert json.loads((tmp_path / "model" / "model.json").read_text())["features"] == ["a", "b"]
+
+
+def python(code: str) -> str:
+    result = run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return result.stdout.strip()
+
+
+def test_neither_the_command_nor_what_a_rank_has_first_imports_torch() -> None:
+    code = "import trainer.command_line, trainer.rank, trainer.surroundings, sys; print('torch' in sys.modules)"
+    assert python(code) == "False"
+
+
+def test_the_compiler_stays_out_until_somebody_wants_it() -> None:
+    code = """
+import sys, torch
+from trainer.without_compiler import skip_compiler
+skip_compiler()
+layer = torch.nn.Linear(2, 1)
+optimizer = torch.optim.AdamW(layer.parameters())
+layer(torch.ones(1, 2)).sum().backward()
+optimizer.step(); optimizer.zero_grad(); optimizer.state_dict()
+print([name for name in sys.modules if name.startswith('torch._dynamo')])
+import torch._dynamo.config
+print(torch._dynamo.is_compiling(), torch._dynamo.config.verbose, 'torch._dynamo.eval_frame' in sys.modules)
+"""
+    skipped, real = python(code).splitlines()
+    assert skipped == "['torch._dynamo']"
+    assert real == "False False True"
