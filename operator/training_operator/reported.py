@@ -102,8 +102,9 @@ def resume_of(resume: Resumption) -> ResumeStatus:
 def _proven(pause: PauseStatus, resume: Resumption, status: TrainingJobStatus) -> PauseStatus:
     """A pause whose end nobody saw: the next attempt tells what it found on disk."""
     was_asked = resume.on_request and resume.from_attempt == status.attempt - 1
-    is_about_it = was_asked or resume.save_time >= pause.request_time
-    if pause.evidence is not None or not pause.resources_released or not is_about_it:
+    # What a later attempt saved says nothing about the pause.
+    was_there = pause.completed_time is None or resume.save_time <= pause.completed_time
+    if pause.evidence is not None or not pause.resources_released or not (was_asked or was_there):
         return pause
     done = status.progress.step if status.progress else 0
     # A step count that is older than the checkpoint says nothing about what came after it.

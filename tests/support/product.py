@@ -1,0 +1,178 @@
+"""The whole product under test: the real operator with its own rights, real trainers, and one TrainingJob at a time."""
+
+import csv
+import io
+import json
+import os
+import random
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from local_cluster.cluster import LocalCluster
+from quickstart.kubectl import Kubectl as QuietKubectl
+from quickstart.product import OperatorProcess, install
+from support.cluster import wait_for
+from support.kubectl import Kubectl
+from support.manifests import Manifest, manifest
+from trainingjob_api.contract import ATTEMPT_LABEL, JOB_NAME_LABEL, METRICS_PORT, PROGRESS_LIMIT
+from trainingjob_api.progress import Progress
+from trainingjob_api.resource import TrainingJob
+from trainingjob_api.status import ConditionType, Phase, TrainingJobStatus
+
+ROOT = Path(__file__).parents[2]
+ENDLESS = 1_000_000
+"""Epochs of a job that is not meant to end by itself."""
+
+
+@pytest.fixture(scope="session")
+def operator(cluster: LocalCluster) -> Iterator[OperatorProcess]:
+    """The operator as deploy/base installs it, with the token of its own ServiceAccount."""
+    os.chdir(ROOT)
+    from local_cluster import binaries
+
+    install(QuietKubectl(binaries.find_kubectl(), cluster.kubeconfig, Console(quiet=True)))
+    process = OperatorProcess(cluster)
+    process.start()
+    yield process
+    process.stop()
+
+
+@dataclass(frozen=True)
+class Training:
+    """One TrainingJob of a test."""
+
+    kubectl: Kubectl
+    name: str
+
+    def get(self) -> TrainingJob:
+        return TrainingJob.model_validate(self.kubectl.get("trainingjobs", self.name))
+
+    @property
+    def status(self) -> TrainingJobStatus:
+        return self.get().status
+
+    def wait(self, holds: Callable[[TrainingJobStatus], Any], what: str, timeout: float = 60.0) -> TrainingJobStatus:
+        """The first status for which it holds; the failure shows the last one."""
+        seen: list[TrainingJobStatus] = []
+
+        def look() -> TrainingJobStatus | None:
+            seen[:] = [self.status]
+            return seen[0] if holds(seen[0]) else None
+
+        try:
+            return wait_for(look, timeout, what)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{json.dumps(seen[0].to_json_object(), indent=1)}") from None
+
+    def wait_for_phase(self, phase: Phase, timeout: float = 60.0) -> TrainingJobStatus:
+        return self.wait(lambda status: status.phase == phase, f"phase {phase}", timeout)
+
+    def wait_for_end(self, timeout: float = 90.0) -> TrainingJobStatus:
+        return self.wait(lambda status: status.is_finished, "the end", timeout)
+
+    def wait_for_step(self, step: int, timeout: float = 60.0) -> Progress:
+        """Rank 0 of the current attempt says that it is beyond this step."""
+        return self.wait_for_progress(lambda progress: progress.step > step, f"a step after {step}", timeout)
+
+    def wait_for_progress(self, holds: Callable[[Progress], bool], what: str, timeout: float = 60.0) -> Progress:
+        def look() -> Progress | None:
+            found = self.progress()
+            return found if found and holds(found) else None
+
+        return wait_for(look, timeout, what)
+
+    def progress(self) -> Progress | None:
+        """What rank 0 of the running attempt says; None when nobody answers."""
+        first = next((pod for pod in self.pods() if pod["metadata"]["labels"].get(INDEX_LABEL) == "0"), None)
+        address = first["status"].get("podIP") if first else None
+        if not address:
+            return None
+        try:
+            with urllib.request.urlopen(f"http://{address}:{METRICS_PORT}/progress", timeout=2) as answer:
+                return Progress.model_validate_json(answer.read(PROGRESS_LIMIT))
+        except (OSError, ValueError):
+            return None
+
+    def suspend(self, wish: bool = True) -> None:
+        patch = json.dumps({"spec": {"suspend": wish}})
+        self.kubectl("patch", "trainingjob", self.name, "--type", "merge", "-p", patch)
+
+    def pause(self, timeout: float = 60.0) -> TrainingJobStatus:
+        self.suspend()
+        return self.wait(lambda status: status.is_true(ConditionType.SUSPENDED), "Suspended", timeout)
+
+    def delete(self) -> None:
+        self.kubectl("delete", "trainingjob", self.name, "--cascade=foreground", "--timeout=60s")
+
+    def pods(self, attempt: int | None = None) -> list[dict[str, Any]]:
+        selector = f"{JOB_NAME_LABEL}={self.name}" + (f",{ATTEMPT_LABEL}={attempt}" if attempt else "")
+        running = self.kubectl.list("pods", selector)
+        return [pod for pod in running if pod["status"].get("phase") in ("Pending", "Running")]
+
+
+INDEX_LABEL = "batch.kubernetes.io/job-completion-index"
+
+
+@dataclass(frozen=True)
+class Trainings:
+    """Makes TrainingJobs in one namespace; all of them learn from the same small table."""
+
+    kubectl: Kubectl
+
+    def submit(self, name: str = "job", claim: str | None = None, **changes: Any) -> Training:
+        """Apply a job, see `manifest` for the changes; without a claim it gets one that goes with it."""
+        template = {"size": "1Gi", "accessModes": ["ReadWriteMany"]}
+        volume = {"claimName": claim} if claim else {"claimTemplate": template}
+        self.kubectl.apply(training_manifest(name, checkpoint__volume=volume, **changes))
+        return Training(self.kubectl, name)
+
+    def claim(self, name: str) -> str:
+        spec = {"accessModes": ["ReadWriteMany"], "resources": {"requests": {"storage": "1Gi"}}}
+        body = {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": {"name": name}, "spec": spec}
+        self.kubectl.apply(body)
+        return name
+
+
+def training_manifest(name: str, **changes: Any) -> Manifest:
+    """A small network that has something to do for as long as it is let."""
+    return manifest(
+        name,
+        **{
+            "training__epochs": ENDLESS,
+            "training__model": {"type": "mlp", "hiddenUnits": [8], "dropout": 0.1},
+            "checkpoint__every": {"seconds": 2},
+            "restart": {"backoffSeconds": 1},
+            "deadlines": {"saveSeconds": 20},
+            **changes,
+        },
+    )
+
+
+@pytest.fixture
+def trainings(operator: OperatorProcess, kubectl: Kubectl) -> Trainings:
+    """TrainingJobs in the test's own namespace."""
+    table = {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": "data"},
+        "data": {"train.csv": table_of(311)},
+    }
+    kubectl.apply(table)
+    return Trainings(kubectl)
+
+
+def table_of(rows: int) -> str:
+    """Two clouds of points that a small network can tell apart, and an odd last batch."""
+    draw, out = random.Random(0), io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(["a", "b", "c", "y"])
+    for _ in range(rows):
+        label = draw.randrange(2)
+        writer.writerow([*(f"{draw.gauss(label, 0.7):.4f}" for _ in range(3)), label])
+    return out.getvalue()
