@@ -66,6 +66,12 @@ def drain(options: argparse.Namespace) -> int:
     return 0
 
 
+def build(options: argparse.Namespace) -> int:
+    print(f"control plane: {binaries.find().folder}")
+    print(f"kubectl: {binaries.find_kubectl()}")
+    return 0
+
+
 def _settings(options: argparse.Namespace) -> Settings | None:
     """None when nothing was asked for: then those of the last time stand."""
     defaults = Settings()
@@ -98,6 +104,7 @@ def _parser() -> argparse.ArgumentParser:
     _command(commands, "status", status, "tell what runs; exit code 1 when something does not")
     path = _command(commands, "kubeconfig", kubeconfig, "print the path of the administrator's kubeconfig")
     path.add_argument("--export", action="store_true", help="print a line for the shell instead")
+    _command(commands, "build", build, "build the programs now, if they are not there; `up` does it otherwise")
     evicting = _command(commands, "drain", drain, "evict one pod, as `kubectl drain` does with all of a node")
     evicting.add_argument("pod")
     evicting.add_argument("-n", "--namespace", default="default")

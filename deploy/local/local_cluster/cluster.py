@@ -91,8 +91,9 @@ class LocalCluster(NodeFaults):
     def start(self) -> None:
         """Bring up whatever of the cluster does not run, and wait until a pod can be scheduled."""
         programs = binaries.find(self._report)
-        self._choose_settings()
+        self.directory.path.mkdir(parents=True, exist_ok=True, mode=0o700)
         with self._locked():
+            self._choose_settings()
             living = self.directory.register.living()
             if not living:
                 self.directory.choose_ports()
@@ -108,7 +109,7 @@ class LocalCluster(NodeFaults):
             self._start(living, _CONTROLLERS, [programs.path(_CONTROLLERS), *plane.controller_manager()])
             self._start(living, _SCHEDULER, [programs.path(_SCHEDULER), *plane.scheduler()])
             self.start_node()
-            self._wait_for(self._can_schedule, "the node", COMPONENTS)
+            self._wait_for(self._can_schedule, "the node to be ready", COMPONENTS)
 
     def stop(self, grace: float = 0.0) -> None:
         """End everything that was started here, pods' processes included; the directory stays.
@@ -139,9 +140,10 @@ class LocalCluster(NodeFaults):
         return self.directory.register.living()
 
     def start_node(self) -> None:
-        """Start the node program; a new one adopts the pods that an earlier one left running."""
+        """Start the node program; a new one adopts the pods that an earlier one left running. Returns once it has."""
         command = [sys.executable, "-m", "local_cluster.node", str(self.directory.path)]
-        self._start(self.directory.register.living(), _NODE, command)
+        self._start(self.running(), _NODE, command)
+        self._wait_for(lambda: self.node_endpoint.text("/healthz") == "ok", "the node", COMPONENTS)
 
     def kill_node(self) -> None:
         """SIGKILL the node program. Pods go on; `start_node` brings it back."""
@@ -173,8 +175,16 @@ class LocalCluster(NodeFaults):
         self.admin.post(f"/api/v1/namespaces/{namespace}/pods/{pod}/eviction", body)
 
     def _choose_settings(self) -> None:
-        if self._wanted is not None or not self.directory.exists:
-            self.directory.write_settings(self._wanted or Settings())
+        """New settings reach a running cluster by a restart of its node, which pods survive."""
+        current = self.directory.settings() if self.directory.exists else None
+        wanted = self._wanted or current or Settings()
+        if wanted == current:
+            return
+        living = self.directory.register.living()
+        if current and living and wanted.timing != current.timing:
+            raise RuntimeError("the cluster runs with another timing; stop it first (`down` keeps its state)")
+        self.directory.write_settings(wanted)
+        self._stop(living, _NODE)
 
     def _endpoint(self, port: int) -> Endpoint:
         authority = self.directory.control_plane().authority

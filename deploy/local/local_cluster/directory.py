@@ -40,7 +40,6 @@ class ClusterDirectory:
         return Settings.from_json(self._settings.read_text())
 
     def write_settings(self, settings: Settings) -> None:
-        self.path.mkdir(parents=True, exist_ok=True, mode=0o700)
         write_atomically(self._settings, settings.to_json())
 
     def control_plane(self) -> ControlPlane:

@@ -33,6 +33,8 @@ class Agent:
         self._pods: dict[str, Pod] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._is_shutting_down = False
+        self.is_synced = False
+        """Whether it is registered and has seen all its pods."""
 
     @property
     def faults(self) -> Faults:
@@ -40,12 +42,14 @@ class Agent:
 
     async def run(self) -> None:
         """Follow the pods of this node, for ever."""
-        self._restore_addresses()
+        await self._registration.registered.wait()
+        self._restore()
         selector = f"spec.nodeName={self._registration.name}"
         async for change in self._context.api.watch("/api/v1/pods", selector):
             match change:
                 case Listed(objects):
                     self._see_all(objects)
+                    self.is_synced = True
                 case Changed(one):
                     self._see(parsing.pod(one))
                 case Deleted(one):
@@ -97,12 +101,16 @@ class Agent:
         if not task.cancelled() and (error := task.exception()):
             log.error("a task of the node failed", exc_info=error)
 
-    def _restore_addresses(self) -> None:
-        """Before any pod is seen, so that no new one gets what a running one has."""
+    def _restore(self) -> None:
+        """What pods hold, before any is seen, so that no new one gets what a running one has."""
         for folder in self._context.pods.iterdir():
             with contextlib.suppress(FileNotFoundError):
                 record = json.loads((folder / "pod.json").read_text())
                 self._context.addresses.restore(folder.name, PodName(*record["name"]), record["address"])
+            for instance in all_instances(folder):
+                if instance.is_alive:
+                    owner = f"{folder.name}/{instance.folder.parent.name}"
+                    self._context.gpus.restore(owner, instance.launched().environment)
 
     def instances(self, namespace: str, name: str, container: str) -> list[Instance]:
         """All runs of a container of a pod that is known by name."""

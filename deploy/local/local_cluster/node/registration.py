@@ -2,13 +2,15 @@
 only when it changed, or when the controllers came to believe that the node is lost."""
 
 import asyncio
+import contextlib
 import os
 import platform
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from local_cluster.node.api import Api, ApiError, Object
+from local_cluster.node.devices import GPU
 from local_cluster.node.status import timestamp
 
 _MAX_PODS = 110
@@ -18,10 +20,12 @@ def find_capacity(gpus: int, overrides: Mapping[str, str]) -> dict[str, str]:
     """What the node offers: the machine's cores and memory, unless told otherwise."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     found = {"cpu": str(os.cpu_count() or 1), "memory": f"{memory // 1024}Ki", "pods": str(_MAX_PODS)}
-    found["ephemeral-storage"] = "100Gi"
-    if gpus:
-        found["nvidia.com/gpu"] = str(gpus)
-    return found | dict(overrides)
+    # Zero GPUs are said, too: the status is a patch, and a number from before would stay.
+    return {**found, "ephemeral-storage": "100Gi", GPU: str(gpus), **overrides}
+
+
+class _DeletedError(Exception):
+    """The node's object is gone."""
 
 
 @dataclass(frozen=True)
@@ -35,25 +39,18 @@ class Registration:
     """Seconds between renewals of the lease."""
     lease_seconds: int
     takes_pods: bool = True
+    registered: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def run(self) -> None:
-        """Register and stay alive, for ever."""
-        await self._create()
+        """Register, then stay alive, for ever; also when somebody deletes the node's object."""
         while True:
-            await self._renew_lease()
-            if not await self._is_believed_ready():
-                await self.write_status()
-            await asyncio.sleep(self.heartbeat)
+            await self._register()
+            self.registered.set()
+            with contextlib.suppress(_DeletedError):
+                await self._stay_alive()
 
-    async def write_status(self, ready: bool = True, reason: str = "KubeletReady", message: str = "") -> None:
-        status = {"status": self._status(ready, reason, message or "the local node runs pods as processes")}
-        await self.api.patch(f"{self._path}/status", status)
-
-    @property
-    def _path(self) -> str:
-        return f"/api/v1/nodes/{self.name}"
-
-    async def _create(self) -> None:
+    async def _register(self) -> None:
+        """Create the node, or take over the one of an earlier run."""
         architecture = {"x86_64": "amd64", "aarch64": "arm64"}.get(platform.machine(), platform.machine())
         labels = {
             "kubernetes.io/hostname": self.name,
@@ -67,6 +64,21 @@ class Registration:
             if not error.is_conflict:
                 raise
         await self.write_status()
+
+    async def write_status(self, ready: bool = True, reason: str = "KubeletReady", message: str = "") -> None:
+        status = {"status": self._status(ready, reason, message or "the local node runs pods as processes")}
+        await self.api.patch(f"{self._path}/status", status)
+
+    async def _stay_alive(self) -> None:
+        while True:
+            await self._renew_lease()
+            if not await self._is_believed_ready():
+                await self.write_status()
+            await asyncio.sleep(self.heartbeat)
+
+    @property
+    def _path(self) -> str:
+        return f"/api/v1/nodes/{self.name}"
 
     def _status(self, ready: bool, reason: str, message: str) -> Object:
         conditions = [
@@ -96,7 +108,10 @@ class Registration:
 
     async def _is_believed_ready(self) -> bool:
         """After a silence the controllers set Unknown, which only a new status takes back."""
-        node = await self.api.get(f"{self._path}?resourceVersion=0")
+        try:
+            node = await self.api.get(f"{self._path}?resourceVersion=0")
+        except ApiError as error:
+            raise _DeletedError from error
         conditions = node.get("status", {}).get("conditions", ())
         return any(condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions)
 

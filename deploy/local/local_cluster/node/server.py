@@ -47,6 +47,8 @@ async def _only_administrators(request: web.Request, handler: Handler) -> web.St
 
 
 async def _health(request: web.Request) -> web.Response:
+    if not request.app[AGENT].is_synced:
+        raise web.HTTPServiceUnavailable
     return web.Response(text="ok")
 
 

@@ -1,5 +1,6 @@
 """What the API is told about a pod: pure functions from what is known of its containers to its status."""
 
+import dataclasses
 import datetime
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -95,8 +96,10 @@ def pod_status(pod: Pod, facts: PodFacts, now: str) -> Object:
     }
     if pod.init_containers:
         status["initContainerStatuses"] = [
-            _container_status(container, facts.of(container)) for container in pod.init_containers
+            _container_status(container, _completed(facts.of(container))) for container in pod.init_containers
         ]
+    if pod.generation is not None:
+        status["observedGeneration"] = pod.generation
     if verdict := facts.verdict:
         status |= {"reason": "Terminated" if verdict.is_disruption else verdict.reason, "message": verdict.message}
     return status
@@ -150,6 +153,11 @@ def _with_transition(condition: Object, previous: Iterable[Mapping[str, Any]], n
         if before["type"] == condition["type"] and before["status"] == condition["status"]:
             return {**condition, "lastTransitionTime": before.get("lastTransitionTime") or now}
     return {**condition, "lastTransitionTime": now}
+
+
+def _completed(facts: ContainerFacts) -> ContainerFacts:
+    """An init container is ready when it is done."""
+    return dataclasses.replace(facts, ready=facts.succeeded)
 
 
 def _container_status(container: Container, facts: ContainerFacts) -> Object:

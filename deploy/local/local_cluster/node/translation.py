@@ -11,7 +11,8 @@ from local_cluster.node.addresses import Addresses, PodName
 _BEFORE_PATH = r"(?:(?<![\w./~)}\]-])|(?<=file://))"
 _AFTER_PATH = r"(?![\w.-])"
 _LABEL = r"[a-z0-9](?:[-a-z0-9]*[a-z0-9])?"
-_NAME = rf"(?<![\w./-]){_LABEL}\.{_LABEL}(?:\.{_LABEL}(?:\.svc(?:\.cluster\.local)?)?)?(?![\w-]|\.\w)"
+_BEFORE_NAME = r"(?:(?<![\w./-])|(?<=://))"
+_NAME = rf"{_BEFORE_NAME}{_LABEL}\.{_LABEL}(?:\.{_LABEL}(?:\.svc(?:\.cluster\.local)?)?)?(?![\w-]|\.\w)"
 
 
 @dataclass(frozen=True)
