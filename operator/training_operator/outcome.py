@@ -226,6 +226,9 @@ def _from_condition(job: Job, ends: Sequence[PodEnd]) -> Ending:
         reason, verdict, words = Reason.KILLED, Verdict.RETRY, "was killed: by the kernel for its memory, or by SIGKILL"
     else:
         reason, verdict, words = _MEANING.get(told.exit_code or 0, _CRASH)
+    if verdict is Verdict.CONTINUE:
+        # The peers of a drained pod stop with it, and any of them may be the one that the condition names.
+        reason, verdict = Reason.DISRUPTED, Verdict.REPLACE
     code = "" if told.exit_code is None else f" with exit code {told.exit_code}"
     return Ending(
         reason=reason,

@@ -280,6 +280,11 @@ def test_evidence_of_the_condition() -> None:
     assert (ending.pod, ending.exit_code, ending.evidence) == ("digits-1-0-abcde", 45, "JobCondition")
 
 
+def test_a_stop_that_only_the_condition_tells_of_is_a_disruption() -> None:
+    ending = judge(failed_job(message=NAMED.format(43)), [], None)
+    assert (ending.reason, ending.verdict, ending.was_saved) == (Reason.DISRUPTED, Verdict.REPLACE, True)
+
+
 def test_no_evidence_at_all() -> None:
     assert judge(None, [], None).evidence is None
     assert judge(suspended_job(), [], Reason.PAUSED_BY_USER).evidence is None
