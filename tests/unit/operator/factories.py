@@ -70,13 +70,14 @@ def raw_job(
     *conditions: dict[str, str],
     suspended: bool = False,
     digest: str = SAME,
+    name: str = "",
     age: float = 60,
     labels: dict[str, str] | None = None,
     **status: Any,
 ) -> dict[str, Any]:
     return {
         "metadata": {
-            "name": f"digits-{attempt}",
+            "name": name or f"digits-{attempt}",
             "namespace": "team",
             "uid": job_uid(attempt),
             "resourceVersion": str(next(_versions)),

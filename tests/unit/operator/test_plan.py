@@ -196,6 +196,12 @@ CASES: list[tuple[str, Observed, Situation, list[type]]] = [
         [CreateChildren],
     ),
     (
+        "a Job of ours under the right name but of another attempt is not this attempt's",
+        look(training_job(open_status(recorded=False)), job(2, name="digits-1")),
+        Situation.CREATING,
+        [CreateChildren],
+    ),
+    (
         "a spec that changed while the attempt ran stops it",
         look(training_job(open_status()), job(digest="of another spec"), pod()),
         Situation.STOPPING,

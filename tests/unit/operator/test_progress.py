@@ -11,6 +11,7 @@ from aiohttp.test_utils import TestServer
 from training_operator import progress
 from training_operator.progress import Poller, Source
 from training_operator.store import Key
+from trainingjob_api.contract import PROGRESS_LIMIT
 from unit.operator.factories import UID, report
 
 KEY = ("team", "digits")
@@ -68,7 +69,8 @@ BAD: list[tuple[str, Answer]] = [
     ("no progress", lambda _: web.json_response({"hello": 1})),
     ("an error", lambda _: web.json_response(report().to_json_object(), status=500)),
     ("a redirect", lambda _: web.Response(status=302, headers={"Location": "/elsewhere"})),
-    ("too much", lambda _: web.Response(text=" " * 70_000 + report().model_dump_json(by_alias=True))),
+    ("a byte too much", lambda _: web.Response(text=report().model_dump_json(by_alias=True).rjust(PROGRESS_LIMIT + 1))),
+    ("far too much", lambda _: web.Response(text=report().model_dump_json(by_alias=True).rjust(3 * PROGRESS_LIMIT))),
 ]
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from training_operator import reported
 from training_operator.observe import Observed
 from training_operator.plan import decide
 from training_operator.status import derive, refusal, same, seconds_until_due
@@ -297,23 +298,44 @@ class TestPause:
         assert (status.pause.saved_step, status.pause.lost_steps, status.pause.evidence) == (None, None, None)
         assert "Nobody saw" in (status.condition(ConditionType.SUSPENDED) or fail()).message
 
-    def test_the_next_attempt_tells(self) -> None:
-        unknown = PauseStatus(request_time=ago(5), resources_released=True)
-        observed = look(
-            training_job(open_status(2, pause=unknown)), job(2), pod(attempt=2), report=report(attempt=2, resume=RESUME)
+    @pytest.mark.parametrize(
+        ("resume", "completed", "lost"),
+        [
+            ({}, 1, 0),
+            ({}, 100, 0),
+            ({"onRequest": False}, 1, 7),
+            ({"onRequest": False, "fromStep": 40}, 1, None),
+        ],
+        ids=[
+            "it was saved on request",
+            "it was saved on request, says a pod whose clock is ahead",
+            "it was not saved on request: what was done since is lost",
+            "what was done since is not known",
+        ],
+    )
+    def test_the_next_attempt_tells(self, resume: dict[str, Any], completed: float, lost: int | None) -> None:
+        pause = self.after_resume(resume, completed)
+        assert (pause.saved_step, pause.lost_steps, pause.evidence) == (
+            resume.get("fromStep", 30),
+            lost,
+            "NextAttempt",
         )
-        pause = shown(observed).pause
-        assert pause is not None
-        assert (pause.saved_step, pause.lost_steps, pause.evidence) == (30, 0, "NextAttempt")
 
-    def test_a_checkpoint_from_before_the_pause_proves_nothing(self) -> None:
-        unknown = PauseStatus(request_time=ago(1), resources_released=True)
+    def test_what_a_later_attempt_saved_proves_nothing(self) -> None:
+        assert self.after_resume({"onRequest": False}, completed=100).evidence is None
+
+    def after_resume(self, resume: dict[str, Any], completed: float) -> PauseStatus:
+        """A pause of attempt 1 at step 37 that nobody saw, once attempt 2 has told what it found."""
+        unknown = PauseStatus(request_time=ago(200), resources_released=True, completed_time=ago(completed))
+        told = report(step=37, epoch=3, saved=None)
+        paused = reported.absorb(ended_status(pause=unknown), told, ago(100))
+        status = open_status(2, pause=unknown, progress=paused.progress)
         observed = look(
-            training_job(open_status(2, pause=unknown)), job(2), pod(attempt=2), report=report(attempt=2, resume=RESUME)
+            training_job(status), job(2), pod(attempt=2), report=report(attempt=2, resume={**RESUME, **resume})
         )
         pause = shown(observed).pause
         assert pause is not None
-        assert pause.evidence is None
+        return pause
 
     def test_a_pause_without_a_running_attempt(self) -> None:
         status = shown(look(training_job(ended_status(end="Crash"), suspend=True), failed_job()))
