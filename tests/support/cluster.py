@@ -93,7 +93,7 @@ def _terminated_as_interrupted() -> Iterator[None]:
     """SIGTERM ends pytest as Ctrl-C does: with the teardown that ends the cluster's processes."""
 
     def interrupt(number: int, frame: FrameType | None) -> None:
-        signal.raise_signal(signal.SIGINT)
+        raise KeyboardInterrupt
 
     before = signal.signal(signal.SIGTERM, interrupt)
     try:

@@ -51,20 +51,25 @@ class Agent:
                     self._see_all(objects)
                     self.is_synced = True
                 case Changed(one):
-                    self._see(parsing.pod(one))
+                    self._see(one)
                 case Deleted(one):
                     self._forget(one["metadata"]["uid"])
 
     def _see_all(self, objects: Iterable[Object]) -> None:
-        pods = [parsing.pod(one) for one in objects]
-        living = {pod.uid for pod in pods}
+        objects = tuple(objects)
+        living = {one["metadata"]["uid"] for one in objects}
         on_disk = {folder.name for folder in self._context.pods.iterdir()}
         for uid in (self._pods.keys() | on_disk) - living:
             self._forget(uid)
-        for pod in pods:
-            self._see(pod)
+        for one in objects:
+            self._see(one)
 
-    def _see(self, pod: Pod) -> None:
+    def _see(self, one: Object) -> None:
+        try:
+            pod = parsing.pod(one)
+        except (KeyError, TypeError, ValueError):  # one pod that is written oddly must not end the others
+            log.exception("cannot read pod %s/%s", one["metadata"]["namespace"], one["metadata"]["name"])
+            return
         self._pods[pod.uid] = pod
         if pod.uid in self._workers:
             self._workers[pod.uid].update(pod)

@@ -38,6 +38,11 @@ class ApiError(Exception):
     def is_conflict(self) -> bool:
         return self.status == 409
 
+    @property
+    def is_about_another_object(self) -> bool:
+        """The name belongs to an object with another UID by now."""
+        return self.is_conflict and "UID" in str(self)
+
 
 class UnavailableError(Exception):
     """Nobody answered, or only with "try again"."""

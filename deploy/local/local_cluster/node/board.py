@@ -3,11 +3,14 @@ written go together into the next; nothing is written when nothing changed."""
 
 import asyncio
 import dataclasses
+import logging
 
 from local_cluster.node.api import Api, ApiError, Object
 from local_cluster.node.models import Pod
 from local_cluster.node.status import ContainerFacts, PodFacts, Terminated, Verdict, Waiting, pod_status, timestamp
 
+log = logging.getLogger(__name__)
+_TRY_AGAIN = 1.0
 _NEVER_RAN = "The container could not be located when the pod was terminated"
 
 
@@ -68,8 +71,11 @@ class Board:
         try:
             await api.patch(f"{self._pod.path}/status", {"metadata": {"uid": self._pod.uid}, "status": status})
         except ApiError as error:
-            if not (error.is_not_found or error.is_conflict):  # a conflict: another pod of that name
-                raise
-            return False
+            if error.is_not_found or error.is_about_another_object:
+                return False
+            log.warning("status of %s: %s", self._pod, error)
+            await asyncio.sleep(_TRY_AGAIN)
+            self._changed.set()
+            return True
         self._sent, self._conditions = status, tuple(status["conditions"])
         return True

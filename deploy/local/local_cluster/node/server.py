@@ -20,6 +20,7 @@ def application(agent: Agent) -> web.Application:
     app.add_routes(
         [
             web.get("/containerLogs/{namespace}/{pod}/{container}", _logs),
+            web.route("*", "/{kind:exec|attach|portForward}/{rest:.*}", _unsupported),
             web.get("/healthz", _health),
             web.get("/pids/{namespace}/{pod}", _pids),
             web.post("/faults/{fault}", _fault),
@@ -50,6 +51,11 @@ async def _health(request: web.Request) -> web.Response:
     if not request.app[AGENT].is_synced:
         raise web.HTTPServiceUnavailable
     return web.Response(text="ok")
+
+
+async def _unsupported(request: web.Request) -> web.Response:
+    kind = request.match_info["kind"]
+    raise web.HTTPNotImplemented(text=f"{kind} is not supported: pods are processes of this machine")
 
 
 async def _logs(request: web.Request) -> web.StreamResponse:
