@@ -72,7 +72,6 @@ class Reason(StrEnum):
     NODE_LOST = "NodeLost"
     FORBIDDEN = "Forbidden"
     # how an attempt ended
-    STOPPED = "Stopped"
     PREEMPTED = "Preempted"
     DISRUPTED = "Disrupted"
     KILLED = "Killed"

@@ -24,7 +24,7 @@ class Verdict(Enum):
     REPLACE = auto()
     """Disrupted from outside: at once, and counted as a disruption."""
     CONTINUE = auto()
-    """Stopped from outside in good order: at once, not counted."""
+    """Stopped by the operator itself, for a changed spec: at once, not counted."""
 
 
 @dataclass(frozen=True)
@@ -48,10 +48,11 @@ class Ending:
 
 
 _MEANING: dict[int, tuple[Reason, Verdict, str]] = {
-    ExitCode.STOPPED: (Reason.STOPPED, Verdict.CONTINUE, "was stopped from outside and saved its state"),
+    # The peers of a drained pod stop with it, and they may be all that is left to see.
+    ExitCode.STOPPED: (Reason.DISRUPTED, Verdict.REPLACE, "was stopped from outside and saved its state"),
     ExitCode.NOT_SAVED: (
         Reason.GRACE_EXCEEDED,
-        Verdict.CONTINUE,
+        Verdict.REPLACE,
         "was stopped from outside and could not save in time",
     ),
     ExitCode.USER_ERROR: (Reason.USER_ERROR, Verdict.FAIL, "found an error in the recipe"),
@@ -192,7 +193,7 @@ def _meaning(root: PodEnd, ends: Sequence[PodEnd]) -> tuple[Reason, Verdict, str
     if root.container_reason in _NODE_FORGOT:
         return Reason.DISRUPTED, Verdict.REPLACE, "was lost by its node"
     if root.exit_code in (137, 143) and root.was_deleted:
-        return Reason.GRACE_EXCEEDED, Verdict.CONTINUE, "was deleted and could not save in time"
+        return Reason.GRACE_EXCEEDED, Verdict.REPLACE, "was deleted and could not save in time"
     reason, verdict, words = _MEANING.get(root.exit_code or 0, _CRASH)
     said = root.said
     if said and EXIT_CODE_OF[said.outcome] == root.exit_code:
@@ -226,9 +227,6 @@ def _from_condition(job: Job, ends: Sequence[PodEnd]) -> Ending:
         reason, verdict, words = Reason.KILLED, Verdict.RETRY, "was killed: by the kernel for its memory, or by SIGKILL"
     else:
         reason, verdict, words = _MEANING.get(told.exit_code or 0, _CRASH)
-    if verdict is Verdict.CONTINUE:
-        # The peers of a drained pod stop with it, and any of them may be the one that the condition names.
-        reason, verdict = Reason.DISRUPTED, Verdict.REPLACE
     code = "" if told.exit_code is None else f" with exit code {told.exit_code}"
     return Ending(
         reason=reason,

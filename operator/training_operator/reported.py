@@ -64,7 +64,7 @@ def progress_of(report: Progress, now: datetime) -> ProgressStatus:
         step=report.step,
         epoch_text=f"{report.epoch}/{report.epochs}",
         percent=min(100, 100 * report.epoch // report.epochs) if report.epochs else 0,
-        samples_per_second=report.samples_per_second,
+        samples_per_second=None if report.samples_per_second is None else _six_digits(report.samples_per_second),
         seconds_remaining=seconds,
         remaining_text=None if seconds is None else duration_text(seconds),
         update_time=now,
@@ -87,7 +87,11 @@ def _rounded(metrics: _Metrics) -> _Metrics:
     if metrics is None:
         return None
     numbers = {name: value for name, value in metrics if isinstance(value, float)}
-    return metrics.model_copy(update={name: float(f"{value:.6g}") for name, value in numbers.items()})
+    return metrics.model_copy(update={name: _six_digits(value) for name, value in numbers.items()})
+
+
+def _six_digits(number: float) -> float:
+    return float(f"{number:.6g}")
 
 
 def resume_of(resume: Resumption) -> ResumeStatus:
