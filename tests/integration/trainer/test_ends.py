@@ -70,6 +70,7 @@ def test_numbers_that_explode(tmp_path: Path, ranks: int) -> None:
     with trainer(run_config(tmp_path / "c", training), tmp_path, ranks) as pod:
         assert pod.end() == ExitCode.NON_FINITE, pod.text()
         assert pod.message().outcome is Outcome.NON_FINITE
+        assert pod.message().message.startswith("a loss or a gradient"), "found only later, in the weights"
     assert not list((tmp_path / "c").glob("step-*"))
 
 

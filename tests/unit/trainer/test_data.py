@@ -106,6 +106,14 @@ def test_scaling_is_fitted_on_training_rows_only(tmp_path: Path) -> None:
     assert data.validation.features.tolist() == [[98.0], [298.0]]
 
 
+def test_rows_that_are_drawn_for_validation_do_not_influence_the_scaling(tmp_path: Path) -> None:
+    content = "a,y\n" + "".join(f"{row**2},{'pq'[row % 2]}\n" for row in range(20))
+    data = load(tmp_path / "x.csv", content, validation={"fraction": 0.3})
+    assert data.validation is not None
+    assert abs(float(data.train.features.mean())) < 1e-6
+    assert abs(float(data.validation.features.mean())) > 1e-3
+
+
 def test_regression_targets_are_scaled_by_the_training_rows(tmp_path: Path) -> None:
     data = load(tmp_path / "x.csv", "a,y\n1,10\n3,30\n", task="regression")
     assert data.train.targets.tolist() == [-1.0, 1.0]

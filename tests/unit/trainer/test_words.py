@@ -3,8 +3,8 @@
 import json
 import os
 import re
+import signal
 import sys
-import threading
 import time
 from pathlib import Path
 from subprocess import run
@@ -207,20 +207,15 @@ def test_signs_of_life(tmp_path: Path) -> None:
 
 
 def test_a_beat_is_never_seen_without_its_deadline(tmp_path: Path) -> None:
-    """A reader that looks while a beat is written must not take the rank for dead."""
+    """A supervisor that looks while a beat is written must not take the rank for dead."""
     writer = PulseWriter(tmp_path / "pulse")
     writer.beat(State.TRAINING, 0, within=1000)
-    done = threading.Event()
-
-    def beat() -> None:
-        while not done.is_set():
-            writer.beat(State.TRAINING, 1, within=1000)
-
-    thread = threading.Thread(target=beat)
-    thread.start()
+    child = os.fork()
+    while child == 0:
+        writer.beat(State.TRAINING, 1, within=1000)
     pulses = [read_pulse(tmp_path / "pulse") for _ in range(20_000)]
-    done.set()
-    thread.join()
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
     assert all(pulse is not None and not pulse.is_overdue(time.monotonic()) for pulse in pulses)
 
 
@@ -248,6 +243,47 @@ def test_an_exported_model_takes_and_gives_plain_values(tmp_path: Path, task: st
 def python(code: str) -> str:
     result = run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     return result.stdout.strip()
+
+
+def test_signals_are_blocked_before_anything_slow_is_imported() -> None:
+    """PID 1 loses a signal that it neither blocks nor handles."""
+    code = """
+import signal, sys
+from trainer.__main__ import main
+block = signal.pthread_sigmask
+signal.pthread_sigmask = lambda *mask: (print('pydantic' in sys.modules, flush=True), block(*mask))[1]
+sys.argv = ['trainer', '--name', 'nothing']
+main()
+"""
+    assert python(code).splitlines()[0] == "False"
+
+
+@pytest.mark.parametrize(
+    ("sender", "asked_before", "heard"),
+    [
+        pytest.param("supervisor", False, "asked to stop", id="the supervisor asks to stop"),
+        pytest.param("agent", False, "peer lost", id="torchrun has seen a rank die"),
+        pytest.param("agent", True, "asked to stop", id="torchrun has seen a rank leave that was asked to"),
+    ],
+)
+def test_who_sends_sigterm_decides_what_it_means(sender: str, asked_before: bool, heard: str) -> None:
+    code = f"""
+import os, signal, sys, time
+from trainer.stopping import StopRequest, listen
+stop, said = StopRequest(), []
+me = os.getpid()
+listen(stop, agent=me if {sender!r} == 'agent' else -1, on_peer_lost=lambda: said.append('peer lost'))
+if {asked_before}:
+    stop.set()
+os.kill(me, signal.SIGTERM)
+end = time.monotonic() + 10
+while not (said or stop.is_set) and time.monotonic() < end:
+    pass
+os.kill(me, signal.SIGTERM)
+print(said[0] if said else 'asked to stop', flush=True)
+os._exit(0)
+"""
+    assert python(code) == heard
 
 
 def test_neither_the_command_nor_what_a_rank_has_first_imports_torch() -> None:

@@ -122,9 +122,7 @@ class Store:
             replace(self._folder / LATEST, f"{name}\n".encode())
 
     def _remove_old(self, new: Name, keep_step: int | None) -> None:
-        """Removes what is older than the last ones to keep, once those are proven to be whole."""
-        if not self._is_whole(new):
-            return
+        """Removes what is older than the last ones to keep; only those count that are proven to be whole."""
         kept: list[Name] = []
         for name in (name for name in self.names() if name <= new):
             if len(kept) < self._keep_last:
