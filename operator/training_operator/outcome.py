@@ -143,8 +143,7 @@ def _completed(ends: Sequence[PodEnd]) -> Ending:
 def _stopped(ends: Sequence[PodEnd], stop: Reason) -> Ending:
     """We asked the pods to stop; whether they could save is what matters."""
     root, progress = root_cause(ends), last_progress(ends)
-    codes = {end.exit_code for end in ends if end.exit_code is not None}
-    saved = codes <= {ExitCode.STOPPED, ExitCode.COMPLETED} if codes else _nothing_was_done(ends)
+    saved = _was_saved(ends)
     verdict = {
         Reason.PAUSED_BY_USER: Verdict.PAUSE,
         Reason.DEADLINE_EXCEEDED: Verdict.FAIL,
@@ -163,9 +162,12 @@ def _stopped(ends: Sequence[PodEnd], stop: Reason) -> Ending:
     )
 
 
-def _nothing_was_done(ends: Sequence[PodEnd]) -> bool | None:
-    """True if no container had started; None: not known."""
-    return True if ends and all(end.never_ran for end in ends) else None
+def _was_saved(ends: Sequence[PodEnd]) -> bool | None:
+    """Whether all that was done is on disk; None: not known."""
+    if any(end.never_ran for end in ends):
+        return True  # a step takes all ranks: where one never ran there was nothing to lose
+    codes = {end.exit_code for end in ends if end.exit_code is not None}
+    return codes <= {ExitCode.STOPPED, ExitCode.COMPLETED} if codes else None
 
 
 def _from_pod(root: PodEnd, ends: Sequence[PodEnd]) -> Ending:

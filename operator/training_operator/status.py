@@ -226,7 +226,13 @@ def _pause_completed(pause: PauseStatus, observed: Observed, ending: Ending) -> 
             "evidence": "PodReport",
         }
     elif ending.was_saved:
-        update |= {"lost_steps": 0, "evidence": ending.evidence or "PodReport"}
+        kept = observed.status.checkpoint
+        update |= {
+            "saved_step": kept.step if kept else None,
+            "saved_time": kept.save_time if kept else None,
+            "lost_steps": 0,
+            "evidence": ending.evidence or "PodReport",
+        }
     return pause.model_copy(update=update)
 
 

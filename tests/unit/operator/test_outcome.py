@@ -280,6 +280,11 @@ def test_evidence_of_the_condition() -> None:
     assert (ending.pod, ending.exit_code, ending.evidence) == ("digits-1-0-abcde", 45, "JobCondition")
 
 
+def test_a_pod_that_never_ran_means_that_nothing_was_lost() -> None:
+    killed, waiting = ends(pod(code=143)), ends(pod(1, started=None))
+    assert judge(suspended_job(), [*killed, *waiting], Reason.PAUSED_BY_USER).was_saved is True
+
+
 def test_a_stop_that_only_the_condition_tells_of_is_a_disruption() -> None:
     ending = judge(failed_job(message=NAMED.format(43)), [], None)
     assert (ending.reason, ending.verdict, ending.was_saved) == (Reason.DISRUPTED, Verdict.REPLACE, True)
