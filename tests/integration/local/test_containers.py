@@ -221,3 +221,19 @@ def test_readiness_follows_the_probe(pods: Pods, tmp_path: Path) -> None:
     wait_for(lambda: pods.is_ready("probed"), what="readiness")
     (tmp_path / "ready").unlink()
     wait_for(lambda: not pods.is_ready("probed"), what="the end of readiness")
+
+
+def test_a_container_that_cannot_be_made_says_why_and_is_tried_again(pods: Pods, tmp_path: Path) -> None:
+    """A file is in the way of the folder; the pod starts once it is moved."""
+    obstacle = tmp_path / "jobs"
+    obstacle.touch()
+    mounts = [{"name": "host", "mountPath": "/host", "subPath": "jobs/one"}]
+    volumes = [{"name": "host", "hostPath": {"path": str(tmp_path)}}]
+    pods.create("blocked", shell("exit 0", volumeMounts=mounts), volumes=volumes)
+
+    def waiting() -> Any:
+        return pods.state("blocked").get("waiting", {}).get("reason") == "CreateContainerError"
+
+    wait_for(waiting, what="CreateContainerError")
+    obstacle.unlink()
+    assert pods.wait_for_end("blocked")["exitCode"] == 0

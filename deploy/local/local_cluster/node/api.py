@@ -105,9 +105,6 @@ class Api:
     async def post(self, path: str, body: Object) -> Object:
         return await self.request("POST", path, body)
 
-    async def put(self, path: str, body: Object) -> Object:
-        return await self.request("PUT", path, body)
-
     async def patch(self, path: str, body: Object, kind: str = STRATEGIC_MERGE) -> Object:
         return await self.request("PATCH", path, body, kind)
 

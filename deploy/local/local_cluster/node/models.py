@@ -1,7 +1,7 @@
 """Pods as the node understands them: parsed once from the API's JSON (see parsing.py), frozen from then on."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from local_cluster.node.addresses import PodName
@@ -196,7 +196,6 @@ class Pod:
     init_containers: tuple[Container, ...]
     volumes: Mapping[str, Volume]
     generation: int | None = None
-    readiness_gates: tuple[str, ...] = field(default=())
 
     @property
     def dns_name(self) -> PodName:

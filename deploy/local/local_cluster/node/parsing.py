@@ -58,7 +58,6 @@ def pod(raw: Raw) -> Pod:
         init_containers=_each(spec, "initContainers", _container),
         volumes={volume["name"]: _volume(volume) for volume in spec.get("volumes") or ()},
         generation=metadata.get("generation"),
-        readiness_gates=_each(spec, "readinessGates", lambda gate: str(gate["conditionType"])),
     )
 
 

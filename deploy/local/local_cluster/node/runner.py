@@ -11,7 +11,7 @@ from local_cluster.node import launching, probes, quantities
 from local_cluster.node.board import Board
 from local_cluster.node.context import Context
 from local_cluster.node.images import Image
-from local_cluster.node.instance import Instance
+from local_cluster.node.instance import Instance, Launch
 from local_cluster.node.launching import Surroundings
 from local_cluster.node.models import Container, RestartPolicy
 from local_cluster.node.runs import ContainerRuns
@@ -59,8 +59,7 @@ class Runner:
         image = await self._patiently(self._image)
         variables = await self._patiently(self._variables)
         instance = self._runs.new()
-        launch = launching.launch(self._container, image, variables, self._surroundings, self._context, instance)
-        instance.start(launch)
+        instance.start(await self._patiently(lambda: self._launch(image, variables, instance)))
         return instance
 
     async def _image(self) -> Image:
@@ -68,6 +67,12 @@ class Runner:
 
     async def _variables(self) -> dict[str, str]:
         return await launching.resolve(self._container, self._surroundings, self._context)
+
+    async def _launch(self, image: Image, variables: dict[str, str], instance: Instance) -> Launch:
+        try:
+            return launching.launch(self._container, image, variables, self._surroundings, self._context, instance)
+        except OSError as error:  # a folder that cannot be made
+            raise NotReadyError("CreateContainerError", str(error)) from error
 
     async def _supervise(self, instance: Instance) -> Terminated:
         if facts := self._runs.facts(self._container):
