@@ -13,6 +13,8 @@ from trainingjob_api.resource import TrainingJob
 from trainingjob_api.spec import TrainingJobSpec
 from trainingjob_api.status import TrainingJobStatus
 
+_SIGTERM = 143
+
 
 @dataclass(frozen=True)
 class PodEnd:
@@ -22,8 +24,8 @@ class PodEnd:
     rank: int
     exit_code: int | None
     """None: its container never ran, or nobody saw its end."""
-    never_ran: bool
-    """Its container was never started, as far as anybody saw."""
+    never_began: bool
+    """It cannot have made a step: its container was never started, or was ended before the trainer was there."""
     container_reason: str
     disruption: str | None
     """Reason of DisruptionTarget."""
@@ -185,16 +187,17 @@ def _is_about(report: Progress, job: TrainingJob) -> bool:
 def pod_end(pod: Pod, job: TrainingJob) -> PodEnd:
     """What a pod that is over or gone left behind."""
     terminated = pod.container.terminated
+    message = terminated.message if terminated else None
+    # The trainer takes care of SIGTERM before anything else: it never ends by it once it is there.
+    ended_too_early = terminated is not None and terminated.exit_code == _SIGTERM and not message
     return PodEnd(
         pod=pod.name,
         rank=pod.rank,
         exit_code=terminated.exit_code if terminated else None,
-        never_ran=not pod.has_started,
+        never_began=not pod.has_started or ended_too_early,
         container_reason=terminated.reason if terminated else "",
         disruption=pod.disruption,
         was_deleted=pod.is_being_deleted,
         time=terminated.finished_at if terminated else None,
-        said=parse_termination_message(terminated.message, job.metadata.uid, job.status.attempt)
-        if terminated
-        else None,
+        said=parse_termination_message(message, job.metadata.uid, job.status.attempt),
     )

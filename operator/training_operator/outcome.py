@@ -164,8 +164,8 @@ def _stopped(ends: Sequence[PodEnd], stop: Reason) -> Ending:
 
 def _was_saved(ends: Sequence[PodEnd]) -> bool | None:
     """Whether all that was done is on disk; None: not known."""
-    if any(end.never_ran for end in ends):
-        return True  # a step takes all ranks: where one never ran there was nothing to lose
+    if any(end.never_began for end in ends):
+        return True  # a step takes all ranks: where one never began there was nothing to lose
     codes = {end.exit_code for end in ends if end.exit_code is not None}
     return codes <= {ExitCode.STOPPED, ExitCode.COMPLETED} if codes else None
 

@@ -25,6 +25,9 @@ def build_pod_template(job: TrainingJob, attempt: int, trainer_image: str) -> Ma
             "restartPolicy": "Never",
             "terminationGracePeriodSeconds": contract.grace_seconds(job.spec.deadlines.save_seconds),
             "automountServiceAccountToken": False,
+            # The kernel drops signals that a PID 1 does not handle yet: a pod asked to end while Python
+            # starts would run on for its whole grace period. So PID 1 is the sandbox's, not the trainer.
+            "shareProcessNamespace": True,
             "enableServiceLinks": False,
             "securityContext": _pod_security(pod.security_context or SecurityContext()),
             **subdomain,

@@ -280,9 +280,12 @@ def test_evidence_of_the_condition() -> None:
     assert (ending.pod, ending.exit_code, ending.evidence) == ("digits-1-0-abcde", 45, "JobCondition")
 
 
-def test_a_pod_that_never_ran_means_that_nothing_was_lost() -> None:
+def test_a_rank_that_never_began_means_that_nothing_was_lost() -> None:
     killed, waiting = ends(pod(code=143)), ends(pod(1, started=None))
+    saved = ends(pod(1, code=43))
     assert judge(suspended_job(), [*killed, *waiting], Reason.PAUSED_BY_USER).was_saved is True
+    assert judge(suspended_job(), [*killed, *saved], Reason.PAUSED_BY_USER).was_saved is True
+    assert judge(suspended_job(), [*ends(pod(code=137)), *saved], Reason.PAUSED_BY_USER).was_saved is False
 
 
 def test_a_stop_that_only_the_condition_tells_of_is_a_disruption() -> None:
