@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import Enum, auto
 
+from training_operator import waiting
 from training_operator.children import Job
 from training_operator.observe import Observed
 from training_operator.outcome import Ending, Verdict, judge
@@ -198,8 +199,7 @@ def _look_again(observed: Observed, plan: Plan) -> float | None:
     """Seconds until time alone changes the plan or what is shown."""
     moments = _MOMENTS.get(plan.situation, _unless_woken)(observed)
     seconds = [max(0.0, (moment - observed.now).total_seconds()) for moment in moments if moment is not None]
-    waits = plan.situation in _WAITING or (plan.situation is Situation.ACTIVE and not observed.has_started)
-    if waits or observed.lost_nodes or (plan.situation is Situation.ACTIVE and observed.suspect_nodes):
+    if plan.situation in _WAITING or observed.lost_nodes or observed.suspect_nodes:
         seconds.append(LOOK_WHILE_WAITING)
     return min(seconds, default=None)
 
@@ -221,5 +221,5 @@ _MOMENTS: dict[Situation, Callable[[Observed], tuple[datetime | None, ...]]] = {
     Situation.ELSEWHERE: lambda observed: (),
     Situation.FINISHED: _finished_moments,
     Situation.BACKING_OFF: lambda observed: (observed.status.retry_time, observed.total_deadline),
-    Situation.ACTIVE: lambda observed: (observed.start_deadline, observed.total_deadline),
+    Situation.ACTIVE: lambda observed: (observed.start_deadline, observed.total_deadline, *waiting.moments(observed)),
 }

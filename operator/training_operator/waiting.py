@@ -10,6 +10,8 @@ from trainingjob_api.status import Reason
 
 PATIENCE = timedelta(seconds=30)
 """How long creating pods and mounting volumes may take before it is worth a word."""
+SCHEDULING_PATIENCE = timedelta(seconds=5)
+"""A pod waits for a moment while its claim is bound."""
 
 _IMAGE = {"ImagePullBackOff", "ErrImagePull", "InvalidImageName", "ErrImageNeverPull", "ImageInspectError"}
 _CONTAINER = {"CreateContainerConfigError", "CreateContainerError", "RunContainerError"}
@@ -28,14 +30,24 @@ def why_waiting(observed: Observed) -> Waiting | None:
     """The first thing that holds an attempt up; None while all goes its way."""
     if not observed.pods:
         return _without_pods(observed)
-    waits = (_scheduling(pod) or _container(pod) or _volumes(pod, observed) for pod in observed.pods)
+    now = observed.now
+    waits = (_scheduling(pod, now) or _container(pod) or _volumes(pod, observed) for pod in observed.pods)
     return next((waiting for waiting in waits if waiting is not None), None)
+
+
+def moments(observed: Observed) -> tuple[datetime, ...]:
+    """When patience ends: time alone may change the answer then."""
+    births = [pod.metadata.creation_timestamp for pod in observed.pods if not pod.has_started]
+    if observed.current is not None and not observed.pods:
+        births.append(observed.current.metadata.creation_timestamp)
+    ends = (birth + patience for birth in births if birth for patience in (SCHEDULING_PATIENCE, PATIENCE))
+    return tuple(end for end in ends if end > observed.now)
 
 
 def _without_pods(observed: Observed) -> Waiting | None:
     job = observed.current
     began = job.metadata.creation_timestamp if job else None
-    if job is None or began is None or observed.now - began < PATIENCE or observed.ends:
+    if job is None or observed.ends or not _has_passed(PATIENCE, began, observed.now):
         return None
     return Waiting(
         Reason.FORBIDDEN,
@@ -44,9 +56,9 @@ def _without_pods(observed: Observed) -> Waiting | None:
     )
 
 
-def _scheduling(pod: Pod) -> Waiting | None:
+def _scheduling(pod: Pod, now: datetime) -> Waiting | None:
     words = pod.unschedulable
-    if words is None:
+    if words is None or not _has_passed(SCHEDULING_PATIENCE, pod.metadata.creation_timestamp, now):
         return None
     if "persistentvolumeclaim" in words and "not found" in words:
         return Waiting(Reason.VOLUME_MISSING, f"Pod {pod.name}: {words}")
@@ -67,7 +79,11 @@ def _container(pod: Pod) -> Waiting | None:
 
 def _volumes(pod: Pod, observed: Observed) -> Waiting | None:
     """A kubelet that cannot mount a volume says so in an event only; what the pod mounts is known, though."""
-    if pod.is_running or not pod.is_scheduled or not _for_long(pod.metadata.creation_timestamp, observed.now):
+    if (
+        pod.is_running
+        or not pod.is_scheduled
+        or not _has_passed(PATIENCE, pod.metadata.creation_timestamp, observed.now)
+    ):
         return None
     volumes = ", ".join(_volume_names(observed.spec))
     return Waiting(
@@ -77,8 +93,8 @@ def _volumes(pod: Pod, observed: Observed) -> Waiting | None:
     )
 
 
-def _for_long(since: datetime | None, now: datetime) -> bool:
-    return since is not None and now - since >= PATIENCE
+def _has_passed(patience: timedelta, since: datetime | None, now: datetime) -> bool:
+    return since is not None and now - since >= patience
 
 
 def _volume_names(spec: TrainingJobSpec) -> list[str]:

@@ -374,7 +374,10 @@ def test_a_disruption_needs_no_budget() -> None:
     ("observed", "seconds"),
     [
         (look(training_job(open_status()), job(), pod()), None),
-        (look(training_job(open_status()), job(), pod(phase="Pending")), 15),
+        (look(training_job(open_status()), job(), pod(phase="Pending", age=3)), 2),
+        (look(training_job(open_status()), job(), pod(phase="Pending", age=9)), 21),
+        (look(training_job(open_status()), job(), pod(phase="Pending", age=99)), None),
+        (look(training_job(open_status()), job(age=9)), 21),
         (look(training_job(open_status(), deadlines={"totalSeconds": 700}), job(), pod()), 100),
         (look(training_job(ended_status(retry_time=NOW + timedelta(seconds=9)))), 9),
         (look(training_job(finished(), ttlSecondsAfterFinished=130)), 30),
@@ -385,7 +388,10 @@ def test_a_disruption_needs_no_budget() -> None:
     ],
     ids=[
         "a running attempt wakes us itself",
-        "pods that do not start are looked at now and then",
+        "a pod that has just come may need a moment to be scheduled",
+        "a pod that does not start may need its volumes",
+        "a pod that does not start after all tells us when something changes",
+        "a Job that gets no pods",
         "the deadline of the whole training",
         "the end of the backoff",
         "the TTL",

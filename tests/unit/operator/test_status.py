@@ -92,6 +92,12 @@ CASES: list[tuple[str, Observed, Phase, dict[str, str]]] = [
         {"Reconciling": "Unschedulable"},
     ),
     (
+        "its claim is being bound",
+        look(training_job(open_status()), job(), pod(phase="Pending", node="", conditions=UNSCHEDULABLE, age=4)),
+        Phase.STARTING,
+        {"Reconciling": "Starting"},
+    ),
+    (
         "the claim is missing",
         look(training_job(open_status()), job(), pod(phase="Pending", node="", conditions=NO_CLAIM)),
         Phase.STARTING,
