@@ -124,6 +124,7 @@ class _Watch:
 
     def _stopped(self) -> RankEnd:
         saved = self._saved()
+        self._folder.write_progress(_at_rest(self._launch, saved))
         where = f"the last saved step is {saved.step}" if saved else "there is nothing to save yet"
         return self._say(Outcome.STOPPED, f"stopped on request before a new step was done; {where}")
 
@@ -187,6 +188,19 @@ def say(message: TerminationMessage) -> None:
         print(f"{message.outcome}: {message.message}")
     else:
         JsonLog().event("exit", outcome=message.outcome, exitCode=message.exit_code, message=message.message)
+
+
+def _at_rest(launch: Launch, saved: SavedCheckpoint | None) -> Progress:
+    """The progress of a training that stands where it was saved: no step was done after that."""
+    return Progress(
+        uid=launch.run.uid,
+        attempt=launch.run.attempt,
+        state=State.STOPPING,
+        epoch=saved.epoch if saved else 0,
+        epochs=launch.run.training.epochs,
+        step=saved.step if saved else 0,
+        checkpoint=saved,
+    )
 
 
 def _last_word(launch: Launch, end: RankEnd, progress: Progress | None) -> TerminationMessage:
