@@ -98,7 +98,9 @@ def _has_passed(patience: timedelta, since: datetime | None, now: datetime) -> b
 
 
 def _volume_names(spec: TrainingJobSpec) -> list[str]:
-    names = [f"claim {spec.checkpoint.volume.claim_name}"] if spec.checkpoint.volume.claim_name else []
+    claim = spec.checkpoint.volume.claim_name
+    shared = " (of several nodes: must be ReadWriteMany)" if spec.nodes > 1 else ""
+    names = [f"claim {claim}{shared}"] if claim else []
     for volume in spec.pod.volumes or []:
         if volume.config_map:
             names.append(f"ConfigMap {volume.config_map.name}")

@@ -19,8 +19,8 @@ class OperatorProcess:
         self.port = _free_port()
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self, **settings: str) -> None:
-        """Start it and wait until it is healthy."""
+    def start(self, timeout: float = 60, **settings: str) -> None:
+        """Start it and wait until it is ready; settings are its variables without their prefix."""
         if self._process is not None:
             return
         environment = {
@@ -35,7 +35,7 @@ class OperatorProcess:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "training_operator"], env=environment, stdout=log, stderr=log
             )
-        wait_for(lambda: self.get("/readyz") is not None, 60, f"the operator to be ready; its log is {self.log}")
+        wait_for(lambda: self.get("/readyz") is not None, timeout, f"the operator to be ready; its log is {self.log}")
 
     def kill(self) -> None:
         """SIGKILL, as when its node dies."""

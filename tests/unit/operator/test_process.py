@@ -3,6 +3,7 @@
 import time
 from dataclasses import replace
 from typing import Any, cast
+from unittest.mock import AsyncMock
 
 import aiohttp
 import kopf
@@ -10,12 +11,24 @@ import pytest
 from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
+from training_operator.cluster import Listed, RefusedError, TryAgainError
+from training_operator.handlers import Inbox
 from training_operator.metrics import JobGauges, Metrics
 from training_operator.relist import Relist
 from training_operator.server import Health, serving
 from training_operator.settings import Settings, from_environment, tune
-from training_operator.store import Kind, Store
-from unit.operator.factories import job, look, open_status, pod, raw_training_job, report, training_job
+from training_operator.store import Key, Kind, Store
+from unit.operator.factories import (
+    job,
+    look,
+    open_status,
+    pod,
+    raw_job,
+    raw_pod,
+    raw_training_job,
+    report,
+    training_job,
+)
 from unit.operator.test_status import shown
 
 
@@ -52,6 +65,64 @@ class TestSettings:
 @pytest.fixture
 def relist() -> Relist:
     return Relist(cast(Any, None), Store(), (), 60, lambda key: None, last_success=time.monotonic())
+
+
+class Listing:
+    """A cluster whose LISTs are given, or fail."""
+
+    def __init__(self, *answers: Any) -> None:
+        self.answers, self.asked = list(answers), []
+
+    async def list(self, kind: Kind, namespace: str | None, *, from_cache: bool) -> Listed:
+        self.asked.append((kind, namespace, from_cache))
+        answer = self.answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return Listed(answer, "999999")
+
+
+class TestRelist:
+    async def test_what_a_watch_missed_is_news(self) -> None:
+        news: list[Key] = []
+        store = Store()
+        relist = Relist(cast(Any, Listing([raw_pod()], [raw_job()], [raw_training_job()])), store, (), 60, news.append)
+        await relist.once(from_cache=True)
+        assert news == [("team", "digits")] * 3
+        assert len(store.view(("team", "digits")).pods) == 1
+        assert relist.last_success is not None
+
+    async def test_every_namespace_is_listed(self) -> None:
+        cluster = Listing(*[[]] * 6)
+        await Relist(cast(Any, cluster), Store(), ("a", "b"), 60, print).once(from_cache=True)
+        assert [namespace for _, namespace, _ in cluster.asked] == ["a", "b"] * 3
+
+    async def test_nothing_begins_before_everything_was_read_from_the_api_server_itself(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("training_operator.relist.asyncio.sleep", AsyncMock())
+        cluster = Listing(TryAgainError("away"), RefusedError(403, "no rights"), [], TryAgainError("away"), [], [], [])
+        relist = Relist(cast(Any, cluster), Store(), (), 60, print)
+        await relist.until_first()
+        assert cluster.answers == []
+        assert not any(from_cache for _, _, from_cache in cluster.asked)
+
+    def test_a_stale_watch_is_healed_sooner(self, relist: Relist) -> None:
+        assert relist._pause() == 60
+        raws = [raw_pod()]
+        relist.store.merge(Kind.POD, raws, raws[0]["metadata"]["resourceVersion"], time.monotonic() - 20)
+        assert relist._pause() == 10
+
+
+def test_what_a_watch_shows_is_stored_and_queued() -> None:
+    news: list[Key] = []
+    store = Store()
+    inbox = Inbox(store, news.append)
+    inbox.receive(Kind.POD, cast(Any, {"type": "ADDED", "object": raw_pod()}))
+    assert len(store.view(("team", "digits")).pods) == 1
+    inbox.receive(Kind.POD, cast(Any, {"type": "DELETED", "object": raw_pod(code=43)}))
+    view = store.view(("team", "digits"))
+    assert (len(view.pods), len(view.gone_pods)) == (0, 1)
+    assert news == [("team", "digits")] * 2
 
 
 class TestHealth:

@@ -1,0 +1,133 @@
+"""The operator as a process: its rights, its health, an API server that goes away."""
+
+import json
+import os
+import signal
+from pathlib import Path
+
+import pytest
+import yaml
+
+from integration.operator.operator_process import OperatorProcess
+from integration.operator.training import Training
+from local_cluster.cluster import LocalCluster
+from support.cluster import kubectl_of, wait_for
+
+ROOT = Path(__file__).parents[3]
+
+
+def test_health_and_metrics_are_served(operator: OperatorProcess, training: Training) -> None:
+    training.create(step=0.01)
+    training.until_true("Complete")
+    assert json.loads(operator.get("/healthz") or "{}") == {"ok": True, "problems": []}
+    metrics = operator.get("/metrics") or ""
+    series = f'training_name="job",training_namespace="{training.kubectl.namespace}"'
+    assert f"trainingjob_operator_job_finished{{{series}}} 1.0" in metrics
+    assert 'trainingjob_operator_api_requests_total{code="201",resource="jobs",verb="create"}' in metrics
+    training.delete()
+    wait_for(lambda: series not in (operator.get("/metrics") or series), 60, "the end of the job's series")
+
+
+def test_sigterm_ends_it_in_good_order(operator: OperatorProcess) -> None:
+    assert operator.stop() == 0
+    operator.start()
+
+
+def test_a_setting_that_is_wrong_is_named(installed: LocalCluster, tmp_path: Path) -> None:
+    process = OperatorProcess(installed.kubeconfig, tmp_path / "log")
+    with pytest.raises(AssertionError, match="the operator to be ready"):
+        process.start(timeout=3, LOG_FORMAT="xml")
+    assert "TRAININGJOB_OPERATOR_LOG_FORMAT must be one of text, json" in process.log.read_text()
+    assert not process.is_running
+
+
+def test_its_rights_are_no_more_than_it_uses(installed: LocalCluster, operator: OperatorProcess) -> None:
+    admin = kubectl_of(installed.kubeconfig, "default")
+    operators = "system:serviceaccount:trainingjob-system:trainingjob-operator"
+    for verb, resource in (("get", "secrets"), ("list", "secrets"), ("get", "configmaps"), ("create", "pods")):
+        assert admin.run("auth", "can-i", verb, resource, "--as", operators).stdout.strip() == "no"
+    for verb in ("update", "patch", "delete", "create"):
+        assert (
+            admin.run("auth", "can-i", verb, "trainingjobs.trainingjob.dev", "--as", operators).stdout.strip() == "no"
+        )
+    role = json.loads(admin("get", "clusterrole", "trainingjob-operator", "-o", "json"))
+    assert "*" not in json.dumps(role["rules"])
+    assert "Forbidden" not in operator.log.read_text()
+
+
+def test_users_of_a_namespace_may_use_training_jobs(installed: LocalCluster, training: Training) -> None:
+    namespace, admin = training.kubectl.namespace, training.kubectl
+    admin("create", "rolebinding", "edit", "--clusterrole=edit", "--user=ann")
+    admin("create", "rolebinding", "view", "--clusterrole=view", "--user=bob")
+
+    def may(user: str, verb: str) -> bool:
+        return admin.run("auth", "can-i", verb, "trainingjobs.trainingjob.dev", "--as", user).stdout.strip() == "yes"
+
+    wait_for(lambda: may("ann", "create") and may("bob", "get"), 20, f"the aggregated roles in {namespace}")
+    assert may("ann", "patch")
+    assert not may("bob", "patch")
+
+
+def test_the_namespaced_variant_serves_its_namespace_only(
+    operator: OperatorProcess, training: Training, installed: LocalCluster, tmp_path: Path
+) -> None:
+    operator.stop()
+    namespace = training.kubectl.namespace
+    rendered = training.kubectl("kustomize", str(ROOT / "deploy/overlays/namespaced"))
+    objects = [one for one in yaml.safe_load_all(rendered) if one["kind"] != "Deployment"]
+    assert {one["kind"] for one in objects} == {"ServiceAccount", "Role", "RoleBinding"}
+    text = yaml.safe_dump_all(objects).replace("namespace: training\n", f"namespace: {namespace}\n")
+    training.kubectl("apply", "-f", "-", stdin=text)
+    kubeconfig = installed.service_account_kubeconfig(namespace, "trainingjob-operator")
+    restricted = OperatorProcess(kubeconfig, tmp_path / "log")
+    restricted.start(NAMESPACES=namespace)
+    try:
+        training.create(nodes=2)
+        training.until_step(1)
+        with installed.frozen_node():
+            training.until_stalled("NodeLost")
+        training.until_true("Complete", timeout=60)
+        assert "orbidden" not in restricted.log.read_text()
+    finally:
+        restricted.stop()
+        operator.start()
+
+
+def test_the_api_server_dies_and_comes_back(
+    operator: OperatorProcess, training: Training, cluster: LocalCluster
+) -> None:
+    training.create(training__epochs=40)
+    training.until_step(1)
+    os.kill(cluster.running()["kube-apiserver"].pid, signal.SIGKILL)
+    wait_for(lambda: "kube-apiserver" not in cluster.running(), 10, "the end of the API server")
+    assert operator.get("/healthz") is not None
+    cluster.start()
+    status = training.until_true("Complete", timeout=90)
+    assert (status["attempt"], status["restarts"]) == (1, 0)
+    assert operator.is_running
+
+
+def test_many_at_once(operator: OperatorProcess, training: Training) -> None:
+    """Created, paused, and gone again; what it costs is bounded."""
+    names = [f"job-{number:03}" for number in range(200)]
+    manifests = [training.manifest(name, suspend=True) for name in names]
+    before = cpu_seconds(operator)
+    training.kubectl("create", "-f", "-", stdin=json.dumps({"apiVersion": "v1", "kind": "List", "items": manifests}))
+
+    def all_paused() -> bool:
+        jobs = training.kubectl.list("trainingjobs")
+        return len(jobs) == 200 and all(job.get("status", {}).get("phase") == "Paused" for job in jobs)
+
+    wait_for(all_paused, 60, "200 paused jobs")
+    assert cpu_seconds(operator) - before < 10
+    assert resident_megabytes(operator) < 200
+
+
+def cpu_seconds(operator: OperatorProcess) -> float:
+    fields = Path(f"/proc/{operator.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def resident_megabytes(operator: OperatorProcess) -> float:
+    lines = Path(f"/proc/{operator.pid}/status").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith("VmRSS")).split()[1]) / 1024
