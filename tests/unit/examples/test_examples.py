@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+
 from trainingjob_api.resource import TrainingJob
 
 FOLDER = Path(__file__).parents[3] / "deploy/examples"
