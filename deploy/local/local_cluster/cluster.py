@@ -151,9 +151,9 @@ class LocalCluster(NodeFaults):
             process.stop(grace=0)
 
     def service_account_kubeconfig(self, namespace: str, name: str) -> Path:
-        """A kubeconfig for a service account, with a token for a day, in the cluster's directory."""
+        """A kubeconfig for a service account, with a token for a year, in the cluster's directory."""
         path = f"/api/v1/namespaces/{namespace}/serviceaccounts/{name}/token"
-        token = self.admin.post(path, {"spec": {"expirationSeconds": 24 * 3600}})["status"]["token"]
+        token = self.admin.post(path, {"spec": {"expirationSeconds": 365 * 24 * 3600}})["status"]["token"]
         plane = self.directory.control_plane()
         target = plane.kubeconfig(f"{namespace}.{name}")
         kubeconfig.write_for_token(target, plane.server, plane.authority, name, token, namespace)

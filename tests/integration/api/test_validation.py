@@ -8,6 +8,8 @@ import pytest
 from support.kubectl import Kubectl
 from support.manifests import ABSENT, VALID, changed
 
+pytestmark = [pytest.mark.any_cluster, pytest.mark.usefixtures("definition")]
+
 TEMPLATE = {"size": "1Gi"}
 
 BAD_MANIFESTS: list[tuple[str, dict[str, Any], str]] = [
