@@ -54,7 +54,7 @@ def show_files(cluster: LocalCluster, job: TrainingJob, console: Console) -> Non
             raise demo.DemoError(f"{folder / name} is missing")
         console.print(f"  {name:<14} {what}", highlight=False)
     checkpoints = ", ".join(sorted(path.name for path in folder.glob("step-*")))
-    console.print(f"  {checkpoints}, best: checkpoints\n", highlight=False)
+    console.print(f"  {checkpoints}: checkpoints, the newest and the best\n", highlight=False)
 
 
 def show_access(cluster: LocalCluster, kubectl: Kubectl, console: Console) -> None:
