@@ -3,7 +3,9 @@ KUBECONFIG. Every test gets a namespace of its own."""
 
 import contextlib
 import os
+import shlex
 import signal
+import sys
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -23,6 +25,10 @@ Found = TypeVar("Found")
 # More than the machine has, so that the scheduler lets tests run pods side by side on two cores.
 CAPACITY = {"cpu": "64", "memory": "256Gi"}
 SIMULATED_GPUS = 2
+
+FAKE_TRAINER = "local/fake-trainer"
+"""Image of a program that ends, saves and reports as it is told, for tests of the operator alone."""
+_IMAGES = {FAKE_TRAINER: shlex.join([sys.executable, str(Path(__file__).with_name("fake_trainer.py"))])}
 
 
 def wait_for(predicate: Callable[[], Found | None], timeout: float = 30.0, what: str = "") -> Found:
@@ -48,7 +54,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 @pytest.fixture(scope="session")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalCluster]:
     """A local cluster with fast detection of a lost node, two simulated GPUs and room for many pods."""
-    settings = Settings(timing=FAST, gpus=SIMULATED_GPUS, capacity=CAPACITY, witness=True)
+    settings = Settings(timing=FAST, gpus=SIMULATED_GPUS, capacity=CAPACITY, images=_IMAGES, witness=True)
     local = LocalCluster(tmp_path_factory.mktemp("cluster"), settings)
     with _terminated_as_interrupted():
         try:

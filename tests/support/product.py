@@ -30,7 +30,7 @@ ENDLESS = 1_000_000
 """Epochs of a job that is not meant to end by itself."""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def operator(cluster: LocalCluster) -> Iterator[OperatorProcess]:
     """The operator as deploy/base installs it, with the token of its own ServiceAccount."""
     os.chdir(ROOT)

@@ -27,7 +27,7 @@ def installed(cluster: LocalCluster) -> LocalCluster:
     return cluster
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # one cluster is not to have two operators: other folders start their own
 def _operator(installed: LocalCluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OperatorProcess]:
     kubeconfig = installed.service_account_kubeconfig("trainingjob-system", "trainingjob-operator")
     process = OperatorProcess(kubeconfig, tmp_path_factory.mktemp("operator") / "log")

@@ -9,7 +9,7 @@ import pytest
 from integration.operator.operator_process import OperatorProcess
 from integration.operator.training import STEPS, Training, condition, is_true
 from local_cluster.cluster import LocalCluster
-from support.cluster import wait_for
+from support.cluster import FAKE_TRAINER, wait_for
 
 
 def test_a_missing_claim(operator: OperatorProcess, training: Training) -> None:
@@ -47,7 +47,7 @@ def test_an_image_that_is_not_there(operator: OperatorProcess, training: Trainin
     training.kubectl.apply(manifest)
     status = training.until_stalled("ImagePullFailed")
     assert "nowhere.example/none:1" in condition(status, "Stalled")["message"]
-    training.patch({"suspend": True, "pod": {"image": None}})
+    training.patch({"suspend": True, "pod": {"image": FAKE_TRAINER}})
     training.until_true("Suspended")
     training.resume()
     status = training.until_true("Complete")

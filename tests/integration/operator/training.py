@@ -2,14 +2,12 @@
 
 import json
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-from support.cluster import wait_for
+from support.cluster import FAKE_TRAINER, wait_for
 from support.kubectl import Kubectl
 from support.manifests import manifest
 
-FAKE = Path(__file__).parent / "fake"
 STEPS = 10  # of a fake epoch
 
 Object = dict[str, Any]
@@ -45,7 +43,6 @@ class Training:
         **spec: Any,
     ) -> Object:
         env = {
-            "PYTHONPATH": str(FAKE),
             "FAKE_STEP_SECONDS": str(step),
             "FAKE_FAIL": fail,
             "FAKE_SAVE_SECONDS": str(save),
@@ -55,7 +52,10 @@ class Training:
         defaults = {
             "training__epochs": 3,
             "checkpoint__volume": volume,
-            "pod": {"env": [{"name": key, "value": value} for key, value in env.items()]},
+            "pod": {
+                "image": FAKE_TRAINER,
+                "env": [{"name": key, "value": value} for key, value in env.items()],
+            },
             "restart": {"backoffSeconds": 1, "maxBackoffSeconds": 2},
         }
         return manifest(name, **{**defaults, **spec})

@@ -53,6 +53,7 @@ ERRORS = [
     (400, status("BadRequest"), RefusedError),
     (401, status("Unauthorized"), TryAgainError),
     (403, status("Forbidden"), RefusedError),
+    (403, {**status("Forbidden"), "details": {"causes": [{"reason": "NamespaceTerminating"}]}}, TryAgainError),
     (404, status("NotFound"), ConflictError),
     (409, status("Conflict"), ConflictError),
     (409, status("AlreadyExists"), AlreadyExistsError),
