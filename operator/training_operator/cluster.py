@@ -221,7 +221,8 @@ def _error(method: str, path: str, code: int, text: bytes) -> Exception:
         return _NotFoundError(told)
     if code == 409:
         return AlreadyExistsError(code, message) if reason == "AlreadyExists" else ConflictError(told)
-    if code in (401, 408, 429) or code >= 500:
+    # A namespace that goes takes its TrainingJobs along: nothing of it is worth telling a person.
+    if code in (401, 408, 429) or code >= 500 or b'"NamespaceTerminating"' in text:
         return TryAgainError(told)
     return RefusedError(code, message)
 
