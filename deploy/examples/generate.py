@@ -96,7 +96,7 @@ spec:
 """
 
 
-def classification(target: str, epochs: int, hidden: str, extra: str = "") -> str:
+def classification(target: str, epochs: int, hidden: str, rate: float = 0.003, extra: str = "") -> str:
     return f"""\
     task: classification
     epochs: {epochs}
@@ -107,7 +107,7 @@ def classification(target: str, epochs: int, hidden: str, extra: str = "") -> st
       validation: {{fraction: 0.2}}
       test: {{path: /data/test.csv.gz}}
     model: {{type: mlp, hiddenUnits: {hidden}, dropout: 0.2}}
-    optimizer: {{type: adamw, learningRate: 0.003, weightDecay: 0.01}}
+    optimizer: {{type: adamw, learningRate: {rate}, weightDecay: 0.01}}
     schedule:
       type: cosine
       warmup: {{epochs: 5}}{extra}"""
@@ -138,13 +138,13 @@ def examples() -> dict[str, str]:
         ("digits", "Handwritten digits (UCI, 1,797 images of 8 x 8): two pods, data-parallel.",
          digits(), 2, 1, classification("digit", 100, "[64, 32]")),
         ("iris", "Iris flowers: one pod, one process.",
-         iris, 1, 1, classification("label", 100, "[16]", EARLY)),
+         iris, 1, 1, classification("label", 100, "[32]", 0.02, EARLY)),
         ("wine", "Wines: one pod, two processes.",
          wine, 1, 2, classification("label", 60, "[32]")),
         ("breast-cancer", "Breast cancer (Wisconsin): two pods of two processes.",
          cancer, 2, 2, classification("label", 40, "[32, 16]")),
         ("iris-three-pods", "Iris flowers: three pods.",
-         iris, 3, 1, classification("label", 40, "[16]")),
+         iris, 3, 1, classification("label", 40, "[32]", 0.02)),
         ("diabetes", "Diabetes progression after a year: a regression with early stopping.",
          diabetes(), 1, 1, REGRESSION),
     ]  # fmt: skip
