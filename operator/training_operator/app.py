@@ -47,10 +47,12 @@ async def run(settings: Settings) -> None:
         await stack.enter_async_context(serving(settings.address, settings.port, health, registry))
 
         await relist.until_first()
+        watching = background.create_task(watch(Inbox(store, queue.add), settings))
+        await relist.until_watched()
         timed = _Timed(reconciler, metrics)
         tasks = [background.create_task(queue.work(timed.work)) for _ in range(settings.workers)]
         tasks.append(background.create_task(relist.run()))
-        await watch(Inbox(store, queue.add), settings)
+        await watching
         for task in tasks:
             task.cancel()
 

@@ -14,6 +14,9 @@ logger = logging.getLogger(__name__)
 STALE_AFTER = 15.0
 """Seconds after which a watch that has not shown what a LIST has shown counts as stale."""
 
+WATCHED_WITHIN = 10.0
+"""Seconds after which work begins anyway: what was listed may have gone before a watch could show it."""
+
 
 @dataclass
 class Relist:
@@ -37,6 +40,12 @@ class Relist:
             except RefusedError as error:
                 logger.error("the operator's rights do not suffice: %s", error)
             await asyncio.sleep(2)
+
+    async def until_watched(self) -> None:
+        """The watches have shown what the LIST has: a pod that is ended now does not go by unseen."""
+        deadline = time.monotonic() + WATCHED_WITHIN
+        while any(self.seconds_behind(kind) > 0 for kind in Kind) and time.monotonic() < deadline:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
 
     async def run(self) -> None:
         while True:

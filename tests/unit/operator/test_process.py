@@ -1,5 +1,6 @@
 """What surrounds the loop: settings, health, metrics."""
 
+import asyncio
 import time
 from dataclasses import replace
 from typing import Any, cast
@@ -105,6 +106,23 @@ class TestRelist:
         await relist.until_first()
         assert cluster.answers == []
         assert not any(from_cache for _, _, from_cache in cluster.asked)
+
+    async def test_nothing_is_ended_before_the_watches_would_see_it(self, relist: Relist) -> None:
+        raw = raw_pod()
+        relist.store.merge(Kind.POD, [raw], raw["metadata"]["resourceVersion"], time.monotonic())
+        waiting = asyncio.create_task(relist.until_watched())
+        for _ in range(3):
+            await asyncio.sleep(0)
+        assert not waiting.done()
+        relist.store.put(Kind.POD, raw)
+        await asyncio.wait_for(waiting, 5)
+
+    async def test_a_watch_that_shows_nothing_holds_nobody_up(
+        self, relist: Relist, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("training_operator.relist.WATCHED_WITHIN", 0.05)
+        relist.store.merge(Kind.POD, [raw_pod()], "999999", time.monotonic())
+        await asyncio.wait_for(relist.until_watched(), 5)
 
     def test_a_stale_watch_is_healed_sooner(self, relist: Relist) -> None:
         assert relist._pause() == 60
