@@ -16,6 +16,7 @@ from trainer.distributed import World
 from trainer.errors import NonFinite
 from trainer.history import History
 from trainer.state import TrainState, encode_files
+from trainer.writing import Writer
 from trainingjob_api.progress import RunConfig, SavedCheckpoint
 
 
@@ -29,42 +30,59 @@ class Saver:
         self._history = history
         self._folder = Folder(run)
         self._store = self._folder.store()
+        self._writer = Writer()
         self.saved_step: int | None = None
 
-    def save(self, state: TrainState, on_request: bool) -> str | None:
-        """Returns why it could not be saved, on every rank; None: it is on disk. Collective."""
-        if self.saved_step == state.position.step:
-            return None
+    def save(self, state: TrainState, on_request: bool, wait: bool) -> str | None:
+        """Returns why it could not be saved, on every rank. Collective.
+
+        wait: None means that it is on disk. Otherwise a large state may still be on its way there.
+        """
         rows = self._gather(state.own_tensors())
-        problem = self._write(state, rows, on_request) if self._world.is_rank_zero else None
-        problem = self._world.from_rank_zero((problem or "").encode()).decode() or None
-        if problem is None:
-            self.saved_step = state.position.step
-        self._board.checkpoint_problem = problem
-        return problem
+        problem = self._write(state, rows, on_request, wait) if self._world.is_rank_zero else None
+        return self._world.from_rank_zero((problem or "").encode()).decode() or None
 
     def _gather(self, own: Mapping[str, Tensor]) -> list[dict[str, Tensor]]:
         """Every rank's own tensors, by rank."""
         columns = {name: self._world.gather(tensor) for name, tensor in own.items()}
         return [{name: column[rank] for name, column in columns.items()} for rank in range(self._world.size)]
 
-    def _write(self, state: TrainState, rows: list[dict[str, Tensor]], on_request: bool) -> str | None:
+    def _write(self, state: TrainState, rows: list[dict[str, Tensor]], on_request: bool, wait: bool) -> str | None:
         begin = time.monotonic()
+        problem = self._writer.finish() if wait else None
+        if self.saved_step == state.position.step:
+            return problem
         if not all(safe.all_finite(tensors.values()) for tensors in state.shared_tensors().values()):
             raise NonFinite("a weight is NaN or infinite; nothing was saved from it")
         try:
-            self._history.flush()
-            files = encode_files(state, rows)
-            saved = self._describe(state, files, on_request, begin)
+            self._history.flush()  # before the checkpoint that builds on it
+        except OSError as error:
+            return self._note_problem(error)
+        files = encode_files(state, rows)  # copies: training may go on while they are written
+        saved = self._describe(state, files, on_request, begin)
+        best_step = state.best_step
+        size = saved.size_bytes
+        return self._writer.run(lambda: self._commit(files, saved, best_step, begin), size, wait)
+
+    def _commit(
+        self, files: Mapping[str, bytes], saved: SavedCheckpoint, best_step: int | None, begin: float
+    ) -> str | None:
+        try:
             content = {name: manifests.describe(file) for name, file in files.items()}
-            best_step = state.best_step
             self._store.commit(files, Manifest(saved=saved, all_finite=True, files=content), best_step)
         except OSError as error:
-            where = error.filename or self._folder.path
-            return f"[Errno {error.errno}] {error.strerror}: {where}"
+            return self._note_problem(error)
+        self.saved_step = saved.step
+        self._board.checkpoint_problem = None
         seconds = round(time.monotonic() - begin, 4)
         self._board.checkpoint = saved.model_copy(update={"save_seconds": seconds})
         return None
+
+    def _note_problem(self, error: OSError) -> str:
+        """Told at once, not only when the next save asks for it."""
+        problem = f"[Errno {error.errno}] {error.strerror}: {self._folder.path}"
+        self._board.checkpoint_problem = problem
+        return problem
 
     def _describe(
         self, state: TrainState, files: Mapping[str, bytes], on_request: bool, begin: float

@@ -104,7 +104,8 @@ class Run:
         before = self.board.state
         self.enter(State.STOPPING if self._answer.stop else State.SAVING)
         self._check()
-        problem = self._saver.save(state, on_request=self._answer.stop)
+        wait = required or self._answer.stop
+        problem = self._saver.save(state, on_request=self._answer.stop, wait=wait)
         self._answer = Answer(stop=self._answer.stop)
         self._cadence.saved(state.position.step, state.position.epoch, time.monotonic())
         self.tell_supervisor()

@@ -125,3 +125,22 @@ def test_a_save_that_is_cut_off_leaves_the_one_before(server: ForkServer, table:
     assert server.start(run_config(tmp_path / "undisturbed", training, 9), 1).codes() == [0]
     assert newest_tensors(tmp_path / "c") == newest_tensors(tmp_path / "undisturbed")
     assert not list((tmp_path / "c").glob("*.tmp"))
+
+
+def test_a_large_state_is_written_while_training_goes_on_and_a_stop_waits_for_it(
+    server: ForkServer, table: Path, tmp_path: Path
+) -> None:
+    """80 MB in every checkpoint, and one after every step: most stops come while a write is on its way."""
+    training = recipe(table, model={"type": "mlp", "hiddenUnits": [2500, 2500], "dropout": 0.2}, epochs=3)
+    every = {"checkpointEvery": {"steps": 2}}
+    assert server.start(run_config(tmp_path / "undisturbed", training, **every), 1).codes() == [0]
+    group = server.start(run_config(tmp_path / "disturbed", training, **every), 1)
+    assert group.wait_for_step(7)
+    group.signal(signal.SIGTERM)
+    assert group.codes() == [ExitCode.STOPPED]
+    saved = group.folder.read_progress().checkpoint  # type: ignore[union-attr]
+    assert saved is not None
+    assert saved.size_bytes > 64 * 1024 * 1024
+    assert (tmp_path / "disturbed" / saved.path / "manifest.json").exists()
+    assert server.start(run_config(tmp_path / "disturbed", training, 2, **every), 1).codes() == [0]
+    assert newest_tensors(tmp_path / "disturbed") == newest_tensors(tmp_path / "undisturbed")

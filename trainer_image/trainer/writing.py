@@ -1,0 +1,37 @@
+"""Puts a checkpoint's files on disk: small ones at once, large ones behind the training's back."""
+
+import threading
+from collections.abc import Callable
+
+_BACKGROUND_BYTES = 64 * 1024 * 1024  # below, writing takes less time than a thread could save
+
+
+class Writer:
+    """Runs one write at a time. A write returns why it failed, or None."""
+
+    def __init__(self) -> None:
+        self._thread: threading.Thread | None = None
+        self._problem: str | None = None
+
+    def run(self, write: Callable[[], str | None], size_bytes: int, wait: bool) -> str | None:
+        """Returns the newest problem that is known: of this write if it was waited for, else of the one before."""
+        before = self.finish()
+        if wait or size_bytes < _BACKGROUND_BYTES:
+            return write()
+        self._thread = threading.Thread(target=self._keep_problem_of, args=(write,), name="writer", daemon=True)
+        self._thread.start()
+        return before
+
+    def finish(self) -> str | None:
+        """Waits for the write that goes on; returns its problem."""
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+        problem, self._problem = self._problem, None
+        return problem
+
+    def _keep_problem_of(self, write: Callable[[], str | None]) -> None:
+        try:
+            self._problem = write()
+        except Exception as error:
+            self._problem = f"{type(error).__name__}: {error}"
