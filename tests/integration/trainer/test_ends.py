@@ -212,7 +212,7 @@ def test_a_manifest_without_a_cluster(table: Path, tmp_path: Path) -> None:
                 "metadata": {"name": "local"},
                 "spec": {
                     "processesPerNode": 2,
-                    "training": recipe(Path("/data/table.csv"), epochs=100),
+                    "training": recipe(Path("/data/table.csv"), epochs=40),
                     "checkpoint": {"volume": {"claimName": "any"}},
                 },
             }
