@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
+from local_cluster import binaries
 from local_cluster.cluster import LocalCluster
 from quickstart.kubectl import Kubectl as QuietKubectl
 from quickstart.product import OperatorProcess, install
@@ -34,8 +35,6 @@ ENDLESS = 1_000_000
 def operator(cluster: LocalCluster) -> Iterator[OperatorProcess]:
     """The operator as deploy/base installs it, with the token of its own ServiceAccount."""
     os.chdir(ROOT)
-    from local_cluster import binaries
-
     install(QuietKubectl(binaries.find_kubectl(), cluster.kubeconfig, Console(quiet=True)))
     process = OperatorProcess(cluster)
     process.start()
