@@ -216,7 +216,7 @@ def test_somebody_elses_object_is_left_alone(operator: OperatorProcess, training
 
 
 def test_a_field_that_is_over_disappears_from_status(operator: OperatorProcess, training: Training) -> None:
-    training.create(fail="1:0:1")
+    training.create(fail="1:0:1", restart={"backoffSeconds": 5})
     training.until(lambda status: "retryTime" in status, "a time for the next attempt")
     assert "retryTime" not in training.until_true("Complete")
 
