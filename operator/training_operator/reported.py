@@ -62,7 +62,7 @@ def progress_of(report: Progress, now: datetime) -> ProgressStatus:
         epoch=report.epoch,
         epochs=report.epochs,
         step=report.step,
-        epoch_text=f"{report.epoch}/{report.epochs}",
+        epoch_text=f"{report.epoch}/{report.epochs}" if report.epochs else str(report.epoch),
         percent=min(100, 100 * report.epoch // report.epochs) if report.epochs else 0,
         samples_per_second=None if report.samples_per_second is None else _six_digits(report.samples_per_second),
         seconds_remaining=seconds,

@@ -8,6 +8,7 @@ from bisect import bisect_left
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from trainer.plan import Plan
 from trainingjob_api.progress import (
     EpochMetrics,
     Progress,
@@ -43,7 +44,8 @@ class Board:
     epoch: int = 0
     step: int = 0
     samples: int = 0
-    steps_per_epoch: int | None = None
+    plan: Plan | None = None
+    """None until the data is read."""
     gradient_norm: float | None = None
     latest: EpochMetrics | None = None
     best: EpochMetrics | None = None
@@ -81,17 +83,23 @@ class Board:
 
     @property
     def steps(self) -> int | None:
-        return self.steps_per_epoch * self.run.training.epochs if self.steps_per_epoch else None
+        return self.plan.steps if self.plan else None
+
+    @property
+    def epochs(self) -> int:
+        """0 while it is not known."""
+        return self.plan.epochs if self.plan else self.run.training.total_epochs or 0
 
     @property
     def seconds_remaining(self) -> float | None:
         """By the pace of the last epochs, evaluation and saving included."""
         if self.state is State.FINISHED:
             return 0.0
-        if self._pace is None or not self.steps_per_epoch:
+        if self._pace is None or self.plan is None:
             return None
-        done = self.epoch + (self.step % self.steps_per_epoch) / self.steps_per_epoch
-        return max(0.0, self.run.training.epochs - done) * self._pace
+        stage = self.plan.stage_at(self.epoch)
+        done = self.epoch + min(1.0, max(0, self.step - self.plan.steps_before(self.epoch)) / stage.steps_per_epoch)
+        return max(0.0, self.epochs - done) * self._pace
 
     def progress(self) -> Progress:
         """The /progress document."""
@@ -101,7 +109,7 @@ class Board:
             attempt=self.run.attempt,
             state=self.state,
             epoch=self.epoch,
-            epochs=self.run.training.epochs,
+            epochs=self.epochs,
             step=self.step,
             steps=self.steps,
             samples_per_second=self.latest.samples_per_second if self.latest else None,

@@ -34,12 +34,7 @@ def criterion(recipe: Training) -> EarlyStopping:
 
 
 def watched_value(metrics: EpochMetrics, watched: EarlyStopping) -> float:
-    by_name = {
-        "trainLoss": metrics.train_loss,
-        "validationLoss": metrics.validation_loss,
-        "validationAccuracy": metrics.validation_accuracy,
-    }
-    value = by_name[watched.metric]
+    value: float | None = metrics.to_json_object().get(watched.metric)
     if value is None:
         raise NonFinite(f"{watched.metric} could not be measured in epoch {metrics.epoch}")
     return value

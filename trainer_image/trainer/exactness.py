@@ -43,7 +43,8 @@ def _what_matters(recipe: Training) -> dict[str, Any]:
     del fields["data"]  # its content has a digest; its paths may lie elsewhere in every pod
     if recipe.schedule is None or recipe.schedule.type == "constant":
         del fields["epochs"]
-    fields.pop("earlyStopping", None)
+    for field in ("earlyStopping", "tensorboard", "export"):
+        fields.pop(field, None)
     return fields
 
 

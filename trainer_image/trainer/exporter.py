@@ -87,7 +87,7 @@ def _gauges(board: Board) -> Iterable[Metric]:
     latest, checkpoint = board.latest, board.checkpoint
     values = {
         "epoch": (board.epoch, "Whole epochs done."),
-        "epochs": (board.run.training.epochs, "Epochs asked for."),
+        "epochs": (board.epochs or None, "Epochs asked for."),
         "learning_rate": (latest.learning_rate if latest else None, "Learning rate at the end of the last epoch."),
         "gradient_norm": (board.gradient_norm, "Norm of the last gradient that was looked at."),
         "epoch_duration_seconds": (latest.seconds_per_epoch if latest else None, "Duration of the last epoch."),

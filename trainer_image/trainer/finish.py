@@ -14,22 +14,22 @@ from trainer.learner import Learner
 from trainer.session import Run
 from trainer.state import TrainState
 from trainingjob_api.progress import Outcome, State, TestMetrics
+from trainingjob_api.spec.training import Training
 
 
-def finish(run: Run, learner: Learner, state: TrainState, data: Dataset) -> tuple[Outcome, str]:
+def finish(run: Run, recipe: Training, learner: Learner, state: TrainState, data: Dataset) -> tuple[Outcome, str]:
     """Returns how training ended, once everything is on disk. The last state comes first: then nothing can be lost."""
     run.save(state, required=True)
     run.enter(State.FINISHED)
-    recipe = run.config.training
     if criterion(recipe).restore_best:
         state.load_best()
     run.board.test = _test(run, learner, state, data)
     run.enter(State.FINISHED)
     spent = is_spent(state.standing, recipe)
     outcome = Outcome.EARLY_STOPPED if spent else Outcome.COMPLETED
-    message = _describe(run, state, spent)
+    message = _describe(recipe, state, spent)
     if run.world.is_rank_zero:
-        _write_results(run, learner, data, outcome, message)
+        _write_results(run, recipe, learner, data, outcome, message)
     run.tell_supervisor()
     run.world.wait_for_all()  # only rank 0 knows that the results are on disk
     return outcome, message
@@ -50,22 +50,22 @@ def _test(run: Run, learner: Learner, state: TrainState, data: Dataset) -> TestM
     )
 
 
-def _describe(run: Run, state: TrainState, spent: bool) -> str:
+def _describe(recipe: Training, state: TrainState, spent: bool) -> str:
     epochs, best = state.position.epoch, state.standing.metrics
-    watched = criterion(run.config.training)
+    watched = criterion(recipe)
     text = (
         f"{epochs} epochs; the best was {best.epoch if best else epochs} ({watched.metric} {state.standing.value:.4g})"
     )
     return f"stopped early after {text}" if spent else f"completed {text}"
 
 
-def _write_results(run: Run, learner: Learner, data: Dataset, outcome: Outcome, message: str) -> None:
+def _write_results(run: Run, recipe: Training, learner: Learner, data: Dataset, outcome: Outcome, message: str) -> None:
     """The done mark comes last: it is what a later attempt believes."""
     from trainer.curves import draw_curves  # matplotlib takes half a second that only the end needs
 
     folder = Folder(run.config)
     progress = run.board.progress()
-    export(folder.path / "model", learner.model, run.config.training, data.facts)
+    export(folder.path / "model", learner.model, recipe, data.facts)
     epochs = History(folder.path).epochs()
     draw_curves(epochs, run.config, progress, folder.path / "curves.png")
     replace(folder.path / "report.json", json.dumps(_report(run, outcome, message), indent=1).encode() + b"\n")

@@ -6,10 +6,11 @@ from math import sqrt
 from typing import Protocol
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from trainer.data.dataset import DataFacts
+from trainer.losses import LossSum, loss_sum
+from trainingjob_api.spec.training import Loss, Training
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,10 @@ class Objective(Protocol):
         """Length of what `tally` returns."""
         ...
 
-    def loss_sum(self, outputs: Tensor, targets: Tensor) -> Tensor: ...
+    @property
+    def loss_sum(self) -> LossSum:
+        """The loss of a batch, summed over its rows."""
+        ...
 
     def tally(self, outputs: Tensor, targets: Tensor, loss_sum: Tensor) -> Tensor:
         """Float64 sums over the rows; the loss is the first."""
@@ -47,13 +51,11 @@ class Objective(Protocol):
 
 @dataclass(frozen=True)
 class Classification:
-    """Cross-entropy and accuracy; targets are class numbers."""
+    """A loss on logits, and accuracy; targets are class numbers."""
 
     outputs: int
+    loss_sum: LossSum
     sums: int = 2
-
-    def loss_sum(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        return F.cross_entropy(outputs, targets, reduction="sum")
 
     def tally(self, outputs: Tensor, targets: Tensor, loss_sum: Tensor) -> Tensor:
         right = (outputs.argmax(dim=1) == targets).sum()
@@ -65,36 +67,39 @@ class Classification:
 
 @dataclass(frozen=True)
 class Regression:
-    """Mean squared error on scaled targets; reported in the target's own units."""
+    """A loss on scaled targets; reported in the target's own units."""
 
     shift: float
     scale: float
+    loss_sum: LossSum
+    loss_power: int
+    """Of the scale in the loss: 1 for mae, 2 for what is a square near zero."""
     outputs: int = 1
-    sums: int = 4
-
-    def loss_sum(self, outputs: Tensor, targets: Tensor) -> Tensor:
-        return F.mse_loss(outputs.squeeze(1), targets, reduction="sum")
+    sums: int = 5
 
     def tally(self, outputs: Tensor, targets: Tensor, loss_sum: Tensor) -> Tensor:
-        absolute = (outputs.squeeze(1) - targets).abs().double().sum()
+        errors = (outputs.squeeze(1) - targets).double()
         exact = targets.double()
-        return torch.stack((loss_sum.double(), absolute, exact.sum(), exact.square().sum()))
+        return torch.stack(
+            (loss_sum.double(), errors.abs().sum(), errors.square().sum(), exact.sum(), exact.square().sum())
+        )
 
     def measures(self, sums: Sequence[float], rows: int) -> Measures:
-        squared, absolute, total, total_squared = sums
+        loss, absolute, squared, total, total_squared = sums
         spread = total_squared - total * total / rows
-        loss = squared / rows * self.scale**2
         return Measures(
-            loss=loss,
+            loss=loss / rows * self.scale**self.loss_power,
             mae=absolute / rows * self.scale,
-            rmse=sqrt(loss) if loss >= 0 else None,
+            rmse=sqrt(squared / rows) * self.scale if squared >= 0 else None,
             r2=1 - squared / spread if spread > 0 else None,
         )
 
 
-def objective_for(facts: DataFacts) -> Objective:
+def objective_for(recipe: Training, facts: DataFacts) -> Objective:
     """Classes make a classification, numbers a regression."""
+    loss = recipe.loss or Loss(type="crossEntropy" if recipe.task == "classification" else "mse")
     if facts.labels is not None:
-        return Classification(len(facts.labels))
+        return Classification(len(facts.labels), loss_sum(loss))
     assert facts.target_scaling is not None
-    return Regression(float(facts.target_scaling.shift), float(facts.target_scaling.scale))
+    shift, scale = float(facts.target_scaling.shift), float(facts.target_scaling.scale)
+    return Regression(shift, scale, loss_sum(loss), 1 if loss.type == "mae" else 2)

@@ -7,10 +7,27 @@ from torch import Tensor, nn
 
 from trainingjob_api.spec.training import Optimizer
 
+_ADAMW_DECAY = 0.01
+
 
 def build_optimizer(spec: Optimizer, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
-    """Fused: one kernel for all parameters, several times faster for small models."""
-    return torch.optim.AdamW(parameters, lr=spec.learning_rate, weight_decay=spec.weight_decay, fused=True)
+    """Fused where PyTorch can: one kernel for all parameters, several times faster for small models."""
+    rate, momentum = spec.learning_rate, spec.momentum or 0.0
+    decay = spec.weight_decay if spec.weight_decay is not None else (_ADAMW_DECAY if spec.type == "adamw" else 0.0)
+    match spec.type:
+        case "adamw":
+            return torch.optim.AdamW(parameters, lr=rate, weight_decay=decay, fused=True)
+        case "adam":
+            return torch.optim.Adam(parameters, lr=rate, weight_decay=decay, fused=True)
+        case "sgd":
+            nesterov = bool(spec.nesterov)
+            return torch.optim.SGD(
+                parameters, lr=rate, momentum=momentum, nesterov=nesterov, weight_decay=decay, fused=True
+            )
+        case "adagrad":
+            return torch.optim.Adagrad(parameters, lr=rate, weight_decay=decay, foreach=True)
+        case "rmsprop":
+            return torch.optim.RMSprop(parameters, lr=rate, momentum=momentum, weight_decay=decay, foreach=True)
 
 
 def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
@@ -20,8 +37,13 @@ def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
 
 def state_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
     """`<parameter's number>.<name>` -> tensor. Rates and decays come from the recipe, not from here."""
-    state: Mapping[int, Mapping[str, Tensor]] = optimizer.state_dict()["state"]
-    return {f"{number}.{name}": value for number, values in state.items() for name, value in values.items()}
+    state: Mapping[int, Mapping[str, Tensor | None]] = optimizer.state_dict()["state"]
+    return {
+        f"{number}.{name}": value
+        for number, values in state.items()
+        for name, value in values.items()
+        if value is not None  # SGD keeps an empty place for a momentum that it has not
+    }
 
 
 def load_state_tensors(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:

@@ -1,46 +1,141 @@
-"""The learning rate as a function of how many epochs are done, fractions included: there is no state to save."""
+"""The learning rate as a function of where training stands: there is no state to save.
+
+What PyTorch's schedulers of the same names give when they are stepped after every epoch (step, exponential) or after
+every step (the others), in closed form. The plateau, which depends on results, is in plateau.py.
+"""
 
 from collections.abc import Callable
-from math import cos, pi
+from dataclasses import dataclass
+from math import cos, floor, pi
 
-from trainingjob_api.spec.training import Training
+from trainer.plan import Moment, Plan
+from trainingjob_api.spec.training import Schedule, Training
 
-Rate = Callable[[float], float]
+Rate = Callable[[Moment], float]
+_AUTO_SHARE, _AUTO_LIMIT = 10, 20
 
 
-def rate_schedule(recipe: Training) -> Rate:
-    """Learning rate at a point in training, in epochs from 0."""
+def rate_schedule(recipe: Training, plan: Plan) -> Rate:
+    """Learning rate of the step at a moment of the training; stages and warm-up included, a plateau not."""
     base, schedule = recipe.optimizer.learning_rate, recipe.schedule
     if schedule is None:
-        return lambda epochs: base
-    warmup = schedule.warmup
-    start = warmup.epochs if warmup else 0
-    rate = (
-        _cosine(base, schedule.minimum or 0.0, start, recipe.epochs) if schedule.type == "cosine" else _constant(base)
-    )
-    return _warmed_up(rate, base, warmup.start_factor, warmup.epochs) if warmup else rate
+        return _by_stage(lambda moment: base, plan)
+    warm_epochs = warmup_epochs(recipe, plan)
+    span = _Span(epochs=plan.epochs - warm_epochs, steps=plan.steps - plan.steps_before(warm_epochs))
+    rate = _SHAPES[schedule.type](base, schedule, span)
+    factor = schedule.warmup.start_factor if schedule.warmup else 1.0
+    return _by_stage(_warmed_up(rate, factor, Moment(warm_epochs, plan.steps_before(warm_epochs))), plan)
 
 
-def _constant(base: float) -> Rate:
-    return lambda epochs: base
+def warmup_epochs(recipe: Training, plan: Plan) -> int:
+    """How many epochs come before the schedule."""
+    warmup = recipe.schedule.warmup if recipe.schedule else None
+    if warmup is None:
+        return 0
+    if warmup.epochs == "auto":
+        return min(_AUTO_LIMIT, plan.epochs // _AUTO_SHARE)
+    return min(warmup.epochs, plan.epochs - 1)
 
 
-def _cosine(base: float, minimum: float, start: float, end: float) -> Rate:
-    """Half a cosine from base at `start` to minimum at `end`."""
+@dataclass(frozen=True)
+class _Span:
+    """What a schedule has to itself, after the warm-up."""
 
-    def rate(epochs: float) -> float:
-        done = min(1.0, max(0.0, (epochs - start) / (end - start)))
-        return minimum + (base - minimum) * (1 + cos(pi * done)) / 2
+    epochs: int
+    steps: int
+
+
+def _constant(base: float, schedule: Schedule, span: _Span) -> Rate:
+    return lambda moment: base
+
+
+def _step(base: float, schedule: Schedule, span: _Span) -> Rate:
+    gamma, size = _given(schedule.gamma, 0.1), schedule.step_size or 1
+    return lambda moment: base * gamma ** (floor(moment.epochs) // size)
+
+
+def _exponential(base: float, schedule: Schedule, span: _Span) -> Rate:
+    gamma = _given(schedule.gamma, 0.95)
+    return lambda moment: base * gamma ** floor(moment.epochs)
+
+
+def _cosine(base: float, schedule: Schedule, span: _Span) -> Rate:
+    """Half a wave from base to minimum; it stays there."""
+    length, minimum = schedule.t_max or span.epochs, _given(schedule.minimum, 0.0)
+    return lambda moment: minimum + (base - minimum) * (1 + cos(pi * min(1.0, moment.epochs / length))) / 2
+
+
+def _linear(base: float, schedule: Schedule, span: _Span) -> Rate:
+    length, end = schedule.total_epochs or span.epochs, _given(schedule.end_factor, 0.0)
+    return lambda moment: base * (1 + (end - 1) * min(1.0, moment.epochs / length))
+
+
+def _cyclic(base: float, schedule: Schedule, span: _Span) -> Rate:
+    """Up and down, as many steps each way. Smith, Cyclical Learning Rates for Training Neural Networks (2017)."""
+    low, high, up = _given(schedule.minimum, 0.0), _given(schedule.maximum, base), schedule.steps_up or 1
+    gamma, mode = _given(schedule.gamma, 1.0), schedule.mode or "triangular"
+
+    def rate(moment: Moment) -> float:
+        cycle, place = divmod(moment.steps, 2 * up)
+        height = (high - low) * (1 - abs(place / up - 1))
+        if mode == "triangular2":
+            height /= 2**cycle
+        elif mode == "expRange":
+            height *= gamma**moment.steps
+        return low + height
 
     return rate
 
 
-def _warmed_up(rate: Rate, base: float, start_factor: float, length: float) -> Rate:
-    """A straight line from start_factor x base to base, in front of any schedule."""
+def _one_cycle(base: float, schedule: Schedule, span: _Span) -> Rate:
+    """Up to the peak and down far below the start, both along half a cosine. Smith & Topin, Super-Convergence."""
+    peak, rise = _given(schedule.maximum, base), _given(schedule.rise_fraction, 0.3)
+    first = peak / _given(schedule.start_divisor, 25.0)
+    last = first / _given(schedule.end_divisor, 10_000.0)
+    top, end = rise * span.steps - 1, span.steps - 1
 
-    def warmed_up(epochs: float) -> float:
-        if epochs >= length:
-            return rate(epochs)
-        return base * (start_factor + (1 - start_factor) * epochs / length)
+    def rate(moment: Moment) -> float:
+        if moment.steps <= top:
+            return _eased(first, peak, moment.steps / top if top else 1.0)
+        return _eased(peak, last, min(1.0, (moment.steps - top) / (end - top)) if end > top else 1.0)
+
+    return rate
+
+
+def _eased(start: float, end: float, share: float) -> float:
+    return end + (start - end) / 2 * (1 + cos(pi * share))
+
+
+_SHAPES: dict[str, Callable[[float, Schedule, _Span], Rate]] = {
+    "constant": _constant,
+    "step": _step,
+    "exponential": _exponential,
+    "cosine": _cosine,
+    "linear": _linear,
+    "cyclic": _cyclic,
+    "oneCycle": _one_cycle,
+    "plateau": _constant,
+}
+
+
+def _warmed_up(rate: Rate, start_factor: float, length: Moment) -> Rate:
+    """A straight line from start_factor times the schedule's first rate to that rate, then the schedule from its
+    beginning."""
+    first = rate(Moment(0.0, 0))
+
+    def warmed_up(moment: Moment) -> float:
+        if moment.epochs >= length.epochs:
+            return rate(Moment(moment.epochs - length.epochs, moment.steps - length.steps))
+        return first * (start_factor + (1 - start_factor) * moment.epochs / length.epochs)
 
     return warmed_up
+
+
+def _by_stage(rate: Rate, plan: Plan) -> Rate:
+    if all(stage.rate_factor == 1.0 for stage in plan.stages):
+        return rate
+    return lambda moment: rate(moment) * plan.stage_at(int(moment.epochs)).rate_factor
+
+
+def _given(value: float | None, default: float) -> float:
+    return default if value is None else value

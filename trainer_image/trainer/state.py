@@ -12,7 +12,8 @@ from trainer.distributed import World
 from trainer.early_stopping import Standing
 from trainer.errors import CheckpointCorrupt, CheckpointMismatch
 from trainer.exactness import Circumstances
-from trainer.optimizers import load_state_tensors, state_tensors
+from trainer.learner import Learner
+from trainer.plateau import Plateau
 from trainer.seeds import derived_seed
 from trainingjob_api.base import Report
 
@@ -42,6 +43,7 @@ class Facts(Report):
     labels: list[str | int | float | bool] | None = None
     position: Position
     standing: Standing
+    plateau: Plateau = Plateau()
     best_is_model: bool
     best_step: int | None = None
     epoch_seconds: float = 0.0
@@ -51,8 +53,7 @@ class Facts(Report):
 class TrainState:
     """One rank's view. Model, optimizer, position and standing are the same on every rank."""
 
-    model: nn.Module
-    optimizer: torch.optim.Optimizer
+    learner: Learner
     tally: Tensor
     """This rank's sums over the samples of the epoch so far."""
     identity: dict[str, str]
@@ -61,10 +62,15 @@ class TrainState:
     labels: Sequence[str | int | float | bool] | None
     position: Position = field(default_factory=Position)
     standing: Standing = field(default_factory=Standing)
+    plateau: Plateau = field(default_factory=Plateau)
     best: dict[str, Tensor] = field(default_factory=dict)
     best_step: int | None = None
     epoch_seconds: float = 0.0
     """Time spent in this epoch by earlier attempts."""
+
+    @property
+    def model(self) -> nn.Module:
+        return self.learner.model
 
     def advance(self, samples: int, tally: Tensor) -> None:
         """One step more."""
@@ -88,7 +94,7 @@ class TrainState:
 
     def shared_tensors(self) -> dict[str, dict[str, Tensor]]:
         """File name -> name -> tensor; the same on every rank."""
-        files = {MODEL: dict(self.model.state_dict()), OPTIMIZER: state_tensors(self.optimizer)}
+        files = {MODEL: dict(self.model.state_dict()), OPTIMIZER: self.learner.state_tensors()}
         return files if self._best_is_model or not self.best else {**files, BEST: self.best}
 
     def own_tensors(self) -> dict[str, Tensor]:
@@ -106,6 +112,7 @@ class TrainState:
             labels=list(self.labels) if self.labels is not None else None,
             position=self.position,
             standing=self.standing,
+            plateau=self.plateau,
             best_is_model=self._best_is_model,
             best_step=self.best_step,
             epoch_seconds=self.epoch_seconds,
@@ -117,8 +124,9 @@ class TrainState:
         facts = read_facts(files)
         self._require_same_columns(facts)
         self.model.load_state_dict(_decode(files, MODEL))
-        load_state_tensors(self.optimizer, _decode(files, OPTIMIZER))
+        self.learner.load_state_tensors(_decode(files, OPTIMIZER))
         self.position, self.standing, self.epoch_seconds = facts.position, facts.standing, facts.epoch_seconds
+        self.plateau = facts.plateau
         if facts.best_is_model:
             self.best = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
         elif BEST in files:

@@ -29,7 +29,7 @@ class Terminal:
         if not self._has_header:
             self._console.print(Text("".join(name.rjust(width) for name, width in _WIDTHS.items()), style="dim"))
             self._has_header = True
-        cells = zip(_cells(metrics, self._board.run.training.epochs), _WIDTHS.values(), strict=True)
+        cells = zip(_cells(metrics, self._board.epochs), _WIDTHS.values(), strict=True)
         mark = Text(" ★", style="yellow") if is_best else Text("")
         self._console.print(Text("".join(cell.rjust(width) for cell, width in cells)) + mark)
 

@@ -12,14 +12,15 @@ from trainer.loop import train
 from trainer.models import build_model
 from trainer.objectives import objective_for
 from trainer.optimizers import build_optimizer
+from trainer.plan import plan_for
 from trainer.run_folder import RunFolder
-from trainer.schedules import rate_schedule
 from trainer.seeds import derived_seed
 from trainer.session import Run
 from trainer.state import TrainState
 from trainer.surroundings import Surroundings
 from trainer.without_compiler import skip_compiler
 from trainingjob_api.progress import Outcome
+from trainingjob_api.spec.training import Training
 
 _PRODUCTS_PER_THREAD = 5_000_000  # a few milliseconds of one core
 
@@ -27,8 +28,9 @@ _PRODUCTS_PER_THREAD = 5_000_000  # a few milliseconds of one core
 def work(around: Surroundings) -> tuple[Outcome, str]:
     """Trains; returns how it ended. Every other end is an exception."""
     skip_compiler()
-    config = around.config
-    data = load_dataset(config.run.training, config.mounts)
+    config, recipe = around.config, around.config.run.training
+    data = load_dataset(recipe, config.mounts)
+    plan = around.board.plan = plan_for(recipe, len(data.train))
     _tell_size(around, data)
     world = join(config)
     data = Dataset(
@@ -39,19 +41,17 @@ def work(around: Surroundings) -> tuple[Outcome, str]:
         data.digest,
     )
     run = Run(config.run, world, around.board, around.stop, around.pulse, around.log, RunFolder(config.folder))
-    learner = _learner(run, world, data)
-    _use_threads(learner, -(-config.run.training.batch_size // world.size))
+    learner = _learner(recipe, world, data)
+    _use_threads(learner, -(-min(stage.batch_size for stage in plan.stages) // world.size))
     run.watch(learner.check_finite)
-    state = _state(run, learner, data)
+    state = _state(run, recipe, learner, data)
     learner.warm_up(data.train)
     run.restore(state)
-    train(run, learner, state, data)
-    return finish(run, learner, state, data)
+    train(run, recipe, plan, learner, state, data)
+    return finish(run, recipe, learner, state, data)
 
 
 def _tell_size(around: Surroundings, data: Dataset) -> None:
-    recipe = around.config.run.training
-    around.board.steps_per_epoch = -(-len(data.train) // recipe.batch_size)
     around.log.event(
         "data",
         rows=len(data.train),
@@ -72,22 +72,20 @@ def _use_threads(learner: Learner, rows: int) -> None:
     torch.set_num_threads(max(1, min(torch.get_num_threads(), worthwhile)))
 
 
-def _learner(run: Run, world: World, data: Dataset) -> Learner:
+def _learner(recipe: Training, world: World, data: Dataset) -> Learner:
     """The same weights on every rank; random numbers of its own for dropout on each."""
-    recipe = run.config.training
-    objective = objective_for(data.facts)
+    objective = objective_for(recipe, data.facts)
     torch.manual_seed(derived_seed(recipe.seed, "weights"))
     model = build_model(recipe.model, len(data.facts.features), objective.outputs).to(world.device)
     torch.manual_seed(derived_seed(recipe.seed, "dropout", world.rank))
     optimizer = build_optimizer(recipe.optimizer, model.parameters())
-    return Learner(world, model, optimizer, objective, rate_schedule(recipe))
+    return Learner(recipe, world, model, optimizer, objective)
 
 
-def _state(run: Run, learner: Learner, data: Dataset) -> TrainState:
-    recipe, world = run.config.training, run.world
+def _state(run: Run, recipe: Training, learner: Learner, data: Dataset) -> TrainState:
+    world = run.world
     return TrainState(
-        model=learner.model,
-        optimizer=learner.optimizer,
+        learner=learner,
         tally=torch.zeros(learner.objective.sums, dtype=torch.float64, device=world.device),
         identity=Folder(run.config).identity,
         circumstances=circumstances(recipe, data.digest, world.device, world.size),

@@ -57,7 +57,8 @@ _SPEC_RULES = rules(
         ".checkpoint.subPath",
     ),
     rule(
-        "(has(self.training.epochs) ? self.training.epochs : 100)"
+        "has(self.training.stages) || has(self.training.budget)"
+        " || (has(self.training.epochs) ? self.training.epochs : 100)"
         " >= (has(oldSelf.training.epochs) ? oldSelf.training.epochs : 100)",
         "epochs may grow, never shrink",
         ".training.epochs",
@@ -68,7 +69,20 @@ _SPEC_RULES = rules(
     *[_changes_when_suspended(field) for field in ("nodes", "processesPerNode", "pod")],
     *[
         _changes_when_suspended(f"training.{field}")
-        for field in ("batchSize", "optimizer", "schedule", "earlyStopping")
+        for field in (
+            "batchSize",
+            "stages",
+            "budget",
+            "optimizer",
+            "schedule",
+            "regularization",
+            "gradient",
+            "earlyStopping",
+            "precision",
+            "deterministic",
+            "tensorboard",
+            "export",
+        )
     ],
 )
 

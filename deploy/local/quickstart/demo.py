@@ -44,7 +44,7 @@ def submit(kubectl: Kubectl, console: Console) -> None:
 
 
 def _half_way(job: TrainingJob, progress: Progress | None) -> bool:
-    return progress is not None and 2 * progress.epoch >= job.spec.training.epochs
+    return progress is not None and 2 * progress.epoch >= progress.epochs
 
 
 def pause(kubectl: Kubectl, console: Console) -> TrainingJob:

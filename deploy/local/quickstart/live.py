@@ -69,9 +69,9 @@ def view(job: TrainingJob, progress: Progress | None) -> Table:
     table = Table.grid(padding=(0, 2))
     for _ in range(4):
         table.add_column()
-    latest, epochs = progress.latest if progress else None, job.spec.training.epochs
+    latest, epochs = progress.latest if progress else None, (progress.epochs if progress else 0)
     done = progress.epoch if progress else 0
-    filled = BAR * done // epochs
+    filled = BAR * done // (epochs or 1)
     table.add_row("[dim]state[/]", f"[bold]{job.status.phase}[/]", "[dim]attempt[/]", str(job.status.attempt))
     table.add_row("[dim]epoch[/]", f"[green]{'━' * filled}[/][dim]{'━' * (BAR - filled)}[/] {done}/{epochs}")
     if progress and latest:
@@ -101,8 +101,8 @@ class Lines:
         self._last: tuple[str, int] = ("", -1)
 
     def add(self, job: TrainingJob, progress: Progress | None) -> None:
-        epochs = job.spec.training.epochs
-        state = (str(job.status.phase), progress.epoch * 10 // epochs if progress else 0)
+        share = progress.epoch * 10 // (progress.epochs or 1) if progress else 0
+        state = (str(job.status.phase), share)
         if state == self._last or self._console.is_terminal:
             return
         self._last = state

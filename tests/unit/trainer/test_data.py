@@ -14,7 +14,12 @@ from trainer.data.batches import batches, epoch_order
 from trainer.data.dataset import Dataset, Rows, load_dataset
 from trainer.distributed import World
 from trainer.errors import DataError
+from trainer.plan import StagePlan, plan_for
 from trainingjob_api.spec.training import Training
+
+
+def stage(batch_size: int, rows: int) -> StagePlan:
+    return plan_for(Training.model_validate(recipe(Path("/x.csv"), batchSize=batch_size)), rows).stages[0]
 
 
 def load(path: Path, content: str | None = None, **data: object) -> Dataset:
@@ -155,7 +160,7 @@ def test_noise_of_rounding_is_not_blown_up() -> None:
 def test_ranks_share_every_batch_without_loss(size: int) -> None:
     rows = Rows(torch.arange(29.0)[:, None], torch.arange(29))
     worlds = [World(rank, size, torch.device("cpu")) for rank in range(size)]
-    by_rank = [list(batches(rows, 8, 1, 0, 0, world)) for world in worlds]
+    by_rank = [list(batches(rows, stage(8, len(rows)), 1, 0, 0, world)) for world in worlds]
     order = epoch_order(29, 1, 0).tolist()
     for number, shares in enumerate(zip(*by_rank, strict=True)):
         whole = order[number * 8 : number * 8 + 8]
@@ -165,9 +170,9 @@ def test_ranks_share_every_batch_without_loss(size: int) -> None:
 
 def test_an_epoch_goes_on_where_it_was_left() -> None:
     rows, world = Rows(torch.arange(29.0)[:, None], torch.arange(29)), World(0, 1, torch.device("cpu"))
-    whole = [batch.targets.tolist() for batch in batches(rows, 8, 1, 5, 0, world)]
-    assert [batch.targets.tolist() for batch in batches(rows, 8, 1, 5, 16, world)] == whole[2:]
-    assert list(batches(rows, 8, 1, 5, 29, world)) == []
+    whole = [batch.targets.tolist() for batch in batches(rows, stage(8, len(rows)), 1, 5, 0, world)]
+    assert [batch.targets.tolist() for batch in batches(rows, stage(8, len(rows)), 1, 5, 16, world)] == whole[2:]
+    assert list(batches(rows, stage(8, len(rows)), 1, 5, 29, world)) == []
 
 
 def test_every_epoch_has_an_order_of_its_own() -> None:

@@ -12,12 +12,14 @@ from trainer.distributed import World
 from trainer.early_stopping import Standing, criterion, is_spent, watched_value
 from trainer.errors import NonFinite
 from trainer.exactness import Circumstances, circumstances, compare
+from trainer.losses import loss_sum
 from trainer.objectives import Classification, Regression
+from trainer.plan import Moment, plan_for
 from trainer.schedules import rate_schedule
 from trainer.seeds import derived_seed
 from trainingjob_api.progress import EpochMetrics
 from trainingjob_api.spec.checkpoint import CheckpointInterval
-from trainingjob_api.spec.training import Training
+from trainingjob_api.spec.training import Loss, Training
 
 TABLE = Path("/data/table.csv")
 CPU = torch.device("cpu")
@@ -48,9 +50,10 @@ def training(**changes: object) -> Training:
     ],
 )
 def test_rates(schedule: dict[str, object] | None, expected: dict[float, float]) -> None:
-    rate = rate_schedule(training(schedule=schedule))
+    recipe = training(schedule=schedule)
+    rate = rate_schedule(recipe, plan_for(recipe, 100))
     for epochs, value in expected.items():
-        assert isclose(rate(epochs), value, abs_tol=1e-12), epochs
+        assert isclose(rate(Moment(epochs, 0)), value, abs_tol=1e-12), epochs
 
 
 def after(values: list[float], mode: str = "min", min_delta: float = 0.0) -> Standing:
@@ -194,7 +197,7 @@ def test_seeds_do_not_depend_on_each_other() -> None:
 
 
 def test_measures_of_a_classification() -> None:
-    objective = Classification(3)
+    objective = Classification(3, loss_sum(Loss(type="crossEntropy")))
     outputs = torch.tensor([[5.0, 0, 0], [0, 5.0, 0], [5.0, 0, 0]])
     targets = torch.tensor([0, 1, 2])
     sums = objective.tally(outputs, targets, objective.loss_sum(outputs, targets)).tolist()
@@ -204,7 +207,7 @@ def test_measures_of_a_classification() -> None:
 
 
 def test_measures_of_a_regression_are_in_units_of_the_target() -> None:
-    objective = Regression(shift=100.0, scale=10.0)
+    objective = Regression(100.0, 10.0, loss_sum(Loss(type="mse")), 2)
     real, guessed = torch.tensor([90.0, 100.0, 130.0]), torch.tensor([[92.0], [100.0], [124.0]])
     scaled, outputs = (real - 100) / 10, (guessed - 100) / 10
     measures = objective.measures(objective.tally(outputs, scaled, objective.loss_sum(outputs, scaled)).tolist(), 3)

@@ -25,11 +25,13 @@ from trainer.export import export, load
 from trainer.history import History
 from trainer.manifest import Places, launch_from_manifest
 from trainer.models import build_model
+from trainer.plan import plan_for
 from trainer.pulse import PulseWriter, read_pulse
 from trainingjob_api.progress import EpochMetrics, Progress, State
 from trainingjob_api.spec.training import Training
 
 TABLE = Path("/data/table.csv")
+PLAN = plan_for(Training.model_validate(recipe(TABLE)), 96)  # 12 epochs of 6 steps
 
 
 def environment(**changes: str) -> dict[str, str]:
@@ -157,7 +159,7 @@ def test_a_line_that_does_not_fit_waits_for_room(tmp_path: Path, monkeypatch: py
 
 
 def test_what_is_scraped() -> None:
-    board = Board(run_config(Path("/c"), recipe(TABLE)), world_size=2, steps_per_epoch=6)
+    board = Board(run_config(Path("/c"), recipe(TABLE)), world_size=2, plan=PLAN)
     address = exporter.serve(board, None)
     progress = Progress.model_validate_json(urlopen(f"{address}/progress").read())
     assert (progress.state, progress.steps, progress.latest) == (State.STARTING, 72, None)
@@ -186,7 +188,7 @@ def test_what_is_scraped() -> None:
 
 
 def test_remaining_time_follows_the_pace() -> None:
-    board = Board(run_config(Path("/c"), recipe(TABLE)), steps_per_epoch=6)
+    board = Board(run_config(Path("/c"), recipe(TABLE)), plan=PLAN)
     assert board.seconds_remaining is None
     board.step = 6
     board.epoch_done(EpochMetrics(epoch=1, seconds_per_epoch=2.0))

@@ -13,7 +13,7 @@ from trainer.checkpoint.store import Store
 from trainer.errors import CheckpointMismatch, Superseded, VolumeNotWritable
 from trainingjob_api.base import Report
 from trainingjob_api.progress import Outcome, Progress, RunConfig
-from trainingjob_api.spec.training import identity
+from trainingjob_api.spec.training import Budget, Training, identity
 
 _SIZE_LIMIT = 1024 * 1024
 _JOB, _ATTEMPT, _DONE = "job.json", "attempt.json", "done.json"
@@ -42,7 +42,8 @@ class DoneRecord(Report):
 
     uid: str
     outcome: Outcome
-    epochs: int = Field(description="What was asked for.")
+    epochs: int | None = Field(default=None, description="What was asked for; None: a budget.")
+    budget: Budget | None = None
     message: str = ""
     progress: Progress
 
@@ -61,7 +62,7 @@ class Folder:
         job = _read(self.path / _JOB, JobRecord)
         if record is None or job is None or job.identity != self._identity:
             return None
-        wants_more = self._run.training.epochs > record.epochs and record.outcome is not Outcome.EARLY_STOPPED
+        wants_more = _wants_more(self._run.training, record) and record.outcome is not Outcome.EARLY_STOPPED
         return None if wants_more else record
 
     def claim(self) -> None:
@@ -112,7 +113,8 @@ class Folder:
         record = DoneRecord(
             uid=self._run.uid,
             outcome=outcome,
-            epochs=self._run.training.epochs,
+            epochs=self._run.training.total_epochs,
+            budget=self._run.training.budget,
             message=message,
             progress=progress,
         )
@@ -128,6 +130,12 @@ class Folder:
         content = record.model_dump_json(by_alias=True, exclude_none=True, indent=1).encode() + b"\n"
         if not (self.path / name).is_file() or (self.path / name).read_bytes() != content:
             replace(self.path / name, content)
+
+
+def _wants_more(recipe: Training, record: DoneRecord) -> bool:
+    if recipe.total_epochs is None or record.epochs is None:
+        return recipe.budget != record.budget
+    return recipe.total_epochs > record.epochs
 
 
 def next_attempt(path: Path) -> int:

@@ -28,6 +28,11 @@ class Rows:
     def __len__(self) -> int:
         return len(self.features)
 
+    def take(self, order: Tensor) -> tuple[Tensor, Tensor]:
+        """Inputs and targets of the rows of these numbers, in that order."""
+        order = order.to(self.features.device)
+        return self.features[order], self.targets[order]
+
     def to(self, device: torch.device) -> "Rows":
         return Rows(self.features.to(device), self.targets.to(device))
 
@@ -60,6 +65,8 @@ class Dataset:
 def load_dataset(recipe: Training, mounts: Mounts) -> Dataset:
     """Reads, splits and scales. DataError names file, row and column of what is wrong."""
     data = recipe.data
+    assert data.path is not None
+    assert data.target is not None
     table = _read(data.path, mounts)
     features = select_features(table, data.features, data.target)
     inputs = table.numbers(features)
@@ -110,6 +117,7 @@ def _facts(
     target_scaling = scaling.fit(targets[:, None].astype(np.float64), "standard") if encode.labels is None else None
     flat = Scaling(target_scaling.shift[0], target_scaling.scale[0]) if target_scaling else None
     fitted = scaling.fit(inputs, data.normalize)
+    assert data.target is not None
     return DataFacts(tuple(features), data.target, fitted, encode.labels, flat), flat
 
 

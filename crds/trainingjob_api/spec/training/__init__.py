@@ -1,0 +1,44 @@
+"""`spec.training`, section by section."""
+
+from trainingjob_api.spec.training.data import Augmentation, Data, Sequence, Synthetic, Test, Validation
+from trainingjob_api.spec.training.identity import identity
+from trainingjob_api.spec.training.model import NetworkModel
+from trainingjob_api.spec.training.optimization import (
+    BatchSize,
+    Budget,
+    Gradient,
+    Loss,
+    Optimizer,
+    Regularization,
+    Schedule,
+    Stage,
+    Warmup,
+)
+from trainingjob_api.spec.training.recipe import DEFAULT_BATCH_SIZE, DEFAULT_EPOCHS, Export, Training
+from trainingjob_api.spec.training.stopping import EarlyStopping, Metric
+
+__all__ = [
+    "DEFAULT_BATCH_SIZE",
+    "DEFAULT_EPOCHS",
+    "Augmentation",
+    "BatchSize",
+    "Budget",
+    "Data",
+    "EarlyStopping",
+    "Export",
+    "Gradient",
+    "Loss",
+    "Metric",
+    "NetworkModel",
+    "Optimizer",
+    "Regularization",
+    "Schedule",
+    "Sequence",
+    "Stage",
+    "Synthetic",
+    "Test",
+    "Training",
+    "Validation",
+    "Warmup",
+    "identity",
+]

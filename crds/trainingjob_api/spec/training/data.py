@@ -1,0 +1,154 @@
+"""`training.data`: what is learned from."""
+
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Field, model_validator
+
+from trainingjob_api.base import Model, rule, rules
+
+Column = Annotated[str, Field(min_length=1, max_length=256)]
+FilePath = Annotated[str, Field(min_length=1, max_length=1024)]
+# The API server compares a whole number with a whole minimum: 0 would pass a minimum of 0.001.
+_ABOVE_ZERO = rules(rule("self > 0.0", "must be above 0"))
+_WITHOUT_TARGET = ("npz", "idx", "imageFolder", "synthetic")
+
+
+class Validation(Model):
+    """Rows held back from training, to measure every epoch on. Exactly one of the two."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(rule("has(self.fraction) != has(self.path)", "give exactly one of fraction and path"))
+    )
+
+    fraction: Annotated[float, Field(ge=0.001, le=0.9, json_schema_extra=_ABOVE_ZERO)] | None = Field(
+        default=None,
+        description="Share of the training rows, drawn by the seed: the same rows after every resume. "
+        "Of a time series: its end.",
+    )
+    path: FilePath | None = Field(default=None, description="Files of their own, with the same columns.")
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> "Validation":
+        if (self.fraction is None) == (self.path is None):
+            raise ValueError("give exactly one of fraction and path")
+        return self
+
+
+class Test(Model):
+    """Rows that are looked at once, after training, with the best weights."""
+
+    path: FilePath = Field(description="Files in a mounted volume, with the same columns as the training data.")
+
+
+class Sequence(Model):
+    """A time series cut into sliding windows: the rows of the file follow each other in time."""
+
+    length: int = Field(ge=1, le=100_000, description="Rows that the network sees at once.")
+    horizon: int = Field(
+        default=1, ge=0, le=100_000, description="How many rows after its last one the target of a window lies."
+    )
+
+
+class Augmentation(Model):
+    """Every image of an epoch is changed a little, by chance drawn from seed, epoch and place: resumes are exact."""
+
+    rotate_degrees: float = Field(default=0, ge=0, le=180, description="Turned by up to so much, either way.")
+    horizontal_flip: bool = Field(default=False, description="Every second image is mirrored.")
+    crop_padding: int = Field(default=0, ge=0, le=64, description="Moved by up to so many pixels in each direction.")
+
+
+class Synthetic(Model):
+    """Points drawn by the seed, to try a recipe without data."""
+
+    samples: int = Field(default=1000, ge=2, le=100_000_000)
+    features: int = Field(default=16, ge=1, le=100_000)
+    classes: int = Field(default=2, ge=2, le=10_000, description="For classification.")
+    noise: float = Field(default=0.5, ge=0, le=1000, description="Standard deviation of what cannot be learned.")
+
+
+_RULES = rules(
+    rule(
+        "has(self.path) != (has(self.format) && self.format == 'synthetic')",
+        "path is required, and not for format synthetic",
+        ".path",
+    ),
+    rule(
+        f"has(self.target) || (has(self.format) && self.format in {list(_WITHOUT_TARGET)})",
+        f"target is required unless format is one of {', '.join(_WITHOUT_TARGET)}",
+        ".target",
+    ),
+    rule(
+        "!has(self.synthetic) || (has(self.format) && self.format == 'synthetic')",
+        "synthetic belongs to format synthetic",
+        ".synthetic",
+    ),
+    rule("!has(self.augmentation) || !has(self.sequence)", "augmentation is for images", ".augmentation"),
+    rule(
+        "!has(self.augmentation) || has(self.shape) || (has(self.format) && self.format in ['idx', 'imageFolder'])",
+        "augmentation needs images: give shape [channels, height, width]",
+        ".augmentation",
+    ),
+    rule("!has(self.sequence) || !has(self.shape)", "give one of sequence and shape", ".sequence"),
+)
+
+
+class Data(Model):
+    """What is learned from: files in a mounted volume or in object storage."""
+
+    model_config = ConfigDict(json_schema_extra=_RULES)
+
+    path: FilePath | None = Field(
+        default=None,
+        description="A file, a folder or a glob (part-*.parquet) in a mounted volume, or s3://bucket/key.",
+    )
+    format: Literal["auto", "csv", "parquet", "npz", "idx", "imageFolder", "synthetic"] = Field(
+        default="auto",
+        description="auto: by the file's name. csv may be gzipped; its first line names the columns. "
+        "npz: arrays x and y, unless features and target name others. "
+        "idx: MNIST's own files, images and labels beside each other. imageFolder: a folder for each class.",
+    )
+    features: list[Column] | None = Field(
+        default=None,
+        min_length=1,
+        max_length=256,
+        description="Names or globs (pixel_*) of the input columns. Default: every column but the target.",
+    )
+    target: Column | None = Field(default=None, description="The column to predict.")
+    validation: Validation | None = Field(default=None, description="Default: nothing is held back.")
+    test: Test | None = Field(default=None, description="Default: no final test.")
+    normalize: Literal["none", "standard", "minMax"] = Field(
+        default="standard",
+        description="Fitted on the training rows only and saved with the model. Of images: for each channel.",
+    )
+    shape: list[Annotated[int, Field(ge=1, le=65536)]] | None = Field(
+        default=None,
+        min_length=2,
+        max_length=3,
+        description="How a row becomes an image [channels, height, width], or a sequence [length, features]. "
+        "Of an image folder: the size that every image is brought to.",
+    )
+    sequence: Sequence | None = Field(default=None, description="Sliding windows over a time series.")
+    augmentation: Augmentation | None = Field(default=None, description="Default: images are used as they are.")
+    synthetic: Synthetic | None = Field(default=None, description="What format synthetic makes.")
+    loading: Literal["auto", "memory", "stream"] = Field(
+        default="auto",
+        description="memory: read once. stream: csv and parquet are read piece by piece in every epoch. "
+        "auto: stream what would take more than half of the pod's memory.",
+    )
+
+    @model_validator(mode="after")
+    def _fields_agree(self) -> "Data":
+        """The same as the CEL rules."""
+        if (self.path is None) != (self.format == "synthetic"):
+            raise ValueError("path is required, and not for format synthetic")
+        if self.target is None and self.format not in _WITHOUT_TARGET:
+            raise ValueError(f"target is required unless format is one of {', '.join(_WITHOUT_TARGET)}")
+        if self.synthetic is not None and self.format != "synthetic":
+            raise ValueError("synthetic belongs to format synthetic")
+        if self.augmentation is not None and self.sequence is not None:
+            raise ValueError("augmentation is for images")
+        if self.augmentation is not None and self.shape is None and self.format not in ("idx", "imageFolder"):
+            raise ValueError("augmentation needs images: give shape [channels, height, width]")
+        if self.sequence is not None and self.shape is not None:
+            raise ValueError("give one of sequence and shape")
+        return self

@@ -1,0 +1,196 @@
+"""`spec.training`: the recipe of the built-in trainer.
+
+A field stands here once the trainer does what it says; until then the API server refuses it.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import ConfigDict, Field, model_validator
+
+from trainingjob_api.base import Model, rule, rules
+from trainingjob_api.spec.training.data import Data, FilePath
+from trainingjob_api.spec.training.model import NetworkModel
+from trainingjob_api.spec.training.optimization import (
+    CLASSIFICATION_LOSSES,
+    BatchSize,
+    Budget,
+    Epochs,
+    Gradient,
+    Loss,
+    Optimizer,
+    Regularization,
+    Schedule,
+    Stage,
+)
+from trainingjob_api.spec.training.stopping import CLASSIFICATION_METRICS, REGRESSION_METRICS, EarlyStopping
+
+DEFAULT_EPOCHS = 100
+DEFAULT_BATCH_SIZE = 32
+_EPOCHS = f"(has(self.stages) ? self.stages.map(s, s.epochs).sum() : has(self.epochs) ? self.epochs : {DEFAULT_EPOCHS})"
+_RATE = "(has(self.optimizer) && has(self.optimizer.learningRate) ? self.optimizer.learningRate : 0.001)"
+
+
+class Export(Model):
+    """The finished model in formats besides `model.safetensors`, which is always written."""
+
+    formats: list[Literal["torchExport", "onnx"]] = Field(default=[], max_length=2)
+    path: FilePath | None = Field(
+        default=None, description="A folder in a mounted volume. Default: `model` in the job's checkpoint folder."
+    )
+
+
+_TRAINING_RULES = rules(
+    rule(
+        f"!has(self.loss) || (self.loss.type in {list(CLASSIFICATION_LOSSES)}) == (self.task == 'classification')",
+        "crossEntropy, multiMargin and focal are for classification, mse, mae and huber for regression",
+        ".loss.type",
+    ),
+    rule(
+        "!has(self.earlyStopping) || (has(self.earlyStopping.metric) && self.earlyStopping.metric.startsWith('train'))"
+        " || has(self.data.validation)",
+        "a validation metric needs data.validation",
+        ".earlyStopping",
+    ),
+    rule(
+        "!has(self.earlyStopping) || !has(self.earlyStopping.metric) || self.task == 'classification'"
+        f" || !(self.earlyStopping.metric in {list(CLASSIFICATION_METRICS)})",
+        "this is a metric of classification",
+        ".earlyStopping.metric",
+    ),
+    rule(
+        "!has(self.earlyStopping) || !has(self.earlyStopping.metric) || self.task == 'regression'"
+        f" || !(self.earlyStopping.metric in {list(REGRESSION_METRICS)})",
+        "this is a metric of regression",
+        ".earlyStopping.metric",
+    ),
+    rule(
+        "[has(self.stages), has(self.budget), has(self.epochs)].filter(given, given).size() <= 1",
+        "give one of epochs, stages and budget",
+        ".epochs",
+    ),
+    rule("!has(self.stages) || !has(self.batchSize)", "stages have batch sizes of their own", ".batchSize"),
+    rule(
+        "has(self.budget) || !has(self.schedule) || !has(self.schedule.warmup)"
+        f" || type(self.schedule.warmup.epochs) != int || int(self.schedule.warmup.epochs) < {_EPOCHS}",
+        "warm-up must be shorter than the training (epochs, default 100)",
+        ".schedule.warmup.epochs",
+    ),
+    rule(
+        "!has(self.schedule) || !has(self.schedule.minimum) || self.schedule.type == 'cyclic'"
+        f" || self.schedule.minimum <= {_RATE}",
+        "minimum must not exceed optimizer.learningRate (default 0.001)",
+        ".schedule.minimum",
+    ),
+    rule(
+        "!(self.model.type in ['lstm', 'gru']) || has(self.data.sequence)"
+        " || (has(self.data.shape) && self.data.shape.size() == 2)",
+        "lstm and gru need data.sequence, or data.shape [length, features]",
+        ".model.type",
+    ),
+    rule(
+        "self.model.type != 'cnn' || (has(self.data.shape) && self.data.shape.size() == 3)"
+        " || (has(self.data.format) && self.data.format in ['idx', 'imageFolder'])",
+        "cnn needs images: data.shape [channels, height, width]",
+        ".model.type",
+    ),
+)
+
+
+class Training(Model):
+    """The recipe of the built-in trainer."""
+
+    model_config = ConfigDict(json_schema_extra=_TRAINING_RULES)
+
+    task: Literal["classification", "regression"]
+    epochs: Epochs | None = Field(
+        default=None, description=f"May grow at any time, never shrink. Default: {DEFAULT_EPOCHS}."
+    )
+    batch_size: BatchSize | None = Field(
+        default=None,
+        description="Samples per batch, over all ranks together, or all: full-batch gradient descent. "
+        f"Default: {DEFAULT_BATCH_SIZE}.",
+    )
+    stages: Annotated[list[Stage], Field(min_length=1, max_length=64)] | None = Field(
+        default=None, description="Progressive training, one after the other; in place of epochs and batchSize."
+    )
+    budget: Budget | None = Field(default=None, description="In place of epochs.")
+    data: Data
+    model: NetworkModel
+    loss: Loss | None = Field(default=None, description="Default: crossEntropy for classification, mse for regression.")
+    optimizer: Optimizer = Optimizer()
+    schedule: Schedule | None = Field(default=None, description="Default: constant.")
+    regularization: Regularization | None = Field(default=None, description="Default: none.")
+    gradient: Gradient = Gradient()
+    early_stopping: EarlyStopping | None = Field(default=None, description="Default: train every epoch.")
+    precision: Literal["float32", "bfloat16", "float16"] = Field(
+        default="float32",
+        description="Of the forward pass. Weights stay in float32; float16 scales the loss so that gradients last.",
+    )
+    deterministic: bool = Field(
+        default=False, description="Deterministic kernels only: bit-exact on a GPU as far as PyTorch promises it."
+    )
+    seed: int = Field(default=42, ge=0, le=2**53, description="Of weights, split, order of samples, dropout.")
+    tensorboard: bool = Field(
+        default=False, description="TensorBoard event files in `tensorboard` of the job's checkpoint folder."
+    )
+    export: Export | None = None
+
+    @property
+    def loss_type(self) -> str:
+        if self.loss is not None:
+            return self.loss.type
+        return "crossEntropy" if self.task == "classification" else "mse"
+
+    @property
+    def total_epochs(self) -> int | None:
+        """None: as many as the budget takes, which the data will tell."""
+        if self.budget is not None:
+            return None
+        return sum(stage.epochs for stage in self.stages) if self.stages else self.epochs or DEFAULT_EPOCHS
+
+    @model_validator(mode="after")
+    def _parts_agree(self) -> "Training":
+        """The same as the CEL rules, for manifests that no API server has seen."""
+        if (self.loss_type in CLASSIFICATION_LOSSES) != (self.task == "classification"):
+            raise ValueError(
+                "loss.type: crossEntropy, multiMargin and focal are for classification, mse, mae and huber "
+                "for regression"
+            )
+        if sum(given is not None for given in (self.stages, self.budget, self.epochs)) > 1:
+            raise ValueError("epochs: give one of epochs, stages and budget")
+        if self.stages and self.batch_size is not None:
+            raise ValueError("batchSize: stages have batch sizes of their own")
+        return self
+
+    @model_validator(mode="after")
+    def _early_stopping_fits(self) -> "Training":
+        stopping = self.early_stopping
+        if stopping is None:
+            return self
+        if not stopping.metric.startswith("train") and self.data.validation is None:
+            raise ValueError("earlyStopping: a validation metric needs data.validation")
+        if stopping.metric in CLASSIFICATION_METRICS and self.task != "classification":
+            raise ValueError(f"earlyStopping.metric: {stopping.metric} is a metric of classification")
+        if stopping.metric in REGRESSION_METRICS and self.task != "regression":
+            raise ValueError(f"earlyStopping.metric: {stopping.metric} is a metric of regression")
+        return self
+
+    @model_validator(mode="after")
+    def _schedule_fits(self) -> "Training":
+        schedule, total = self.schedule, self.total_epochs
+        if schedule is None:
+            return self
+        if schedule.warmup and total and schedule.warmup.epochs != "auto" and schedule.warmup.epochs >= total:
+            raise ValueError("schedule.warmup.epochs: warm-up must be shorter than the training")
+        if schedule.type != "cyclic" and (schedule.minimum or 0) > self.optimizer.learning_rate:
+            raise ValueError("schedule.minimum: must not exceed optimizer.learningRate")
+        return self
+
+    @model_validator(mode="after")
+    def _model_fits_data(self) -> "Training":
+        shape, images = self.data.shape or [], self.data.format in ("idx", "imageFolder")
+        if self.model.type in ("lstm", "gru") and self.data.sequence is None and len(shape) != 2:
+            raise ValueError("model.type: lstm and gru need data.sequence, or data.shape [length, features]")
+        if self.model.type == "cnn" and len(shape) != 3 and not images:
+            raise ValueError("model.type: cnn needs images: data.shape [channels, height, width]")
+        return self
