@@ -4,9 +4,11 @@ import argparse
 import os
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+from trainer.comparison import Variant, compare, variants_in, variants_varied
 from trainer.config import Launch, launch_from
 from trainer.errors import TrainerError
 from trainer.manifest import Places, launch_from_manifest
@@ -22,6 +24,7 @@ In a pod the operator sets the environment and no option is needed. Anywhere els
 
   trainer --config job.yaml
   trainer --config job.yaml --mount /data=./data --checkpoints ./checkpoints
+  trainer compare --config job.yaml --vary model.activation=relu,tanh,gelu
 
 Ctrl-C (or SIGTERM) pauses: the state is saved, and the same command goes on from there. A ConfigMap in the same file
 that the job mounts is used as it is. Numbers are served at the address that the first line of the log names.
@@ -34,34 +37,83 @@ saving, 49 out of device memory, 50 wrong data, 51 no checkpoint is whole, 1 any
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Returns the exit code."""
-    options = _parser().parse_args(arguments)
-    if options.config is None and RUN_ENV not in os.environ:
-        _parser().print_help()
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.config is None and (options.command or RUN_ENV not in os.environ):
+        parser.print_help()
         return 2
     with tempfile.TemporaryDirectory(prefix="trainer-data-") as scratch:
         try:
-            launch = _launch(options, Path(scratch))
+            return _compare(options, Path(scratch)) if options.command else _train(options, Path(scratch))
         except TrainerError as error:
             end = end_of(error, 0)
             print(end.message, file=sys.stderr)
             return EXIT_CODE_OF[end.outcome]
-        message = supervise(launch)
+
+
+def _train(options: argparse.Namespace, scratch: Path) -> int:
+    message = supervise(_launch(options, options.checkpoints, scratch) if options.config else launch_from(os.environ))
     say(message)
     return message.exit_code
 
 
-def _launch(options: argparse.Namespace, scratch: Path) -> Launch:
-    if options.config is None:
-        return launch_from(os.environ)
+def _compare(options: argparse.Namespace, scratch: Path) -> int:
+    variants = variants_in(options.variants) if options.variants else variants_varied(options.vary)
+    output: Path = options.output
+
+    def launch_of(variant: Variant) -> Launch:
+        return _launch(options, output / variant.folder, scratch / variant.folder, variant.changes)
+
+    return compare(variants, launch_of, output)
+
+
+def _launch(
+    options: argparse.Namespace, checkpoints: Path, scratch: Path, changes: Mapping[str, Any] | None = None
+) -> Launch:
     os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")  # the ranks of one machine need not look for a network
-    places = Places(options.checkpoints, dict(options.mount), scratch)
-    return launch_from_manifest(options.config, options.name, places)
+    places = Places(checkpoints, dict(options.mount), scratch)
+    return launch_from_manifest(options.config, options.name, places, changes)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="trainer", description=_DESCRIPTION, epilog=_EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    _add_manifest(parser)
+    parser.add_argument(
+        "--checkpoints",
+        type=Path,
+        default=Path("checkpoints"),
+        metavar="FOLDER",
+        help="what the checkpoint volume would be (default: ./checkpoints)",
+    )
+    _add_compare(parser.add_subparsers(dest="command", metavar="compare"))
+    return parser
+
+
+def _add_compare(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = commands.add_parser(
+        "compare",
+        help="train several variants of one manifest: one table, one picture",
+        description="Trains the variants one after the other. The same command goes on where it was stopped.",
+    )
+    _add_manifest(parser)
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument(
+        "--vary",
+        action="append",
+        metavar="FIELD=VALUE,VALUE",
+        help="values of one field of spec.training; given several times: all combinations",
+    )
+    which.add_argument(
+        "--variants", type=Path, metavar="FILE", help="YAML: a name for each variant, and what differs in spec.training"
+    )
+    parser.add_argument(
+        "--output", type=Path, default=Path("comparison"), metavar="FOLDER", help="default: ./comparison"
+    )
+
+
+def _add_manifest(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", type=Path, metavar="FILE", help="a manifest with a TrainingJob")
     parser.add_argument("--name", help="which TrainingJob, if the file holds several")
     parser.add_argument(
@@ -72,14 +124,6 @@ def _parser() -> argparse.ArgumentParser:
         metavar="/POD/PATH=HERE",
         help="where a path of the manifest lies on this machine; may be given several times",
     )
-    parser.add_argument(
-        "--checkpoints",
-        type=Path,
-        default=Path("checkpoints"),
-        metavar="FOLDER",
-        help="what the checkpoint volume would be (default: ./checkpoints)",
-    )
-    return parser
 
 
 def _mount(text: str) -> tuple[str, str]:

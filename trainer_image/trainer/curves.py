@@ -53,7 +53,7 @@ Value = Callable[[EpochMetrics], float | None]
 def _curve(
     axes: Axes, epochs: Sequence[EpochMetrics], title: str, train: Value, held_back: Value, best: int | None
 ) -> None:
-    _style(axes, title)
+    style(axes, title)
     for value, color, name in ((train, _TRAIN, "train"), (held_back, _HELD_BACK, "validation")):
         points = [(epoch.epoch, number) for epoch in epochs if (number := value(epoch)) is not None]
         if points:
@@ -64,7 +64,7 @@ def _curve(
 
 
 def _learning_rate(axes: Axes, epochs: Sequence[EpochMetrics]) -> None:
-    _style(axes, "Learning rate")
+    style(axes, "Learning rate")
     points = [(epoch.epoch, epoch.learning_rate) for epoch in epochs if epoch.learning_rate is not None]
     if points:
         axes.plot(*zip(*points, strict=True), color=_RATE, linewidth=1.8, marker=_marker(points))
@@ -77,7 +77,8 @@ def _marker(points: Sequence[object]) -> str | None:
     return "o" if len(points) == 1 else None
 
 
-def _style(axes: Axes, title: str) -> None:
+def style(axes: Axes, title: str) -> None:
+    """The look of every picture."""
     axes.set_title(title, loc="left", fontsize=11, color=_INK)
     axes.set_xlabel("epoch", color=_INK, fontsize=9)
     axes.grid(color=_GRID, linewidth=0.8)

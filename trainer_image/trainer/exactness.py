@@ -41,9 +41,10 @@ def _what_matters(recipe: Training) -> dict[str, Any]:
     """The recipe, without what does not change the steps: more epochs are only more, unless the schedule spans them."""
     fields = recipe.to_json_object()
     del fields["data"]  # its content has a digest; its paths may lie elsewhere in every pod
+    immaterial = ["earlyStopping", "tensorboard", "export"]
     if recipe.schedule is None or recipe.schedule.type == "constant":
-        del fields["epochs"]
-    for field in ("earlyStopping", "tensorboard", "export"):
+        immaterial += ["epochs", "budget"]
+    for field in immaterial:
         fields.pop(field, None)
     return fields
 

@@ -34,10 +34,12 @@ class Places:
     """For the contents of ConfigMaps that the manifest brings along."""
 
 
-def launch_from_manifest(path: Path, name: str | None, places: Places) -> Launch:
-    """All ranks of the job on this machine: nodes x processesPerNode."""
+def launch_from_manifest(
+    path: Path, name: str | None, places: Places, changes: Mapping[str, Any] | None = None
+) -> Launch:
+    """All ranks of the job on this machine: nodes x processesPerNode; changes are merged into spec.training."""
     documents = _documents(path)
-    job = _the_job(documents, name, path)
+    job = _the_job(documents, name, path, changes or {})
     folder = places.checkpoints / (job.spec.checkpoint.sub_path or default_sub_path(*_full_name(job)))
     inline = _config_maps(documents, job, places.scratch)
     run = RunConfig(
@@ -74,7 +76,9 @@ def _documents(path: Path) -> list[dict[str, Any]]:
         raise UserError(f"{path} is not YAML: {error}") from error
 
 
-def _the_job(documents: Sequence[dict[str, Any]], name: str | None, path: Path) -> TrainingJob:
+def _the_job(
+    documents: Sequence[dict[str, Any]], name: str | None, path: Path, changes: Mapping[str, Any]
+) -> TrainingJob:
     jobs = [document for document in documents if document.get("kind") == KIND]
     names = [(job.get("metadata") or {}).get("name") for job in jobs]
     chosen = [job for job, its_name in zip(jobs, names, strict=True) if name in (None, its_name)]
@@ -82,10 +86,21 @@ def _the_job(documents: Sequence[dict[str, Any]], name: str | None, path: Path) 
         found = f"it holds {', '.join(map(str, names))}; choose with --name" if names else "it holds none"
         raise UserError(f"{path}: one {KIND} is needed, {found}")
     try:
-        return TrainingJob.model_validate(chosen[0])
+        return TrainingJob.model_validate(merged(chosen[0], {"spec": {"training": changes}} if changes else {}))
     except ValidationError as error:
         lines = [f"  {'.'.join(map(str, problem['loc'])) or KIND}: {problem['msg']}" for problem in error.errors()]
         raise UserError("\n".join([f"{path}:", *lines])) from error
+
+
+def merged(value: Any, changes: Mapping[str, Any]) -> dict[str, Any]:
+    """A JSON merge patch (RFC 7396) applied: null removes a field, objects are merged, all else is replaced."""
+    result = dict(value) if isinstance(value, Mapping) else {}
+    for key, change in changes.items():
+        if change is None:
+            result.pop(key, None)
+        else:
+            result[key] = merged(result.get(key), change) if isinstance(change, Mapping) else change
+    return result
 
 
 def _config_maps(documents: Sequence[dict[str, Any]], job: TrainingJob, scratch: Path) -> dict[str, str]:

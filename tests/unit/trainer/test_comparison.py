@@ -1,0 +1,112 @@
+"""Which variants a comparison has, and what it shows of them."""
+
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from trainer.comparison import Result, Variant, results_table, variants_in, variants_varied
+from trainer.errors import UserError
+from trainer.manifest import merged
+from trainingjob_api import progress as api
+from trainingjob_api.progress import EpochMetrics, Outcome, State, TerminationMessage
+
+
+@pytest.mark.parametrize(
+    ("texts", "expected"),
+    [
+        pytest.param(
+            ["model.activation=relu,tanh"],
+            {
+                "activation=relu": {"model": {"activation": "relu"}},
+                "activation=tanh": {"model": {"activation": "tanh"}},
+            },
+            id="values of one field",
+        ),
+        pytest.param(
+            ["model.activation=relu,tanh", "model.dropout=0.1"],
+            {
+                "activation=relu, dropout=0.1": {"model": {"activation": "relu", "dropout": 0.1}},
+                "activation=tanh, dropout=0.1": {"model": {"activation": "tanh", "dropout": 0.1}},
+            },
+            id="all combinations of two",
+        ),
+        pytest.param(["seed=1,2"], {"seed=1": {"seed": 1}, "seed=2": {"seed": 2}}, id="numbers stay numbers"),
+        pytest.param(
+            ["model.hiddenUnits=[8],[8, 4]"],
+            {
+                "hiddenUnits=[8]": {"model": {"hiddenUnits": [8]}},
+                "hiddenUnits=[8, 4]": {"model": {"hiddenUnits": [8, 4]}},
+            },
+            id="lists",
+        ),
+    ],
+)
+def test_variants_of_the_command_line(texts: list[str], expected: dict[str, Any]) -> None:
+    assert {variant.name: variant.changes for variant in variants_varied(texts)} == expected
+
+
+@pytest.mark.parametrize("text", ["seed", "=1", "seed=", "seed=[1"])
+def test_a_variation_without_sense_is_named(text: str) -> None:
+    with pytest.raises(UserError, match=re.escape(f"--vary {text}")):
+        variants_varied([text])
+
+
+def test_variants_of_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "variants.yaml"
+    path.write_text(
+        "constant: {schedule: null}\nwarm-up / cosine: {schedule: {type: cosine, warmup: {epochs: auto}}}\n"
+    )
+    constant, cosine = variants_in(path)
+    assert (constant.name, constant.changes) == ("constant", {"schedule": None})
+    assert cosine.folder == "warm-up---cosine"
+    for content, words in (("- a\n- b\n", "for each variant"), ("a: 1\n", "for each variant"), ("a: {", "not YAML")):
+        path.write_text(content)
+        with pytest.raises(UserError, match=words):
+            variants_in(path)
+    with pytest.raises(UserError, match=r"none\.yaml: No such file"):
+        variants_in(tmp_path / "none.yaml")
+
+
+def test_folders_stay_below_the_output() -> None:
+    assert Variant("../etc", {}).folder == "..-etc"
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        pytest.param({"b": {"c": 3}}, {"a": 1, "b": {"c": 3, "d": 2}}, id="objects are merged"),
+        pytest.param({"b": None}, {"a": 1}, id="null removes"),
+        pytest.param({"a": {"x": 1}}, {"a": {"x": 1}, "b": {"c": 1, "d": 2}}, id="an object in place of a value"),
+        pytest.param({"b": [1]}, {"a": 1, "b": [1]}, id="a list replaces"),
+    ],
+)
+def test_changes_are_merged(changes: dict[str, Any], expected: dict[str, Any]) -> None:
+    before = {"a": 1, "b": {"c": 1, "d": 2}}
+    assert merged(before, changes) == expected
+    assert before == {"a": 1, "b": {"c": 1, "d": 2}}
+
+
+def result(name: str, accuracy: float, outcome: Outcome = Outcome.COMPLETED) -> Result:
+    best = EpochMetrics(epoch=3, train_loss=0.5, validation_loss=0.25, validation_accuracy=accuracy)
+    test = api.TestMetrics(loss=0.125, accuracy=accuracy, samples=10)
+    progress = api.Progress(uid="u", attempt=1, state=State.FINISHED, epochs=4, best=best, test=test)
+    now = datetime.now(UTC)
+    message = TerminationMessage(
+        uid="u", attempt=1, node_rank=0, outcome=outcome, exit_code=0, time=now, progress=progress
+    )
+    return Result(name, message, [EpochMetrics(epoch=number, seconds_per_epoch=0.5) for number in (1, 2, 3, 4)])
+
+
+def test_the_table_shows_what_there_is() -> None:
+    console = Console(width=140, record=True, file=None, quiet=False)
+    with console.capture() as shown:
+        console.print(results_table([result("relu", 0.9), result("tanh", 0.95, Outcome.NON_FINITE)]))
+    text = shown.get()
+    assert "90.00%" in text
+    assert "2.0" in text
+    assert "MAE" not in text, "a classification has none"
+    assert "tanh NonFinite" in text
