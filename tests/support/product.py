@@ -34,12 +34,17 @@ ENDLESS = 1_000_000
 @pytest.fixture(scope="module")
 def operator(cluster: LocalCluster) -> Iterator[OperatorProcess]:
     """The operator as deploy/base installs it, with the token of its own ServiceAccount."""
-    os.chdir(ROOT)
-    install(QuietKubectl(binaries.find_kubectl(), cluster.kubeconfig, Console(quiet=True)))
+    install_product(cluster)
     process = OperatorProcess(cluster)
     process.start()
     yield process
     process.stop()
+
+
+def install_product(cluster: LocalCluster) -> None:
+    """What `kubectl apply -k deploy/base` installs, but for the Deployment."""
+    os.chdir(ROOT)
+    install(QuietKubectl(binaries.find_kubectl(), cluster.kubeconfig, Console(quiet=True)))
 
 
 @dataclass(frozen=True)

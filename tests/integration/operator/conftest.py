@@ -5,25 +5,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import yaml
 
 from integration.operator.operator_process import OperatorProcess
 from integration.operator.training import Training
 from local_cluster.cluster import LocalCluster
-from support.cluster import kubectl_of
 from support.kubectl import Kubectl
-
-ROOT = Path(__file__).parents[3]
+from support.product import install_product
 
 
 @pytest.fixture(scope="session")
 def installed(cluster: LocalCluster) -> LocalCluster:
     """deploy/base is applied, but for the Deployment: the tests run the operator themselves."""
-    admin = kubectl_of(cluster.kubeconfig, "trainingjob-system")
-    objects = yaml.safe_load_all(admin("kustomize", str(ROOT / "deploy/base")))
-    kept = [one for one in objects if one["kind"] != "Deployment"]
-    admin("apply", "--server-side", "--force-conflicts", "-f", "-", stdin=yaml.safe_dump_all(kept))
-    admin("wait", "--for", "condition=Established", "crd/trainingjobs.trainingjob.dev", "--timeout=30s")
+    install_product(cluster)
     return cluster
 
 

@@ -19,18 +19,9 @@ class Training:
     def __init__(self, kubectl: Kubectl) -> None:
         self.kubectl = kubectl
 
-    def create(
-        self,
-        name: str = "job",
-        *,
-        step: float = 0.05,
-        fail: str = "",
-        save: float = 0.0,
-        start: float = 0.0,
-        **spec: Any,
-    ) -> None:
-        """Keywords as for support.manifests.manifest; the fake trainer's own come first."""
-        self.kubectl.apply(self.manifest(name, step=step, fail=fail, save=save, start=start, **spec))
+    def create(self, name: str = "job", **options: Any) -> None:
+        """Apply a job; keywords as for `manifest`."""
+        self.kubectl.apply(self.manifest(name, **options))
 
     def manifest(
         self,
@@ -42,6 +33,7 @@ class Training:
         start: float = 0.0,
         **spec: Any,
     ) -> Object:
+        """The fake trainer's own keywords come first, then those of support.manifests.manifest."""
         env = {
             "FAKE_STEP_SECONDS": str(step),
             "FAKE_FAIL": fail,
