@@ -1,9 +1,10 @@
 """What a trainer tells: its configuration in, `/progress` and the termination message out."""
 
+import re
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from trainingjob_api.base import Report, Time
 from trainingjob_api.contract import TERMINATION_MESSAGE_LIMIT, ExitCode
@@ -83,27 +84,57 @@ EXIT_CODE_OF: dict[Outcome, ExitCode] = {
 }
 
 
+EXTRA_METRICS_LIMIT = 32
+_EXTRA_NAME = re.compile(r"[a-zA-Z0-9_.-]{1,64}")
+
+
+def _named_plainly(metrics: dict[str, float]) -> dict[str, float]:
+    for name in metrics:
+        if not _EXTRA_NAME.fullmatch(name):
+            raise ValueError(f"the metric's name {name!r} must be 1 to 64 letters, digits, '_', '.' or '-'")
+    return metrics
+
+
+ExtraMetrics = Annotated[dict[str, float], Field(max_length=EXTRA_METRICS_LIMIT), AfterValidator(_named_plainly)]
+
+
 class EpochMetrics(Report):
-    """The numbers of one epoch. Accuracies are ratios; mae is in units of the target."""
+    """The numbers of one epoch. Ratios are 0 to 1; mae, mse and rmse are in units of the target."""
 
     epoch: int
     train_loss: float | None = None
     train_accuracy: float | None = None
+    train_mae: float | None = None
+    train_mse: float | None = None
     validation_loss: float | None = None
     validation_accuracy: float | None = None
-    train_mae: float | None = None
+    validation_precision: float | None = Field(default=None, description="Macro average over classes.")
+    validation_recall: float | None = Field(default=None, description="Macro average over classes.")
+    validation_f1: float | None = Field(default=None, description="Macro average over classes.")
+    validation_roc_auc: float | None = Field(default=None, description="Binary, or macro average of one against rest.")
     validation_mae: float | None = None
+    validation_mse: float | None = None
+    validation_rmse: float | None = None
+    validation_r2: float | None = None
     learning_rate: float | None = None
     seconds_per_epoch: float | None = None
     samples_per_second: float | None = None
+    extra: ExtraMetrics | None = Field(
+        default=None, description=f"What a program of one's own reports: at most {EXTRA_METRICS_LIMIT} numbers by name."
+    )
 
 
 class TestMetrics(Report):
-    """The finished model on the test rows."""
+    """The finished model on the test rows; as of EpochMetrics' validation."""
 
     loss: float
     accuracy: float | None = None
+    precision: float | None = None
+    recall: float | None = None
+    f1: float | None = None
+    roc_auc: float | None = None
     mae: float | None = None
+    mse: float | None = None
     rmse: float | None = None
     r2: float | None = None
     samples: int
@@ -155,6 +186,18 @@ class Progress(Report):
     resume: Resumption | None = Field(default=None, description="None: the attempt began at step 0.")
     update_time: Time | None = None
 
+    @property
+    def has_extra(self) -> bool:
+        return any(metrics is not None and metrics.extra for metrics in (self.latest, self.best))
+
+    def without_extra(self) -> "Progress":
+        """Without the metrics of one's own, which may be long."""
+        bare = {
+            name: metrics and metrics.model_copy(update={"extra": None})
+            for name, metrics in (("latest", self.latest), ("best", self.best))
+        }
+        return self.model_copy(update=bare)
+
 
 class TerminationMessage(Report):
     """The one JSON document that a pod leaves behind, at most 4096 bytes."""
@@ -178,19 +221,32 @@ class TerminationMessage(Report):
         return checkpoint.step if checkpoint else None
 
     def to_text(self) -> str:
-        """JSON that fits the kubelet's limit: the message is cut before anything else is left out."""
-        text, fitting = self._dumped(), self
-        while len(text.encode()) > TERMINATION_MESSAGE_LIMIT:
-            if len(fitting.message) > 64:
-                # By thirds, not by the excess: a character may take twelve bytes once it is escaped.
-                fitting = fitting.model_copy(update={"message": fitting.message[: len(fitting.message) * 2 // 3]})
-            else:
-                fitting = fitting.model_copy(update={"progress": None})
-            text = fitting._dumped()
+        """JSON that fits the kubelet's limit: what can be read elsewhere or is only long goes first."""
+        fitting = self
+        while len((text := fitting._dumped()).encode()) > TERMINATION_MESSAGE_LIMIT:
+            fitting = fitting._shortened()
         return text
+
+    def _shortened(self) -> "TerminationMessage":
+        progress = self.progress
+        if progress is not None and progress.has_extra:
+            return self.model_copy(update={"progress": progress.without_extra()})
+        if len(self.message) > 64:
+            return self.model_copy(update={"message": _two_thirds(self.message)})
+        if progress is not None and len(problem := progress.checkpoint_problem or "") > 64:
+            shorter = progress.model_copy(update={"checkpoint_problem": _two_thirds(problem)})
+            return self.model_copy(update={"progress": shorter})
+        if progress is not None:
+            return self.model_copy(update={"progress": None})
+        return self.model_copy(update={"exception": None, "place": None})
 
     def _dumped(self) -> str:
         return self.model_dump_json(by_alias=True, exclude_none=True)
+
+
+def _two_thirds(text: str) -> str:
+    """By thirds, not by the excess: a character may take twelve bytes once it is escaped."""
+    return text[: len(text) * 2 // 3]
 
 
 def parse_termination_message(text: str | None, uid: str, attempt: int) -> TerminationMessage | None:

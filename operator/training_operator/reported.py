@@ -86,8 +86,10 @@ def _rounded(metrics: _Metrics) -> _Metrics:
     """Six significant digits: status is for people, the exact numbers are in the history beside the checkpoints."""
     if metrics is None:
         return None
-    numbers = {name: value for name, value in metrics if isinstance(value, float)}
-    return metrics.model_copy(update={name: _six_digits(value) for name, value in numbers.items()})
+    rounded: dict[str, object] = {name: _six_digits(value) for name, value in metrics if isinstance(value, float)}
+    if isinstance(metrics, EpochMetrics) and metrics.extra:
+        rounded["extra"] = {name: _six_digits(value) for name, value in metrics.extra.items()}
+    return metrics.model_copy(update=rounded)
 
 
 def _six_digits(number: float) -> float:

@@ -78,6 +78,7 @@ class _BoardCollector:
         board = self._board
         yield from _gauges(board)
         yield from _per_split(board)
+        yield from _of_ones_own(board)
         yield from _counters(board)
         yield _step_durations(board)
         yield InfoMetricFamily("trainingjob", "What is trained, and how.", value=_info(board))
@@ -135,6 +136,15 @@ def _per_split(board: Board) -> Iterable[Metric]:
                 family.add_metric([split], value)
         if family.samples:
             yield family
+
+
+def _of_ones_own(board: Board) -> Iterable[Metric]:
+    extra = board.latest.extra if board.latest else None
+    if extra:
+        family = GaugeMetricFamily("trainingjob_user_metric", "What the program reports.", labels=["name"])
+        for name, value in extra.items():
+            family.add_metric([name], value)
+        yield family
 
 
 def _counters(board: Board) -> Iterable[Metric]:

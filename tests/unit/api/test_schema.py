@@ -9,6 +9,7 @@ from pydantic import ValidationError
 from support.manifests import VALID, changed
 from trainingjob_api.progress import (
     EXIT_CODE_OF,
+    EpochMetrics,
     Outcome,
     Progress,
     State,
@@ -135,6 +136,50 @@ def test_a_termination_message_fits_and_comes_back(text: str) -> None:
     read = parse_termination_message(written, "u", 2)
     assert read is not None
     assert (read.exit_code, read.message[:5]) == (43, text[:5])
+
+
+NUMBER = 0.12345678901234568
+FULL = {name: NUMBER for name in EpochMetrics.model_fields if name not in ("epoch", "extra")}
+
+
+@pytest.mark.parametrize(
+    ("names", "problem", "kept"),
+    [
+        pytest.param(4, "", True, id="a few short ones stay"),
+        pytest.param(32, "", False, id="many long ones go, the rest stays"),
+        pytest.param(32, "\x00" * 2048, False, id="so does what is known when the disk is full as well"),
+    ],
+)
+def test_metrics_of_ones_own_never_cost_the_last_word(names: int, problem: str, kept: bool) -> None:
+    extra = {f"{number:02}".ljust(64 if names > 4 else 2, "x"): NUMBER for number in range(names)}
+    metrics = EpochMetrics(epoch=3, extra=extra, **FULL)
+    plain = message("died" * 512)
+    assert plain.progress is not None
+    update = {"latest": metrics, "best": metrics, "checkpoint_problem": problem or None}
+    written = plain.model_copy(update={"progress": plain.progress.model_copy(update=update)}).to_text()
+    read = parse_termination_message(written, "u", 2)
+    assert read is not None
+    assert read.progress is not None
+    assert read.progress.latest is not None
+    assert (read.progress.step, read.progress.latest.train_loss) == (7, NUMBER)
+    assert (read.progress.latest.extra is not None) is kept
+    assert read.message.startswith("died")
+
+
+@pytest.mark.parametrize(
+    ("extra", "words"),
+    [
+        pytest.param({"a b": 1.0}, "'a b'", id="a blank in a name"),
+        pytest.param({"": 1.0}, "1 to 64", id="no name"),
+        pytest.param({"x" * 65: 1.0}, "1 to 64", id="a long name"),
+        pytest.param({"f1\n": 1.0}, "1 to 64", id="a line's end"),
+        pytest.param({"loss": float("nan")}, "finite", id="no number"),
+        pytest.param({f"m{number}": 1.0 for number in range(33)}, "32", id="too many"),
+    ],
+)
+def test_metrics_of_ones_own_are_bounded(extra: dict[str, float], words: str) -> None:
+    with pytest.raises(ValidationError, match=words):
+        EpochMetrics(epoch=1, extra=extra)
 
 
 @pytest.mark.parametrize(

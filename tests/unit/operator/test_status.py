@@ -430,11 +430,12 @@ class TestProgress:
         assert shown(observed).progress is None
 
     def test_numbers_are_for_people(self) -> None:
-        latest = {"epoch": 3, "trainLoss": 0.123456789, "validationAccuracy": 0.9666666666}
+        latest = {"epoch": 3, "trainLoss": 0.123456789, "validationAccuracy": 0.9666666666, "extra": {"bleu": 2 / 3}}
         metrics = shown(look(training_job(open_status()), job(), pod(), report=report(latest=latest))).metrics
         assert metrics is not None
         assert metrics.latest is not None
         assert (metrics.latest.train_loss, metrics.latest.validation_accuracy) == (0.123457, 0.966667)
+        assert metrics.latest.extra == {"bleu": 0.666667}
 
     def test_a_failed_save_is_told_and_training_goes_on(self) -> None:
         observed = look(training_job(open_status()), job(), pod(), report=report(checkpointProblem="disk full"))

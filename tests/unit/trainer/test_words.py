@@ -167,7 +167,9 @@ def test_what_is_scraped() -> None:
     board.enter(State.TRAINING)
     for _ in range(3):
         board.stepped(16)
-    board.epoch_done(EpochMetrics(epoch=1, train_loss=0.5, validation_loss=0.75, validation_accuracy=0.9))
+    board.epoch_done(
+        EpochMetrics(epoch=1, train_loss=0.5, validation_loss=0.75, validation_accuracy=0.9, extra={"val.bleu": 0.25})
+    )
     text = urlopen(f"{address}/metrics").read().decode()
     for line in (
         "trainingjob_epoch 1.0",
@@ -177,6 +179,7 @@ def test_what_is_scraped() -> None:
         'trainingjob_loss{split="train"} 0.5',
         'trainingjob_loss{split="validation"} 0.75',
         'trainingjob_accuracy_ratio{split="validation"} 0.9',
+        'trainingjob_user_metric{name="val.bleu"} 0.25',
         "trainingjob_step_duration_seconds_count 2.0",
     ):
         assert line in text.splitlines(), line
