@@ -6,7 +6,8 @@ import torch
 from torch import Tensor
 
 from trainer.clock import EpochClock
-from trainer.data.dataset import Dataset, Rows
+from trainer.data.dataset import Dataset
+from trainer.data.rows import Rows
 from trainer.errors import NonFinite
 from trainer.learner import Learner
 from trainer.objectives import Measures

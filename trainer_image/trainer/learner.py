@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from trainer.data.batches import Batch
-from trainer.data.dataset import Rows
+from trainer.data.rows import Rows
 from trainer.distributed import World
 from trainer.errors import NonFinite
 from trainer.objectives import Objective

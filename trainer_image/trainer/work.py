@@ -33,13 +33,7 @@ def work(around: Surroundings) -> tuple[Outcome, str]:
     plan = around.board.plan = plan_for(recipe, len(data.train))
     _tell_size(around, data)
     world = join(config)
-    data = Dataset(
-        data.facts,
-        data.train.to(world.device),
-        data.validation and data.validation.to(world.device),
-        data.test and data.test.to(world.device),
-        data.digest,
-    )
+    data = data.to(world.device)
     run = Run(config.run, world, around.board, around.stop, around.pulse, around.log, RunFolder(config.folder))
     learner = _learner(recipe, world, data)
     _use_threads(learner, -(-min(stage.batch_size for stage in plan.stages) // world.size))
@@ -57,7 +51,7 @@ def _tell_size(around: Surroundings, data: Dataset) -> None:
         rows=len(data.train),
         validationRows=data.validation and len(data.validation),
         testRows=data.test and len(data.test),
-        features=len(data.facts.features),
+        inputs=list(data.facts.shape),
         classes=len(data.facts.labels) if data.facts.labels else None,
     )
 
@@ -76,7 +70,7 @@ def _learner(recipe: Training, world: World, data: Dataset) -> Learner:
     """The same weights on every rank; random numbers of its own for dropout on each."""
     objective = objective_for(recipe, data.facts)
     torch.manual_seed(derived_seed(recipe.seed, "weights"))
-    model = build_model(recipe.model, len(data.facts.features), objective.outputs).to(world.device)
+    model = build_model(recipe.model, data.facts.inputs, objective.outputs).to(world.device)
     torch.manual_seed(derived_seed(recipe.seed, "dropout", world.rank))
     optimizer = build_optimizer(recipe.optimizer, model.parameters())
     return Learner(recipe, world, model, optimizer, objective)

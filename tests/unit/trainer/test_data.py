@@ -10,8 +10,9 @@ import torch
 from support.trainer import recipe
 from trainer.config import Mounts
 from trainer.data import scaling
-from trainer.data.batches import batches, epoch_order
-from trainer.data.dataset import Dataset, Rows, load_dataset
+from trainer.data.batches import batches
+from trainer.data.dataset import Dataset, load_dataset
+from trainer.data.rows import ResidentRows, epoch_order
 from trainer.distributed import World
 from trainer.errors import DataError
 from trainer.plan import StagePlan, plan_for
@@ -158,7 +159,7 @@ def test_noise_of_rounding_is_not_blown_up() -> None:
 
 @pytest.mark.parametrize("size", [1, 2, 3, 4])
 def test_ranks_share_every_batch_without_loss(size: int) -> None:
-    rows = Rows(torch.arange(29.0)[:, None], torch.arange(29))
+    rows = ResidentRows(torch.arange(29.0)[:, None], torch.arange(29))
     worlds = [World(rank, size, torch.device("cpu")) for rank in range(size)]
     by_rank = [list(batches(rows, stage(8, len(rows)), 1, 0, 0, world)) for world in worlds]
     order = epoch_order(29, 1, 0).tolist()
@@ -169,7 +170,7 @@ def test_ranks_share_every_batch_without_loss(size: int) -> None:
 
 
 def test_an_epoch_goes_on_where_it_was_left() -> None:
-    rows, world = Rows(torch.arange(29.0)[:, None], torch.arange(29)), World(0, 1, torch.device("cpu"))
+    rows, world = ResidentRows(torch.arange(29.0)[:, None], torch.arange(29)), World(0, 1, torch.device("cpu"))
     whole = [batch.targets.tolist() for batch in batches(rows, stage(8, len(rows)), 1, 5, 0, world)]
     assert [batch.targets.tolist() for batch in batches(rows, stage(8, len(rows)), 1, 5, 16, world)] == whole[2:]
     assert list(batches(rows, stage(8, len(rows)), 1, 5, 29, world)) == []

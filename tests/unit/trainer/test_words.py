@@ -232,7 +232,7 @@ def test_an_exported_model_takes_and_gives_plain_values(tmp_path: Path, task: st
     target = None if labels else Scaling(torch.tensor(100.0).numpy(), torch.tensor(10.0).numpy())
     inputs = Scaling(torch.tensor([1.0, 2.0]).double().numpy(), torch.tensor([2.0, 4.0]).double().numpy())
     model = build_model(training.model, 2, 3 if labels else 1).eval()
-    export(tmp_path / "model", model, training, DataFacts(("a", "b"), "y", inputs, labels, target))
+    export(tmp_path / "model", model, training, DataFacts(("a", "b"), (2,), "y", inputs, labels, target))
 
     predict = load(tmp_path / "model")
     (answer,) = predict([[3.0, 10.0]])

@@ -1,15 +1,16 @@
-"""Batches of rows that lie on the device: slices of one permutation for each epoch."""
+"""Batches of rows that lie on the device: slices of one order for each epoch."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
-from trainer.data.dataset import Rows
+from trainer.data.rows import Rows
 from trainer.distributed import World
 from trainer.plan import StagePlan
-from trainer.seeds import derived_seed
+
+Augment = Callable[[Tensor, Tensor, int], Tensor]
+"""(inputs (rows, columns), numbers of the rows, epoch) -> inputs of the same shape."""
 
 
 @dataclass(frozen=True)
@@ -24,16 +25,13 @@ class Batch:
     """How many of them go through the network together; fewer than `size` when gradients are accumulated."""
 
 
-def epoch_order(rows: int, seed: int, epoch: int) -> Tensor:
-    """The order of an epoch: by seed and epoch alone, so that it is the same on every rank and after every resume."""
-    generator = torch.Generator().manual_seed(derived_seed(seed, "order", epoch))
-    return torch.randperm(rows, generator=generator)
-
-
-def batches(rows: Rows, stage: StagePlan, seed: int, epoch: int, consumed: int, world: World) -> Iterator[Batch]:
+def batches(
+    rows: Rows, stage: StagePlan, seed: int, epoch: int, consumed: int, world: World, augment: Augment | None = None
+) -> Iterator[Batch]:
     """What is left of an epoch after `consumed` samples; every rank takes each world-size-th sample of a step."""
-    order = epoch_order(len(rows), seed, epoch).to(rows.features.device)
-    for start in range(consumed, len(rows), stage.samples_per_step):
-        end = min(start + stage.samples_per_step, len(rows))
-        features, targets = rows.take(order[start + world.rank : end : world.size])
-        yield Batch(features, targets, end - start, stage.batch_size)
+    starts = range(consumed, len(rows), stage.samples_per_step)
+    sizes = [min(stage.samples_per_step, len(rows) - start) for start in starts]
+    places = (range(start + world.rank, start + size, world.size) for start, size in zip(starts, sizes, strict=True))
+    for size, share in zip(sizes, rows.draw(seed, epoch, places), strict=True):
+        features = augment(share.features, share.numbers, epoch) if augment else share.features
+        yield Batch(features, share.targets, size, stage.batch_size)

@@ -2,15 +2,16 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import prod
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from trainer.config import Mounts
 from trainer.data import scaling
+from trainer.data.rows import ResidentRows, Rows
 from trainer.data.scaling import Floats, Scaling
 from trainer.data.table import Label, Table, read_table, select_features
 from trainer.errors import DataError
@@ -19,35 +20,24 @@ from trainingjob_api.spec.training import Data, Training
 
 
 @dataclass(frozen=True)
-class Rows:
-    """Inputs (rows, features) in float32; targets are class numbers (int64) or scaled values (float32)."""
-
-    features: Tensor
-    targets: Tensor
-
-    def __len__(self) -> int:
-        return len(self.features)
-
-    def take(self, order: Tensor) -> tuple[Tensor, Tensor]:
-        """Inputs and targets of the rows of these numbers, in that order."""
-        order = order.to(self.features.device)
-        return self.features[order], self.targets[order]
-
-    def to(self, device: torch.device) -> "Rows":
-        return Rows(self.features.to(device), self.targets.to(device))
-
-
-@dataclass(frozen=True)
 class DataFacts:
     """What a model must know of its data to be used."""
 
     features: tuple[str, ...]
+    """Names of the input columns; of what has no columns, what it is made of."""
+    shape: tuple[int, ...]
+    """Of one row: (features,), (channels, height, width) or (length, features). Rows themselves are flat."""
     target: str
     scaling: Scaling
     labels: tuple[Label, ...] | None = None
     """Classification: the value of each class, in sorted order."""
     target_scaling: Scaling | None = None
     """Regression: targets are scaled for training; every number that is reported is in their own units."""
+
+    @property
+    def inputs(self) -> int:
+        """Values of one row."""
+        return prod(self.shape)
 
 
 @dataclass(frozen=True)
@@ -60,6 +50,12 @@ class Dataset:
     test: Rows | None
     digest: str
     """Of all rows: whether a resumed training sees the same data."""
+
+    def to(self, device: torch.device) -> "Dataset":
+        def moved(rows: Rows | None) -> Rows | None:
+            return rows and rows.to(device)
+
+        return replace(self, train=self.train.to(device), validation=moved(self.validation), test=moved(self.test))
 
 
 def load_dataset(recipe: Training, mounts: Mounts) -> Dataset:
@@ -75,13 +71,13 @@ def load_dataset(recipe: Training, mounts: Mounts) -> Dataset:
     held_back = _held_back(data, table, recipe.seed)
     facts, target_scaling = _facts(data, features, inputs[~held_back], encode, targets[~held_back])
 
-    def rows(inputs: Floats, targets: NDArray[np.float64 | np.int64]) -> Rows:
+    def rows(inputs: Floats, targets: NDArray[np.float64 | np.int64]) -> ResidentRows:
         values = target_scaling.apply(targets.astype(np.float64)) if target_scaling else targets
         kind = torch.float32 if target_scaling else torch.int64
         scaled = torch.from_numpy(facts.scaling.apply(inputs).astype(np.float32))
-        return Rows(scaled, torch.from_numpy(values).to(kind))
+        return ResidentRows(scaled, torch.from_numpy(values).to(kind))
 
-    def other(path: str) -> Rows:
+    def other(path: str) -> ResidentRows:
         extra = _read(path, mounts)
         return rows(extra.numbers(features), encode.of_table(extra))
 
@@ -118,7 +114,9 @@ def _facts(
     flat = Scaling(target_scaling.shift[0], target_scaling.scale[0]) if target_scaling else None
     fitted = scaling.fit(inputs, data.normalize)
     assert data.target is not None
-    return DataFacts(tuple(features), data.target, fitted, encode.labels, flat), flat
+    return DataFacts(
+        tuple(features), tuple(data.shape or [len(features)]), data.target, fitted, encode.labels, flat
+    ), flat
 
 
 @dataclass(frozen=True)
@@ -152,7 +150,7 @@ class _Targets:
         return np.array([numbers[value] for value in values], dtype=np.int64)
 
 
-def _digest(train: Rows, validation: Rows | None) -> str:
+def _digest(train: ResidentRows, validation: ResidentRows | None) -> str:
     digest = hashlib.sha256()
     for part in (train, validation):
         for tensor in (part.features, part.targets) if part else ():
