@@ -41,9 +41,11 @@ def _starts(before: TrainingJobStatus, after: TrainingJobStatus) -> Iterator[Not
 
 def _finishes(before: TrainingJobStatus, after: TrainingJobStatus) -> Iterator[Note]:
     if _became_true(ConditionType.COMPLETE, before, after):
-        yield Note("Completed", _message(after, ConditionType.COMPLETE))
+        yield Note("Completed", _message(after, ConditionType.COMPLETE))  # which says how: all epochs, or early
     elif _became_true(ConditionType.FAILED, before, after):
-        yield Note("Failed", _message(after, ConditionType.FAILED), "Warning")
+        yield Note(
+            "Failed", f"{_reason(after, ConditionType.FAILED)}: {_message(after, ConditionType.FAILED)}", "Warning"
+        )
     elif _stalled_anew(before, after):
         condition = after.condition(ConditionType.STALLED)
         assert condition is not None
@@ -63,4 +65,9 @@ def _became_true(type: ConditionType, before: TrainingJobStatus, after: Training
 
 def _message(status: TrainingJobStatus, type: ConditionType) -> str:
     condition = status.condition(type)
-    return f"{condition.reason}: {condition.message}" if condition else ""
+    return condition.message if condition else ""
+
+
+def _reason(status: TrainingJobStatus, type: ConditionType) -> str:
+    condition = status.condition(type)
+    return condition.reason if condition else ""
