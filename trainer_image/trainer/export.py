@@ -13,7 +13,7 @@ from trainer.checkpoint import tensors as safe
 from trainer.checkpoint.files import replace
 from trainer.data.dataset import DataFacts
 from trainer.data.table import Label
-from trainer.models import build_model
+from trainer.models import Shapes, build_model
 from trainingjob_api.spec.training import NetworkModel, Training
 
 _WEIGHTS, _DESCRIPTION = "model.safetensors", "model.json"
@@ -33,6 +33,7 @@ def _description(recipe: Training, facts: DataFacts) -> dict[str, Any]:
         "task": recipe.task,
         "architecture": recipe.model.to_json_object(),
         "features": list(facts.features),
+        "shape": list(facts.shape),
         "inputScaling": {"shift": facts.scaling.shift.tolist(), "scale": facts.scaling.scale.tolist()},
         "target": facts.target,
         "labels": list(facts.labels) if facts.labels is not None else None,
@@ -72,6 +73,6 @@ def load(folder: Path | str) -> Predictor:
     description = json.loads((Path(folder) / _DESCRIPTION).read_text())
     outputs = len(description["labels"]) if description["labels"] else 1
     architecture = NetworkModel.model_validate(description["architecture"])
-    model = build_model(architecture, len(description["features"]), outputs)
+    model = build_model(architecture, Shapes(tuple(description["shape"]), outputs))
     model.load_state_dict(safe.decode((Path(folder) / _WEIGHTS).read_bytes()))
     return Predictor(model.eval(), description)

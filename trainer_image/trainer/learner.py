@@ -12,6 +12,7 @@ from trainer.data.batches import Batch
 from trainer.data.rows import Rows
 from trainer.distributed import World
 from trainer.errors import NonFinite
+from trainer.models import buffers_kept
 from trainer.objectives import Objective
 from trainer.optimizers import load_state_tensors, set_rate, state_tensors
 from trainingjob_api.spec.training import Training
@@ -106,14 +107,11 @@ class Learner:
         """
         if self.world.size == 1:
             return
-        buffers = [buffer.clone() for buffer in self.model.buffers()]
         features, targets = rows.take(torch.zeros(2, dtype=torch.int64))
-        for _ in range(2):
-            self.objective.loss_sum(self._outputs(self._parallel, features), targets).backward()  # type: ignore[no-untyped-call]
-            self.optimizer.zero_grad(set_to_none=True)
-        with torch.no_grad():
-            for buffer, before in zip(self.model.buffers(), buffers, strict=True):
-                buffer.copy_(before)
+        with buffers_kept(self.model):
+            for _ in range(2):
+                self.objective.loss_sum(self._outputs(self._parallel, features), targets).backward()  # type: ignore[no-untyped-call]
+                self.optimizer.zero_grad(set_to_none=True)
 
     @torch.no_grad()
     def measure(self, features: Tensor, targets: Tensor) -> Tensor:

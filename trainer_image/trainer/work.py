@@ -9,8 +9,8 @@ from trainer.exactness import circumstances
 from trainer.finish import finish
 from trainer.learner import Learner
 from trainer.loop import train
-from trainer.models import build_model
-from trainer.objectives import objective_for
+from trainer.models import Shapes, build_model, multiply_adds
+from trainer.objectives import Objective, objective_for
 from trainer.optimizers import build_optimizer
 from trainer.plan import plan_for
 from trainer.run_folder import RunFolder
@@ -35,8 +35,10 @@ def work(around: Surroundings) -> tuple[Outcome, str]:
     world = join(config)
     data = data.to(world.device)
     run = Run(config.run, world, around.board, around.stop, around.pulse, around.log, RunFolder(config.folder))
-    learner = _learner(recipe, world, data)
-    _use_threads(learner, -(-min(stage.batch_size for stage in plan.stages) // world.size))
+    objective = objective_for(recipe, data.facts)
+    shapes = Shapes(data.facts.shape, objective.outputs)
+    learner = _learner(recipe, world, objective, shapes)
+    _use_threads(multiply_adds(learner.model, shapes), -(-min(stage.batch_size for stage in plan.stages) // world.size))
     run.watch(learner.check_finite)
     state = _state(run, recipe, learner, data)
     learner.warm_up(data.train)
@@ -56,21 +58,19 @@ def _tell_size(around: Surroundings, data: Dataset) -> None:
     )
 
 
-def _use_threads(learner: Learner, rows: int) -> None:
+def _use_threads(multiply_adds: int, rows: int) -> None:
     """Threads only for steps that are worth it: for small ones handing out the work takes longer than doing it.
 
     By the recipe, not by a measurement: sums of several threads round differently.
     """
-    parameters = sum(parameter.numel() for parameter in learner.model.parameters())
-    worthwhile = parameters * rows // _PRODUCTS_PER_THREAD
+    worthwhile = multiply_adds * rows // _PRODUCTS_PER_THREAD
     torch.set_num_threads(max(1, min(torch.get_num_threads(), worthwhile)))
 
 
-def _learner(recipe: Training, world: World, data: Dataset) -> Learner:
+def _learner(recipe: Training, world: World, objective: Objective, shapes: Shapes) -> Learner:
     """The same weights on every rank; random numbers of its own for dropout on each."""
-    objective = objective_for(recipe, data.facts)
     torch.manual_seed(derived_seed(recipe.seed, "weights"))
-    model = build_model(recipe.model, data.facts.inputs, objective.outputs).to(world.device)
+    model = build_model(recipe.model, shapes).to(world.device)
     torch.manual_seed(derived_seed(recipe.seed, "dropout", world.rank))
     optimizer = build_optimizer(recipe.optimizer, model.parameters())
     return Learner(recipe, world, model, optimizer, objective)

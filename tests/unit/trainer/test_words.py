@@ -24,7 +24,7 @@ from trainer.errors import UserError
 from trainer.export import export, load
 from trainer.history import History
 from trainer.manifest import Places, launch_from_manifest
-from trainer.models import build_model
+from trainer.models import Shapes, build_model
 from trainer.plan import plan_for
 from trainer.pulse import PulseWriter, read_pulse
 from trainingjob_api.progress import EpochMetrics, Progress, State
@@ -231,7 +231,7 @@ def test_an_exported_model_takes_and_gives_plain_values(tmp_path: Path, task: st
     labels = ("ant", "bee", "cat") if task == "classification" else None
     target = None if labels else Scaling(torch.tensor(100.0).numpy(), torch.tensor(10.0).numpy())
     inputs = Scaling(torch.tensor([1.0, 2.0]).double().numpy(), torch.tensor([2.0, 4.0]).double().numpy())
-    model = build_model(training.model, 2, 3 if labels else 1).eval()
+    model = build_model(training.model, Shapes((2,), 3 if labels else 1)).eval()
     export(tmp_path / "model", model, training, DataFacts(("a", "b"), (2,), "y", inputs, labels, target))
 
     predict = load(tmp_path / "model")

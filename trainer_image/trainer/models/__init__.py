@@ -2,10 +2,26 @@
 
 from torch import nn
 
+from trainer.models.cnn import cnn
+from trainer.models.custom import custom
+from trainer.models.effort import multiply_adds
+from trainer.models.layers import buffers_kept
 from trainer.models.mlp import mlp
+from trainer.models.recurrent import Recurrent
+from trainer.models.shapes import Shapes
 from trainingjob_api.spec.training import NetworkModel
 
+__all__ = ["Shapes", "buffers_kept", "build_model", "multiply_adds"]
 
-def build_model(spec: NetworkModel, inputs: int, outputs: int) -> nn.Module:
-    """The network for so many input columns and output values; weights come from torch's current seed."""
-    return mlp(inputs, spec.hidden_units, outputs, spec.activation, spec.dropout)
+
+def build_model(spec: NetworkModel, shapes: Shapes) -> nn.Module:
+    """The network for these shapes; weights come from torch's current seed. UserError if there can be none."""
+    match spec.type:
+        case "mlp":
+            return mlp(spec, shapes)
+        case "cnn":
+            return cnn(spec, shapes)
+        case "lstm" | "gru":
+            return Recurrent(spec, shapes)
+        case "custom":
+            return custom(spec, shapes)

@@ -10,7 +10,7 @@ from trainingjob_api.spec.training.choice import Belonging, Choice, belonging
 Width = Annotated[int, Field(ge=1, le=65536)]
 
 _BELONGS: Belonging = {
-    "hiddenUnits": ("mlp", "cnn", "lstm", "gru", "custom"),
+    "activation": ("mlp", "cnn", "custom"),
     "batchNorm": ("mlp", "cnn"),
     "channels": ("cnn",),
     "kernelSizes": ("cnn",),
@@ -48,8 +48,12 @@ class NetworkModel(Choice):
         max_length=64,
         description="Width of each hidden layer; of lstm and gru: of each recurrent layer.",
     )
-    dropout: float = Field(default=0.0, ge=0, le=0.95, description="After every hidden layer.")
-    activation: Literal["relu", "leakyRelu", "elu", "gelu", "silu", "tanh", "sigmoid", "selu"] = "relu"
+    dropout: float = Field(
+        default=0.0, ge=0, le=0.95, description="Share of the values that are left out after every hidden layer."
+    )
+    activation: Literal["relu", "leakyRelu", "elu", "gelu", "silu", "tanh", "sigmoid", "selu"] | None = Field(
+        default=None, description="After every convolution and hidden layer. Default: relu."
+    )
     batch_norm: bool | None = Field(
         default=None, description="Before every activation; every rank normalises its own share. Default: false."
     )
@@ -71,7 +75,7 @@ class NetworkModel(Choice):
     entrypoint: Annotated[str, Field(max_length=256, pattern=r"^[\w.]+:\w+$")] | None = Field(
         default=None,
         description="package.module:function, called with this model section and a trainer.models.Shapes; "
-        "returns a torch.nn.Module from (rows, inputs) to (rows, outputs). PYTHONPATH must lead to it.",
+        "returns a torch.nn.Module from flat rows (rows, features) to (rows, outputs). PYTHONPATH must lead to it.",
     )
 
     @model_validator(mode="after")
