@@ -50,13 +50,17 @@ class World:
         values: list[int] = tensor.tolist()
         return values
 
-    def gather(self, row: Tensor) -> list[Tensor]:
-        """Every rank's tensor, on every rank; they must have one shape and type, on the CPU."""
+    def gather(self, content: bytes) -> list[bytes]:
+        """Every rank's bytes, on every rank."""
         if self.control is None:
-            return [row]
+            return [content]
+        longest = self.maximum([len(content)])[0]
+        row = torch.frombuffer(bytearray(content.ljust(longest + 8)), dtype=torch.uint8)
+        row[longest:] = torch.frombuffer(bytearray(len(content).to_bytes(8)), dtype=torch.uint8)
         rows = [torch.empty_like(row) for _ in range(self.size)]
         dist.all_gather(rows, row, group=self.control)
-        return rows
+        padded = [row.numpy().tobytes() for row in rows]
+        return [each[: int.from_bytes(each[longest:])] for each in padded]
 
     def from_rank_zero(self, content: bytes | None) -> bytes:
         """Rank 0's bytes on every rank; the others pass None."""

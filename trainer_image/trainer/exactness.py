@@ -1,7 +1,7 @@
 """How closely a resumed training follows the one that was not interrupted, and why not more closely."""
 
 import platform
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import torch
 
@@ -9,7 +9,12 @@ from trainer.checkpoint.folder import first_difference
 from trainingjob_api.base import Report
 from trainingjob_api.spec.training import Training
 
-Exactness = Literal["Bitwise", "StepExact", "Approximate"]
+
+class Likeness(NamedTuple):
+    """The word for status and the reason, if it is not Bitwise."""
+
+    exactness: Literal["Bitwise", "StepExact", "Approximate"]
+    reason: str | None = None
 
 
 class Circumstances(Report):
@@ -49,18 +54,18 @@ def _what_matters(recipe: Training) -> dict[str, Any]:
     return fields
 
 
-def compare(then: Circumstances, now: Circumstances) -> tuple[Exactness, str | None]:
-    """The word for status and the reason, if it is not Bitwise."""
+def compare(then: Circumstances, now: Circumstances) -> Likeness:
+    """How closely a training that was saved then can be followed now."""
     if then.data_digest != now.data_digest:
-        return "Approximate", "the data has changed"
+        return Likeness("Approximate", "the data has changed")
     if field := first_difference(then.recipe, now.recipe):
-        return "StepExact", f"training.{field} has changed"
+        return Likeness("StepExact", f"training.{field} has changed")
     if then.world_size != now.world_size:
-        return "StepExact", f"{now.world_size} ranks instead of {then.world_size}"
+        return Likeness("StepExact", f"{now.world_size} ranks instead of {then.world_size}")
     for name in ("device", "machine", "torch_version", "threads"):
         before, after = getattr(then, name), getattr(now, name)
         if before != after:
-            return "StepExact", f"{name.replace('_', ' ')}: {after} instead of {before}"
+            return Likeness("StepExact", f"{name.replace('_', ' ')}: {after} instead of {before}")
     if not now.device.startswith("cpu"):
-        return "StepExact", "a GPU may sum in another order every time"
-    return "Bitwise", None
+        return Likeness("StepExact", "a GPU may sum in another order every time")
+    return Likeness("Bitwise")

@@ -15,7 +15,7 @@ from trainer.checkpoint.store import Name
 from trainer.distributed import World
 from trainer.errors import NonFinite
 from trainer.history import History
-from trainer.state import TrainState, encode_files
+from trainer.resumable import Resumable, encode_files
 from trainer.writing import Writer
 from trainingjob_api.progress import RunConfig, SavedCheckpoint
 
@@ -33,7 +33,7 @@ class Saver:
         self._writer = Writer()
         self.saved_step: int | None = None
 
-    def save(self, state: TrainState, on_request: bool, wait: bool) -> str | None:
+    def save(self, state: Resumable, on_request: bool, wait: bool) -> str | None:
         """Returns why it could not be saved, on every rank. Collective.
 
         wait: None means that it is on disk. Otherwise a large state may still be on its way there.
@@ -44,15 +44,14 @@ class Saver:
 
     def _gather(self, own: Mapping[str, Tensor]) -> list[dict[str, Tensor]]:
         """Every rank's own tensors, by rank."""
-        columns = {name: self._world.gather(tensor) for name, tensor in own.items()}
-        return [{name: column[rank] for name, column in columns.items()} for rank in range(self._world.size)]
+        return [safe.decode(row) for row in self._world.gather(safe.encode(own))]
 
-    def _write(self, state: TrainState, rows: list[dict[str, Tensor]], on_request: bool, wait: bool) -> str | None:
+    def _write(self, state: Resumable, rows: list[dict[str, Tensor]], on_request: bool, wait: bool) -> str | None:
         begin = time.monotonic()
         problem = self._writer.finish() if wait else None
         if self.saved_step == state.position.step:
             return problem
-        if not all(safe.all_finite(tensors.values()) for tensors in state.shared_tensors().values()):
+        if not state.is_finite():
             raise NonFinite("a weight is NaN or infinite; nothing was saved from it")
         try:
             self._history.flush()  # before the checkpoint that builds on it
@@ -85,7 +84,7 @@ class Saver:
         return problem
 
     def _describe(
-        self, state: TrainState, files: Mapping[str, bytes], on_request: bool, begin: float
+        self, state: Resumable, files: Mapping[str, bytes], on_request: bool, begin: float
     ) -> SavedCheckpoint:
         position = state.position
         return SavedCheckpoint(

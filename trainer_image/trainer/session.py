@@ -12,13 +12,13 @@ from trainer.cadence import Cadence
 from trainer.checkpoint.folder import Folder
 from trainer.distributed import World
 from trainer.errors import NotSaved, SaveFailed, Stopped
-from trainer.exactness import compare
+from trainer.exactness import Likeness
 from trainer.history import History
 from trainer.log import Log
 from trainer.pulse import PulseWriter
+from trainer.resumable import Resumable
 from trainer.run_folder import RunFolder
 from trainer.saving import Saver
-from trainer.state import TrainState
 from trainer.stopping import StopRequest
 from trainingjob_api.progress import EpochMetrics, Resumption, RunConfig, State
 
@@ -54,16 +54,16 @@ class Run:
         """check raises if the state is not fit to go on; it runs before every save and a few times a second."""
         self._checks.append(check)
 
-    def restore(self, state: TrainState) -> None:
+    def restore(self, state: Resumable) -> None:
         """Makes the state that of the newest checkpoint that is whole, if there is one."""
         self.enter(State.RESTORING)
         files = self._newest_files()
         if files:
-            facts = state.load(files, self.world)
+            likeness = state.load(files, self.world)
             self._saver.saved_step = state.position.step
-            self._note_resumption(*compare(facts.circumstances, state.circumstances))
+            self._note_resumption(likeness)
         self.board.epoch, self.board.step = state.position.epoch, state.position.step
-        self.board.best = state.standing.metrics
+        self.board.best = state.best_metrics
         self._cadence.saved(state.position.step, state.position.epoch, time.monotonic())
         if self.world.is_rank_zero:
             self._history.keep_until(state.position.epoch)
@@ -96,7 +96,7 @@ class Run:
             or (epoch_done and self._cadence.is_due_by_epoch(position.epoch))
         )
 
-    def save(self, state: TrainState, required: bool = False) -> None:
+    def save(self, state: Resumable, required: bool = False) -> None:
         """Puts the state on disk. After a stop was agreed this is the end: raises Stopped, or NotSaved.
 
         A save that fails otherwise is reported and tried again after the next interval, unless it is required.
@@ -152,23 +152,21 @@ class Run:
             name: self.world.from_rank_zero(contents[index] if contents else None) for index, name in enumerate(names)
         }
 
-    def _note_resumption(self, exactness: str, reason: str | None) -> None:
+    def _note_resumption(self, likeness: Likeness) -> None:
         saved = self.board.checkpoint
         if saved is None:  # not rank 0
             return
-        self.board.resume = Resumption.model_validate(
-            {
-                "from_step": saved.step,
-                "from_attempt": saved.attempt,
-                "exactness": exactness,
-                "reason": reason,
-                "save_time": saved.save_time,
-                "on_request": saved.on_request,
-            }
+        self.board.resume = Resumption(
+            from_step=saved.step,
+            from_attempt=saved.attempt,
+            exactness=likeness.exactness,
+            reason=likeness.reason,
+            save_time=saved.save_time,
+            on_request=saved.on_request,
         )
-        self.log.event("resumed", step=saved.step, epoch=saved.epoch, exactness=exactness, reason=reason)
+        self.log.event("resumed", step=saved.step, epoch=saved.epoch, **likeness._asdict())
 
-    def _report_problem(self, state: TrainState, problem: str, required: bool) -> None:
+    def _report_problem(self, state: Resumable, problem: str, required: bool) -> None:
         step = state.position.step
         self.log.event("save failed", step=step, problem=problem)
         if self._answer.stop:

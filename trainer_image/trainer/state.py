@@ -11,27 +11,15 @@ from trainer.checkpoint import tensors as safe
 from trainer.distributed import World
 from trainer.early_stopping import Standing
 from trainer.errors import CheckpointCorrupt, CheckpointMismatch
-from trainer.exactness import Circumstances
+from trainer.exactness import Circumstances, Likeness, compare
 from trainer.learner import Learner
 from trainer.plateau import Plateau
+from trainer.resumable import FACTS, RANKS, Position, decode_file, own_of
 from trainer.seeds import derived_seed
 from trainingjob_api.base import Report
+from trainingjob_api.progress import EpochMetrics
 
-MODEL, OPTIMIZER, BEST, RANKS, FACTS = (
-    "model.safetensors",
-    "optimizer.safetensors",
-    "best.safetensors",
-    "ranks.safetensors",
-    "state.json",
-)
-
-
-class Position(Report):
-    """Where a training stands. In the middle of an epoch `consumed` samples of its order have been used."""
-
-    epoch: int = 0
-    consumed: int = 0
-    step: int = 0
+MODEL, OPTIMIZER, BEST = "model.safetensors", "optimizer.safetensors", "best.safetensors"
 
 
 class Facts(Report):
@@ -51,7 +39,7 @@ class Facts(Report):
 
 @dataclass
 class TrainState:
-    """One rank's view. Model, optimizer, position and standing are the same on every rank."""
+    """A Resumable: one rank's view. Model, optimizer, position and standing are the same on every rank."""
 
     learner: Learner
     tally: Tensor
@@ -72,6 +60,10 @@ class TrainState:
     def model(self) -> nn.Module:
         return self.learner.model
 
+    @property
+    def best_metrics(self) -> EpochMetrics | None:
+        return self.standing.metrics
+
     def advance(self, samples: int, tally: Tensor) -> None:
         """One step more."""
         now = self.position
@@ -91,6 +83,9 @@ class TrainState:
     def load_best(self) -> None:
         if self.best:
             self.model.load_state_dict(self.best)
+
+    def is_finite(self) -> bool:
+        return all(safe.all_finite(tensors.values()) for tensors in self.shared_tensors().values())
 
     def shared_tensors(self) -> dict[str, dict[str, Tensor]]:
         """File name -> name -> tensor; the same on every rank."""
@@ -119,27 +114,25 @@ class TrainState:
         )
         return json.dumps(facts.to_json_object(), indent=1).encode()
 
-    def load(self, files: Mapping[str, bytes], world: World) -> Facts:
+    def load(self, files: Mapping[str, bytes], world: World) -> Likeness:
         """Becomes what was saved. Random generators come last: nothing may draw from them afterwards."""
         facts = read_facts(files)
         self._require_same_columns(facts)
-        self.model.load_state_dict(_decode(files, MODEL))
-        self.learner.load_state_tensors(_decode(files, OPTIMIZER))
+        self.model.load_state_dict(decode_file(files, MODEL))
+        self.learner.load_state_tensors(decode_file(files, OPTIMIZER))
         self.position, self.standing, self.epoch_seconds = facts.position, facts.standing, facts.epoch_seconds
         self.plateau = facts.plateau
         if facts.best_is_model:
             self.best = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
         elif BEST in files:
-            self.best = {name: value.to(self.tally.device) for name, value in _decode(files, BEST).items()}
+            self.best = {name: value.to(self.tally.device) for name, value in decode_file(files, BEST).items()}
         self.best_step = facts.best_step
-        self._load_own(_decode(files, RANKS), facts.circumstances.world_size, world)
-        return facts
+        self._load_own(decode_file(files, RANKS), facts.circumstances.world_size, world)
+        return compare(facts.circumstances, self.circumstances)
 
     def _load_own(self, ranks: Mapping[str, Tensor], saved_size: int, world: World) -> None:
         if saved_size == world.size:
-            own = {
-                name: ranks[f"{world.rank}.{name}"] for name in self.own_tensors() if f"{world.rank}.{name}" in ranks
-            }
+            own = own_of(ranks, world.rank)
             self.tally.copy_(own["tally"])
             torch.set_rng_state(own["cpu_rng"])
             if "cuda_rng" in own:
@@ -174,19 +167,6 @@ def read_facts(files: Mapping[str, bytes]) -> Facts:
         return Facts.model_validate_json(files[FACTS])
     except (KeyError, ValueError) as error:
         raise CheckpointCorrupt(f"{FACTS} of the checkpoint cannot be understood: {error}") from error
-
-
-def encode_files(state: TrainState, rows: Sequence[Mapping[str, Tensor]]) -> dict[str, bytes]:
-    """All files of a checkpoint; rows: every rank's own tensors, by rank."""
-    own = {f"{rank}.{name}": tensor for rank, row in enumerate(rows) for name, tensor in row.items()}
-    files = {name: safe.encode(tensors) for name, tensors in state.shared_tensors().items()}
-    return {**files, RANKS: safe.encode(own), FACTS: state.facts()}
-
-
-def _decode(files: Mapping[str, bytes], name: str) -> dict[str, Tensor]:
-    if name not in files:
-        raise CheckpointCorrupt(f"the checkpoint has no {name}")
-    return safe.decode(files[name])
 
 
 def _shorten(names: Sequence[object]) -> str:
