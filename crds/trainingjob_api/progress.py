@@ -4,12 +4,13 @@ import re
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from trainingjob_api.base import Report, Time
 from trainingjob_api.contract import TERMINATION_MESSAGE_LIMIT, ExitCode
 from trainingjob_api.spec.checkpoint import CheckpointInterval
 from trainingjob_api.spec.lifecycle import Deadlines
+from trainingjob_api.spec.script import Script
 from trainingjob_api.spec.training import Training
 
 Message = Annotated[str, Field(max_length=2048)]
@@ -22,15 +23,33 @@ class RunConfig(Report):
     name: str
     uid: str = Field(description="Of the TrainingJob: whose checkpoints these are.")
     attempt: int = Field(ge=1)
-    training: Training
+    training: Training | None = None
+    script: Script | None = None
     checkpoint_path: str = Field(description="The job's folder, as the trainer sees it.")
     checkpoint_every: CheckpointInterval = CheckpointInterval(epochs=1)
     keep_last: int = 2
     deadlines: Deadlines = Deadlines()
     identity: dict[str, str] = Field(
         default={},
-        description="Of the recipe as it was written; empty: that of `training`, whose paths may be translated.",
+        description="Of what was written; empty: that of `training` or `script`, whose paths may be translated.",
     )
+
+    @property
+    def recipe(self) -> Training:
+        """What the built-in trainer is to do; a program of the user's own has none."""
+        assert self.training is not None
+        return self.training
+
+    @property
+    def epochs_asked(self) -> int | None:
+        """None: the data or the program will tell."""
+        return self.training.total_epochs if self.training else None
+
+    @model_validator(mode="after")
+    def _one_thing_to_do(self) -> "RunConfig":
+        if (self.training is None) == (self.script is None):
+            raise ValueError("exactly one of training and script is needed")
+        return self
 
 
 class State(StrEnum):

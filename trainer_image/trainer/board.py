@@ -88,7 +88,7 @@ class Board:
     @property
     def epochs(self) -> int:
         """0 while it is not known."""
-        return self.plan.epochs if self.plan else self.run.training.total_epochs or 0
+        return self.plan.epochs if self.plan else self.run.epochs_asked or 0
 
     @property
     def seconds_remaining(self) -> float | None:

@@ -133,7 +133,7 @@ def compare(variants: Sequence[Variant], launch_of: Callable[[Variant], Launch],
             return message.exit_code
         console.print(f"{message.outcome}: {message.message}", highlight=False)
         results.append(Result(name, message, History(Path(launch.run.checkpoint_path)).epochs()))
-    _write(results, next(iter(launches.values())).run.training, output)
+    _write(results, next(iter(launches.values())).run.recipe, output)
     console.print(results_table(results))
     console.print(f"{output}/comparison.png, comparison.csv and comparison.json; a folder for each variant")
     return 0 if all(result.has_finished for result in results) else 1

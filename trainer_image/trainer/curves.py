@@ -24,7 +24,7 @@ def draw_curves(epochs: Sequence[EpochMetrics], run: RunConfig, progress: Progre
     loss, quality, rate = figure.subplots(1, 3)
     best = progress.best.epoch if progress.best else None
     _curve(loss, epochs, "Loss", lambda e: e.train_loss, lambda e: e.validation_loss, best)
-    if run.training.task == "classification":
+    if run.recipe.task == "classification":
         _curve(quality, epochs, "Accuracy", lambda e: e.train_accuracy, lambda e: e.validation_accuracy, best)
         quality.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=None))
     else:

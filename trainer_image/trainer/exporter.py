@@ -167,7 +167,9 @@ def _step_durations(board: Board) -> Metric:
 
 
 def _info(board: Board) -> dict[str, str]:
-    recipe = board.run.training
+    recipe, script = board.run.training, board.run.script
+    if recipe is None:
+        return {"script": script.path if script else "", "world_size": str(board.world_size)}
     return {
         "model": recipe.model.type,
         "optimizer": recipe.optimizer.type,

@@ -82,7 +82,7 @@ def _report(run: Run, outcome: Outcome, message: str) -> dict[str, Any]:
         "last": progress.latest and progress.latest.to_json_object(),
         "best": progress.best and progress.best.to_json_object(),
         "test": progress.test and progress.test.to_json_object(),
-        "recipe": run.config.training.to_json_object(),
+        "recipe": run.config.recipe.to_json_object(),
         "model": {
             "folder": "model",
             "load": "from trainer.export import load; predict = load('model'); predict([[...], ...])",

@@ -19,7 +19,6 @@ from trainingjob_api.contract import KIND, default_sub_path
 from trainingjob_api.progress import RunConfig
 from trainingjob_api.resource import TrainingJob
 from trainingjob_api.spec.pod import ConfigMapVolume
-from trainingjob_api.spec.training import identity
 
 _LOCAL_UID = "local"
 
@@ -48,11 +47,12 @@ def launch_from_manifest(
         uid=job.metadata.uid or _LOCAL_UID,
         attempt=next_attempt(folder),
         training=job.spec.training,
+        script=job.spec.script,
         checkpoint_path=str(folder),
         checkpoint_every=job.spec.checkpoint.every,
         keep_last=job.spec.checkpoint.keep_last,
         deadlines=job.spec.deadlines,
-        identity=identity(job.spec.training),
+        identity=job.spec.identity,
     )
     return Launch(
         run=run,

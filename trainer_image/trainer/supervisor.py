@@ -197,7 +197,7 @@ def _at_rest(launch: Launch, saved: SavedCheckpoint | None) -> Progress:
         attempt=launch.run.attempt,
         state=State.STOPPING,
         epoch=saved.epoch if saved else 0,
-        epochs=launch.run.training.total_epochs or 0,
+        epochs=launch.run.epochs_asked or 0,
         step=saved.step if saved else 0,
         checkpoint=saved,
     )

@@ -28,7 +28,7 @@ _PRODUCTS_PER_THREAD = 5_000_000  # a few milliseconds of one core
 def work(around: Surroundings) -> tuple[Outcome, str]:
     """Trains; returns how it ended. Every other end is an exception."""
     skip_compiler()
-    config, recipe = around.config, around.config.run.training
+    config, recipe = around.config, around.config.run.recipe
     data = load_dataset(recipe, config.mounts)
     plan = around.board.plan = plan_for(recipe, len(data.train))
     _tell_size(around, data)

@@ -4,6 +4,7 @@ from trainingjob_api.spec.checkpoint import Checkpoint, CheckpointInterval, Chec
 from trainingjob_api.spec.lifecycle import Deadlines, Restart
 from trainingjob_api.spec.pod import Pod
 from trainingjob_api.spec.root import TrainingJobSpec
+from trainingjob_api.spec.script import Script
 from trainingjob_api.spec.training import Training
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "Deadlines",
     "Pod",
     "Restart",
+    "Script",
     "Training",
     "TrainingJobSpec",
 ]

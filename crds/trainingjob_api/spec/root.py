@@ -7,8 +7,10 @@ from pydantic import ConfigDict, Field, model_validator
 from trainingjob_api.base import Model, rule, rules
 from trainingjob_api.contract import MANAGED_BY
 from trainingjob_api.spec.checkpoint import Checkpoint
+from trainingjob_api.spec.identity import identity_of
 from trainingjob_api.spec.lifecycle import Deadlines, Restart
 from trainingjob_api.spec.pod import Pod
+from trainingjob_api.spec.script import Script
 from trainingjob_api.spec.training import Training
 
 _SUSPENDED = "(has(self.suspend) && self.suspend) || (has(oldSelf.suspend) && oldSelf.suspend)"
@@ -21,7 +23,9 @@ def _unchanged(path: str) -> str:
     same = f"(has({new}) == has({old}) && (!has({new}) || {new} == {old}))"
     for depth in range(len(parents), 0, -1):
         parent = ".".join(parents[:depth])
-        if parent not in {"training", "checkpoint"}:  # those two are required
+        if parent in {"training", "script"}:  # a rule of their own keeps one from taking the other's place
+            same = f"(!has(self.{parent}) || !has(oldSelf.{parent}) || {same})"
+        elif parent != "checkpoint":  # which is required
             same = f"(has(self.{parent}) == has(oldSelf.{parent}) && (!has(self.{parent}) || {same}))"
     return same
 
@@ -39,6 +43,12 @@ def _changes_when_suspended(path: str) -> dict[str, str]:
 
 
 _SPEC_RULES = rules(
+    rule("has(self.training) != has(self.script)", "give exactly one of training and script", ".training"),
+    rule(
+        "has(self.script) == has(oldSelf.script)",
+        "a recipe cannot become a script, or the other way round: make a new TrainingJob",
+        ".script",
+    ),
     rule(
         "!has(self.nodes) || self.nodes == 1 || !has(self.checkpoint.volume.emptyDir)",
         "several nodes need a volume that all of them share: claimName or claimTemplate",
@@ -57,7 +67,7 @@ _SPEC_RULES = rules(
         ".checkpoint.subPath",
     ),
     rule(
-        "has(self.training.stages) || has(self.training.budget)"
+        "!has(self.training) || !has(oldSelf.training) || has(self.training.stages) || has(self.training.budget)"
         " || (has(self.training.epochs) ? self.training.epochs : 100)"
         " >= (has(oldSelf.training.epochs) ? oldSelf.training.epochs : 100)",
         "epochs may grow, never shrink",
@@ -65,8 +75,9 @@ _SPEC_RULES = rules(
     ),
     _never_changes("managedBy"),
     *[_never_changes(f"training.{field}") for field in ("task", "data", "model", "seed", "loss", "optimizer.type")],
+    _never_changes("script.path"),
     *[_never_changes(f"checkpoint.{field}") for field in ("volume", "subPath", "startFresh")],
-    *[_changes_when_suspended(field) for field in ("nodes", "processesPerNode", "pod")],
+    *[_changes_when_suspended(field) for field in ("nodes", "processesPerNode", "pod", "script.args")],
     *[
         _changes_when_suspended(f"training.{field}")
         for field in (
@@ -118,7 +129,8 @@ class TrainingJobSpec(Model):
     processes_per_node: ProcessesPerNode = Field(
         default=1, description="Ranks in each pod; auto: the GPUs asked for, else 1."
     )
-    training: Training
+    training: Training | None = Field(default=None, description="What the built-in trainer does. This or script.")
+    script: Script | None = Field(default=None, description="A program of your own. This or training.")
     checkpoint: Checkpoint
     restart: Restart = Restart()
     deadlines: Deadlines = Deadlines()
@@ -140,6 +152,10 @@ class TrainingJobSpec(Model):
         """Ranks in each pod."""
         return gpus_of(self.pod) or 1 if self.processes_per_node == "auto" else self.processes_per_node
 
+    @property
+    def identity(self) -> dict[str, str]:
+        return identity_of(self.training, self.script)
+
     @model_validator(mode="before")
     @classmethod
     def _limits(cls, spec: Any) -> Any:
@@ -147,6 +163,12 @@ class TrainingJobSpec(Model):
         if isinstance(processes, int) and not 1 <= processes <= 64:
             raise ValueError("processesPerNode must be a number from 1 to 64, or auto")
         return spec
+
+    @model_validator(mode="after")
+    def _one_thing_to_do(self) -> "TrainingJobSpec":
+        if (self.training is None) == (self.script is None):
+            raise ValueError("give exactly one of training and script")
+        return self
 
     @model_validator(mode="after")
     def _nodes_share_a_volume(self) -> "TrainingJobSpec":

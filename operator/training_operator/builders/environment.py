@@ -6,7 +6,6 @@ from trainingjob_api import contract
 from trainingjob_api.progress import RunConfig
 from trainingjob_api.resource import TrainingJob
 from trainingjob_api.spec.pod import EnvironmentVariable
-from trainingjob_api.spec.training import identity
 
 INDEX_ANNOTATION = "batch.kubernetes.io/job-completion-index"
 
@@ -51,11 +50,12 @@ def run_config(job: TrainingJob, attempt: int) -> RunConfig:
         uid=job.metadata.uid,
         attempt=attempt,
         training=job.spec.training,
+        script=job.spec.script,
         checkpoint_path=contract.CHECKPOINT_PATH,
         checkpoint_every=job.spec.checkpoint.every,
         keep_last=job.spec.checkpoint.keep_last,
         deadlines=job.spec.deadlines,
-        identity=identity(job.spec.training),
+        identity=job.spec.identity,
     )
 
 

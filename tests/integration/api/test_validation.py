@@ -11,6 +11,7 @@ from support.manifests import ABSENT, VALID, changed
 pytestmark = [pytest.mark.any_cluster, pytest.mark.usefixtures("definition")]
 
 TEMPLATE = {"size": "1Gi"}
+SCRIPT = {"spec.training": ABSENT, "spec.script": {"path": "/code/train.py", "args": ["--rate", "0.1"]}}
 
 BAD_MANIFESTS: list[tuple[str, dict[str, Any], str]] = [
     ("a name that is too long", {"metadata.name": "a" * 49}, "metadata.name"),
@@ -19,7 +20,10 @@ BAD_MANIFESTS: list[tuple[str, dict[str, Any], str]] = [
     ("no spec", {"spec": ABSENT}, "spec"),
     ("a field that nobody knows", {"spec.epocs": 3}, "spec.epocs"),
     ("a field of training that nobody knows", {"spec.training.momentum": 0.9}, "spec.training.momentum"),
-    ("no training", {"spec.training": ABSENT}, "spec.training"),
+    ("neither recipe nor script", {"spec.training": ABSENT}, "spec.training"),
+    ("recipe and script", {"spec.script": {"path": "/code/train.py"}}, "spec.training"),
+    ("a script without a path", {**SCRIPT, "spec.script": {"args": []}}, "spec.script.path"),
+    ("a script that is not Python", {**SCRIPT, "spec.script": {"path": "/code/train.sh"}}, "spec.script.path"),
     ("no task", {"spec.training.task": ABSENT}, "spec.training.task"),
     ("a task that nobody knows", {"spec.training.task": "clustering"}, "spec.training.task"),
     ("no epochs at all", {"spec.training.epochs": 0}, "spec.training.epochs"),
@@ -139,6 +143,7 @@ def test_a_bad_manifest_is_refused_with_the_fields_path(kubectl: Kubectl, change
 
 GOOD_MANIFESTS: list[tuple[str, dict[str, Any]]] = [
     ("the smallest", {}),
+    ("a script", SCRIPT),
     ("auto processes", {"spec.processesPerNode": "auto"}),
     ("a folder that goes with the pod", {"spec.checkpoint.volume": {"emptyDir": {}}}),
     (
@@ -191,6 +196,14 @@ CHANGES: list[tuple[str, dict[str, Any], dict[str, Any], str | None]] = [
     ("the batch size needs a pause", {}, {"spec.training.batchSize": 64}, SUSPENDED_ONLY),
     ("a schedule needs a pause", {}, {"spec.training.schedule": {"type": "cosine"}}, SUSPENDED_ONLY),
     ("processesPerNode needs a pause", {}, {"spec.processesPerNode": 2}, SUSPENDED_ONLY),
+    ("a recipe never becomes a script", {"spec.suspend": True}, SCRIPT, "cannot become a script"),
+    ("a script never becomes a recipe", {**SCRIPT, "spec.suspend": True},
+     {"spec.script": ABSENT, "spec.training": VALID["spec"]["training"]}, "cannot become a script"),
+    ("what is no script's may change beside one", SCRIPT, {"spec.checkpoint.keepLast": 5}, None),
+    ("a script's path never changes", {**SCRIPT, "spec.suspend": True}, {"spec.script.path": "/code/b.py"}, NEVER),
+    ("a script's arguments need a pause", SCRIPT, {"spec.script.args": []}, SUSPENDED_ONLY),
+    ("a script's arguments change while it is suspended", {**SCRIPT, "spec.suspend": True},
+     {"spec.script.args": ABSENT}, None),
 ]  # fmt: skip
 
 

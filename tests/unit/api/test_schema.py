@@ -6,7 +6,7 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from support.manifests import VALID, changed
+from support.manifests import ABSENT, VALID, changed
 from trainingjob_api.progress import (
     EXIT_CODE_OF,
     EpochMetrics,
@@ -74,6 +74,8 @@ def test_a_valid_manifest_is_read_and_defaults_are_filled_in() -> None:
         pytest.param({"spec.processesPerNode": 65}, "processesPerNode", id="too many processes"),
         pytest.param({"spec.training.loss": {"type": "mse"}}, "loss.type", id="a loss for another task"),
         pytest.param({"spec.checkpoint.subPath": "a/../b"}, "subPath", id="a path that leads out of the volume"),
+        pytest.param({"spec.training": ABSENT}, "exactly one", id="nothing to do"),
+        pytest.param({"spec.script": {"path": "/a.py"}}, "exactly one", id="a recipe and a script"),
         pytest.param({"spec.unknown": 1}, "unknown", id="a field that nobody knows"),
     ],
 )
@@ -98,6 +100,21 @@ def test_identity_tells_which_checkpoints_can_be_continued(change: dict[str, obj
     before = TrainingJob.model_validate(VALID).spec.training
     after = TrainingJob.model_validate(changed(VALID, change)).spec.training
     assert (identity(before) == identity(after)) is same
+
+
+@pytest.mark.parametrize(
+    ("script", "same"),
+    [
+        pytest.param({"path": "/code/a.py", "args": ["--epochs", "9"]}, True, id="other arguments go on"),
+        pytest.param({"path": "/code/b.py"}, False, id="another program is another training"),
+    ],
+)
+def test_a_scripts_checkpoints_belong_to_its_path(script: dict[str, object], same: bool) -> None:
+    changes = {"spec.training": ABSENT, "spec.script": {"path": "/code/a.py"}}
+    before, after = (
+        TrainingJob.model_validate(changed(VALID, {**changes, **each})).spec for each in ({}, {"spec.script": script})
+    )
+    assert (before.identity == after.identity) is same
 
 
 def test_every_outcome_has_an_exit_code_and_only_completion_is_zero() -> None:

@@ -140,7 +140,7 @@ def test_garbage_is_kept_as_what_it_is() -> None:
     assert store.put(Kind.TRAINING_JOB, raw) == KEY
     found = store.view(KEY).training_job
     assert isinstance(found, Unreadable)
-    assert "training" in found.problem
+    assert "checkpoint" in found.problem
 
 
 def test_nothing_is_kept_of_what_is_gone() -> None:

@@ -13,7 +13,9 @@ from trainer.checkpoint.store import Store
 from trainer.errors import CheckpointMismatch, Superseded, VolumeNotWritable
 from trainingjob_api.base import Report
 from trainingjob_api.progress import Outcome, Progress, RunConfig
-from trainingjob_api.spec.training import Budget, Training, identity
+from trainingjob_api.spec.identity import identity_of
+from trainingjob_api.spec.script import Script
+from trainingjob_api.spec.training import Budget
 
 _SIZE_LIMIT = 1024 * 1024
 _JOB, _ATTEMPT, _DONE = "job.json", "attempt.json", "done.json"
@@ -44,6 +46,7 @@ class DoneRecord(Report):
     outcome: Outcome
     epochs: int | None = Field(default=None, description="What was asked for; None: a budget.")
     budget: Budget | None = None
+    script: Script | None = None
     message: str = ""
     progress: Progress
 
@@ -54,7 +57,7 @@ class Folder:
     def __init__(self, run: RunConfig) -> None:
         self.path = Path(run.checkpoint_path)
         self._run = run
-        self._identity = run.identity or identity(run.training)
+        self._identity = run.identity or identity_of(run.training, run.script)
 
     def done(self) -> DoneRecord | None:
         """The end of this training, if it has ended; a damaged record counts as none, and the end is done again."""
@@ -62,7 +65,7 @@ class Folder:
         job = _read(self.path / _JOB, JobRecord)
         if record is None or job is None or job.identity != self._identity:
             return None
-        wants_more = _wants_more(self._run.training, record) and record.outcome is not Outcome.EARLY_STOPPED
+        wants_more = _wants_more(self._run, record) and record.outcome is not Outcome.EARLY_STOPPED
         return None if wants_more else record
 
     def claim(self) -> None:
@@ -98,10 +101,11 @@ class Folder:
     def require_identity(self, other: Mapping[str, str]) -> None:
         """CheckpointMismatch if checkpoints of that identity cannot be continued by this recipe."""
         if field := first_difference(other, self._identity):
+            field = field if field.startswith("script.") else f"training.{field}"
             raise CheckpointMismatch(
-                f"{self.path} holds checkpoints of another recipe: training.{field} differs. "
+                f"{self.path} holds checkpoints of another recipe: {field} differs. "
                 "Give this job a folder of its own (checkpoint.subPath or checkpoint.startFresh: true), "
-                f"or make training.{field} what it was."
+                f"or make {field} what it was."
             )
 
     @property
@@ -110,11 +114,13 @@ class Folder:
         return self._identity
 
     def write_done(self, outcome: Outcome, message: str, progress: Progress) -> None:
+        recipe = self._run.training
         record = DoneRecord(
             uid=self._run.uid,
             outcome=outcome,
-            epochs=self._run.training.total_epochs,
-            budget=self._run.training.budget,
+            epochs=recipe.total_epochs if recipe else None,
+            budget=recipe.budget if recipe else None,
+            script=self._run.script,
             message=message,
             progress=progress,
         )
@@ -132,7 +138,10 @@ class Folder:
             replace(self.path / name, content)
 
 
-def _wants_more(recipe: Training, record: DoneRecord) -> bool:
+def _wants_more(run: RunConfig, record: DoneRecord) -> bool:
+    recipe = run.training
+    if recipe is None:
+        return run.script is None or record.script is None or run.script.args != record.script.args
     if recipe.total_epochs is None or record.epochs is None:
         return recipe.budget != record.budget
     return recipe.total_epochs > record.epochs
