@@ -13,7 +13,7 @@ from trainer.config import Launch, launch_from
 from trainer.errors import TrainerError
 from trainer.manifest import Places, launch_from_manifest
 from trainer.outcome import end_of
-from trainer.supervisor import say, supervise
+from trainer.supervisor import refuse, say, supervise
 from trainingjob_api.contract import RUN_ENV
 from trainingjob_api.progress import EXIT_CODE_OF
 
@@ -52,9 +52,17 @@ def run(arguments: Sequence[str] | None = None) -> int:
 
 
 def _train(options: argparse.Namespace, scratch: Path) -> int:
-    message = supervise(_launch(options, options.checkpoints, scratch) if options.config else launch_from(os.environ))
+    message = supervise(_launch(options, options.checkpoints, scratch) if options.config else _pod())
     say(message)
     return message.exit_code
+
+
+def _pod() -> Launch:
+    try:
+        return launch_from(os.environ)
+    except TrainerError as error:
+        refuse(os.environ, error)
+        raise
 
 
 def _compare(options: argparse.Namespace, scratch: Path) -> int:

@@ -76,6 +76,15 @@ def launch_from(environment: Mapping[str, str]) -> Launch:
     )
 
 
+def whose_attempt(environment: Mapping[str, str]) -> tuple[str, int]:
+    """UID and attempt of a configuration, even if nothing else of it is understood."""
+    try:
+        run = json.loads(environment.get(contract.RUN_ENV) or "{}")
+        return str(run["uid"]), int(run["attempt"])
+    except (ValueError, KeyError, TypeError):
+        return "", 0
+
+
 def termination_log(environment: Mapping[str, str]) -> Path | None:
     """Where the last word goes; None outside of a pod."""
     path = Path(environment.get(contract.TERMINATION_LOG_ENV) or contract.TERMINATION_LOG_PATH)
@@ -131,7 +140,10 @@ def _run_config(environment: Mapping[str, str]) -> RunConfig:
     try:
         return RunConfig.model_validate_json(text)
     except ValidationError as error:
-        raise UserError(f"{contract.RUN_ENV}: {error}") from error
+        lines = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
+        raise UserError(
+            f"{contract.RUN_ENV} is not understood; is this image of the operator's release? {lines}"
+        ) from error
 
 
 def _number(environment: Mapping[str, str], name: str, default: int) -> int:

@@ -4,7 +4,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,7 +12,7 @@ from pathlib import Path
 from trainer import processes
 from trainer.checkpoint.folder import Folder
 from trainer.checkpoint.store import newest_saved
-from trainer.config import Launch
+from trainer.config import Launch, termination_log, whose_attempt
 from trainer.errors import TrainerError
 from trainer.launching import start_ranks
 from trainer.log import JsonLog
@@ -220,9 +220,29 @@ def _last_word(launch: Launch, end: RankEnd, progress: Progress | None) -> Termi
         time=datetime.fromtimestamp(end.time, UTC),
         progress=progress,
     )
-    if launch.termination_log is not None:
-        try:
-            launch.termination_log.write_text(message.to_text())
-        except OSError as error:
-            print(f"the termination message could not be written: {error}", file=sys.stderr)
+    _leave(message, launch.termination_log)
     return message
+
+
+def _leave(message: TerminationMessage, path: Path | None) -> None:
+    if path is None:
+        return
+    try:
+        path.write_text(message.to_text())
+    except OSError as error:
+        print(f"the termination message could not be written: {error}", file=sys.stderr)
+
+
+def refuse(environment: Mapping[str, str], error: TrainerError) -> None:
+    """The last word of a pod that cannot read what it is to do, such as one of another release than its operator."""
+    end, (uid, attempt) = end_of(error, 0), whose_attempt(environment)
+    message = TerminationMessage(
+        uid=uid,
+        attempt=attempt,
+        node_rank=0,
+        outcome=end.outcome,
+        exit_code=EXIT_CODE_OF[end.outcome],
+        message=end.message,
+        time=datetime.now(UTC),
+    )
+    _leave(message, termination_log(environment))

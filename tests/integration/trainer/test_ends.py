@@ -167,9 +167,17 @@ def test_checkpoints_of_which_none_is_whole(table: Path, tmp_path: Path) -> None
 
 
 def test_a_manifest_that_is_not_understood(tmp_path: Path) -> None:
-    with trainer(None, tmp_path, TRAININGJOB_RUN="{}") as pod:
+    """Such as that of an operator of another release: the pod's last word still tells the operator what is wrong."""
+    newer = '{"uid": "uid-1", "attempt": 3, "training": {"alchemy": true}}'
+    with trainer(None, tmp_path, TRAININGJOB_RUN=newer) as pod:
         assert pod.end() == ExitCode.USER_ERROR
-        assert "training" in pod.text()
+        assert "training.alchemy" in pod.text()
+        message = pod.message()
+        assert (message.uid, message.attempt, message.outcome) == ("uid-1", 3, Outcome.USER_ERROR)
+        assert "operator's release" in message.message
+        assert "training.alchemy" in message.message
+    with trainer(None, tmp_path, TRAININGJOB_RUN="{") as pod:
+        assert pod.end() == ExitCode.USER_ERROR
 
 
 def test_a_full_disk(table: Path, tmp_path: Path) -> None:
