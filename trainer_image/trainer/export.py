@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from trainer.checkpoint import tensors as safe
 from trainer.checkpoint.files import replace
+from trainer.data.classes import Label
 from trainer.data.dataset import DataFacts
-from trainer.data.table import Label
 from trainer.models import Shapes, build_model
 from trainingjob_api.spec.training import NetworkModel, Training
 

@@ -9,10 +9,10 @@ import torch
 
 from support.trainer import recipe
 from trainer.config import Mounts
-from trainer.data import scaling
 from trainer.data.batches import batches
 from trainer.data.dataset import Dataset, load_dataset
 from trainer.data.rows import ResidentRows, epoch_order
+from trainer.data.scaling import Statistics
 from trainer.distributed import World
 from trainer.errors import DataError
 from trainer.plan import StagePlan, plan_for
@@ -149,12 +149,12 @@ def test_the_split_is_by_seed_and_complete(tmp_path: Path) -> None:
 )
 def test_scaling(kind: str, expected: list[list[float]]) -> None:
     values = np.array([[0.0, 5.0], [2.0, 5.0], [4.0, 5.0]])
-    assert np.allclose(scaling.fit(values, kind).apply(values), expected)  # type: ignore[arg-type]
+    assert np.allclose(Statistics.of(values).scaling(kind).apply(values), expected)  # type: ignore[arg-type]
 
 
 def test_noise_of_rounding_is_not_blown_up() -> None:
     values = np.array([[0.1 + 0.2], [0.3], [0.3]])
-    assert np.abs(scaling.fit(values, "standard").apply(values)).max() < 1e-9
+    assert np.abs(Statistics.of(values).scaling("standard").apply(values)).max() < 1e-9
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 4])

@@ -1,7 +1,6 @@
-"""Training, validation and test rows of a recipe as tensors, and the facts about them that belong to the model."""
+"""Training, validation and test rows of a recipe, and the facts about them that belong to the model."""
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import prod
 
@@ -10,10 +9,11 @@ import torch
 from numpy.typing import NDArray
 
 from trainer.config import Mounts
-from trainer.data import scaling
-from trainer.data.rows import ResidentRows, Rows
-from trainer.data.scaling import Floats, Scaling
-from trainer.data.table import Label, Table, read_table, select_features
+from trainer.data.classes import Classes, Label
+from trainer.data.reading import Source, source_of
+from trainer.data.rows import ResidentRows, Rows, WindowRows
+from trainer.data.samples import Samples
+from trainer.data.scaling import Floats, Numbers, Scaling, Statistics
 from trainer.errors import DataError
 from trainer.seeds import derived_seed
 from trainingjob_api.spec.training import Data, Training
@@ -29,6 +29,7 @@ class DataFacts:
     """Of one row: (features,), (channels, height, width) or (length, features). Rows themselves are flat."""
     target: str
     scaling: Scaling
+    """Of the values of a row."""
     labels: tuple[Label, ...] | None = None
     """Classification: the value of each class, in sorted order."""
     target_scaling: Scaling | None = None
@@ -53,106 +54,122 @@ class Dataset:
 
     def to(self, device: torch.device) -> "Dataset":
         def moved(rows: Rows | None) -> Rows | None:
-            return rows and rows.to(device)
+            return None if rows is None else rows.to(device)
 
         return replace(self, train=self.train.to(device), validation=moved(self.validation), test=moved(self.test))
 
 
 def load_dataset(recipe: Training, mounts: Mounts) -> Dataset:
     """Reads, splits and scales. DataError names file, row and column of what is wrong."""
-    data = recipe.data
-    assert data.path is not None
-    assert data.target is not None
-    table = _read(data.path, mounts)
-    features = select_features(table, data.features, data.target)
-    inputs = table.numbers(features)
-    encode = _Targets.of(recipe.task, table, data.target)
-    targets = encode.of_table(table)
-    held_back = _held_back(data, table, recipe.seed)
-    facts, target_scaling = _facts(data, features, inputs[~held_back], encode, targets[~held_back])
+    source = source_of(recipe, mounts)
+    return _load_resident(recipe, source)
 
-    def rows(inputs: Floats, targets: NDArray[np.float64 | np.int64]) -> ResidentRows:
-        values = target_scaling.apply(targets.astype(np.float64)) if target_scaling else targets
-        kind = torch.float32 if target_scaling else torch.int64
-        scaled = torch.from_numpy(facts.scaling.apply(inputs).astype(np.float32))
-        return ResidentRows(scaled, torch.from_numpy(values).to(kind))
 
-    def other(path: str) -> ResidentRows:
-        extra = _read(path, mounts)
-        return rows(extra.numbers(features), encode.of_table(extra))
+def _load_resident(recipe: Training, source: Source) -> Dataset:
+    data, whole = recipe.data, source.read_training()
+    encoding = _Encoding.of(recipe.task, whole)
+    targets = encoding.numbers(whole)
+    held_back = _held_back(data, whole, recipe.seed)
+    prepare = _Preparation.fitted(data, whole, whole.inputs[~held_back], encoding, targets[~held_back])
 
-    train = rows(inputs[~held_back], targets[~held_back])
-    validation = rows(inputs[held_back], targets[held_back]) if held_back.any() else None
+    def other(path: str) -> ResidentRows | WindowRows:
+        extra = source.read_like(path, whole)
+        return prepare.rows(extra.inputs, encoding.numbers(extra), extra.name)
+
+    train = prepare.rows(whole.inputs[~held_back], targets[~held_back], whole.name)
+    validation = None
+    if held_back.any():
+        validation = prepare.rows(whole.inputs[held_back], targets[held_back], f"{whole.name}, its end")
     if data.validation and data.validation.path:
         validation = other(data.validation.path)
     test = other(data.test.path) if data.test else None
-    return Dataset(facts, train, validation, test, _digest(train, validation))
+    return Dataset(prepare.facts, train, validation, test, _digest(train, validation))
 
 
-def _read(path: str, mounts: Mounts) -> Table:
-    return read_table(mounts.locate(path), shown_as=path)
-
-
-def _held_back(data: Data, table: Table, seed: int) -> NDArray[np.bool_]:
-    """Which rows validate; at least one, and at least one is left to train on."""
-    mask = np.zeros(table.rows, dtype=np.bool_)
+def _held_back(data: Data, whole: Samples, seed: int) -> NDArray[np.bool_]:
+    """Which rows validate: at least one, and at least one is left to train on. Of a series: its end."""
+    mask = np.zeros(len(whole), dtype=np.bool_)
     fraction = data.validation.fraction if data.validation else None
     if fraction is None:
         return mask
-    if table.rows < 2:
-        raise DataError(f"{table.path} has one row: it cannot be split for validation")
-    count = min(max(1, round(fraction * table.rows)), table.rows - 1)
-    generator = torch.Generator().manual_seed(derived_seed(seed, "split"))
-    mask[torch.randperm(table.rows, generator=generator)[:count].numpy()] = True
+    if len(whole) < 2:
+        raise DataError(f"{whole.name} has one row: it cannot be split for validation")
+    count = min(max(1, round(fraction * len(whole))), len(whole) - 1)
+    if data.sequence:
+        mask[-count:] = True
+    else:
+        generator = torch.Generator().manual_seed(derived_seed(seed, "split"))
+        mask[torch.randperm(len(whole), generator=generator)[:count].numpy()] = True
     return mask
 
 
-def _facts(
-    data: Data, features: Sequence[str], inputs: Floats, encode: "_Targets", targets: NDArray[np.float64 | np.int64]
-) -> tuple[DataFacts, Scaling | None]:
-    target_scaling = scaling.fit(targets[:, None].astype(np.float64), "standard") if encode.labels is None else None
-    flat = Scaling(target_scaling.shift[0], target_scaling.scale[0]) if target_scaling else None
-    fitted = scaling.fit(inputs, data.normalize)
-    assert data.target is not None
-    return DataFacts(
-        tuple(features), tuple(data.shape or [len(features)]), data.target, fitted, encode.labels, flat
-    ), flat
+@dataclass(frozen=True)
+class _Encoding:
+    """Turns targets into numbers: classes into theirs, numbers into themselves."""
+
+    classes: Classes | None
+
+    @classmethod
+    def of(cls, task: str, samples: Samples) -> "_Encoding":
+        return cls(None if task == "regression" else Classes.of(samples.target, samples.labels(), samples.name))
+
+    def numbers(self, samples: Samples) -> Floats | NDArray[np.int64]:
+        if self.classes is None:
+            return samples.target_numbers()
+        return self.classes.numbers(samples.labels(), samples.where)
 
 
 @dataclass(frozen=True)
-class _Targets:
-    """Turns a target column into numbers."""
+class _Preparation:
+    """What training rows, validation rows and test rows go through alike."""
 
-    column: str
-    labels: tuple[Label, ...] | None
+    data: Data
+    facts: DataFacts
+    of_inputs: Scaling
+    """Of the columns; a window repeats them."""
 
     @classmethod
-    def of(cls, task: str, table: Table, column: str) -> "_Targets":
-        if task == "regression":
-            return cls(column, None)
-        values = table.labels(column)
-        labels = tuple(sorted(set(values), key=lambda value: (isinstance(value, str), value)))
-        if len(labels) < 2:
-            raise DataError(f"{table.path}: every row has the same {column!r}: there is nothing to tell apart")
-        return cls(column, labels)
+    def fitted(
+        cls, data: Data, whole: Samples, inputs: Numbers, encoding: _Encoding, targets: Floats | NDArray[np.int64]
+    ) -> "_Preparation":
+        """From the training rows only."""
+        of_inputs = scaling_of(Statistics.of(inputs), data, whole.shape)
+        length = data.sequence.length if data.sequence else None
+        of_targets = Statistics.of(targets[:, None]).scaling("standard") if encoding.classes is None else None
+        facts = DataFacts(
+            whole.features,
+            whole.shape if length is None else (length, *whole.shape),
+            whole.target,
+            of_inputs if length is None else of_inputs.repeated(length),
+            encoding.classes.labels if encoding.classes else None,
+            Scaling(of_targets.shift[0], of_targets.scale[0]) if of_targets else None,
+        )
+        return cls(data, facts, of_inputs)
 
-    def of_table(self, table: Table) -> NDArray[np.float64 | np.int64]:
-        if self.labels is None:
-            return table.numbers([self.column])[:, 0]
-        numbers = {str(label): number for number, label in enumerate(self.labels)}
-        values = [str(value) for value in table.labels(self.column)]
-        for row, value in enumerate(values):
-            if value not in numbers:
-                raise DataError(
-                    f"{table.path}, row {row + 1}, column {self.column!r}: "
-                    f"the class {value!r} does not occur in the training file"
-                )
-        return np.array([numbers[value] for value in values], dtype=np.int64)
+    def rows(self, inputs: Numbers, targets: Floats | NDArray[np.int64], name: str) -> ResidentRows | WindowRows:
+        scaling, sequence = self.facts.target_scaling, self.data.sequence
+        features = torch.from_numpy(self.of_inputs.apply_float32(inputs))
+        exact = torch.from_numpy(scaling.apply(targets) if scaling else targets)
+        goals = exact.to(torch.float32 if scaling else torch.int64)
+        if sequence is None:
+            return ResidentRows(features, goals)
+        windows = WindowRows(features, goals, sequence.length, sequence.horizon)
+        if len(windows) == 0:
+            raise DataError(
+                f"{name}: {len(inputs)} rows are too few for windows of {sequence.length} rows "
+                f"whose target lies {sequence.horizon} rows ahead"
+            )
+        return windows
 
 
-def _digest(train: ResidentRows, validation: ResidentRows | None) -> str:
+def scaling_of(statistics: Statistics, data: Data, shape: tuple[int, ...]) -> Scaling:
+    """Images are scaled by channel, everything else by column."""
+    return (statistics.by_channel(shape) if len(shape) == 3 else statistics).scaling(data.normalize)
+
+
+def _digest(*parts: ResidentRows | WindowRows | None) -> str:
     digest = hashlib.sha256()
-    for part in (train, validation):
-        for tensor in (part.features, part.targets) if part else ():
-            digest.update(tensor.numpy().tobytes())
+    for part in parts:
+        for tensor in part.tensors if part else ():
+            digest.update(tensor.numpy().data)
     return digest.hexdigest()

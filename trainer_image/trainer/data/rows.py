@@ -58,6 +58,10 @@ class ResidentRows:
         numbers = numbers.to(self.features.device)
         return self.features[numbers], self.targets[numbers]
 
+    @property
+    def tensors(self) -> tuple[Tensor, ...]:
+        return self.features, self.targets
+
     def draw(self, seed: int, epoch: int, places: Iterable[range]) -> Iterator[Share]:
         return _draw(self, epoch_order(len(self), seed, epoch).to(self.features.device), places)
 
@@ -84,6 +88,10 @@ class WindowRows:
         numbers = numbers.to(self.series.device)
         steps = numbers[:, None] + torch.arange(self.length, device=self.series.device)
         return self.series[steps].flatten(1), self.targets[numbers + (self.length - 1 + self.horizon)]
+
+    @property
+    def tensors(self) -> tuple[Tensor, ...]:
+        return self.series, self.targets
 
     def draw(self, seed: int, epoch: int, places: Iterable[range]) -> Iterator[Share]:
         return _draw(self, epoch_order(len(self), seed, epoch).to(self.series.device), places)

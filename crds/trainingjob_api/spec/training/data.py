@@ -11,6 +11,7 @@ FilePath = Annotated[str, Field(min_length=1, max_length=1024)]
 # The API server compares a whole number with a whole minimum: 0 would pass a minimum of 0.001.
 _ABOVE_ZERO = rules(rule("self > 0.0", "must be above 0"))
 _WITHOUT_TARGET = ("npz", "idx", "imageFolder", "synthetic")
+_WITHOUT_COLUMNS = ("idx", "imageFolder", "synthetic")
 
 
 class Validation(Model):
@@ -89,6 +90,28 @@ _RULES = rules(
         ".augmentation",
     ),
     rule("!has(self.sequence) || !has(self.shape)", "give one of sequence and shape", ".sequence"),
+    rule(
+        f"!has(self.sequence) || !has(self.format) || !(self.format in {list(_WITHOUT_COLUMNS)})",
+        "a time series is csv, parquet or npz",
+        ".sequence",
+    ),
+    rule(
+        f"!has(self.features) || !has(self.format) || !(self.format in {list(_WITHOUT_COLUMNS)})",
+        "features are columns of csv and parquet, or arrays of npz",
+        ".features",
+    ),
+    rule(
+        "!has(self.format) || self.format != 'synthetic' || (!has(self.test)"
+        " && (!has(self.validation) || !has(self.validation.path)))",
+        "synthetic data has no files: use validation.fraction, and no test",
+        ".format",
+    ),
+    rule(
+        "!has(self.loading) || self.loading != 'stream' || (!has(self.sequence)"
+        " && (!has(self.format) || self.format in ['auto', 'csv', 'parquet']))",
+        "csv and parquet can be streamed, without sequence",
+        ".loading",
+    ),
 )
 
 
@@ -105,7 +128,8 @@ class Data(Model):
         default="auto",
         description="auto: by the file's name. csv may be gzipped; its first line names the columns. "
         "npz: arrays x and y, unless features and target name others. "
-        "idx: MNIST's own files, images and labels beside each other. imageFolder: a folder for each class.",
+        "idx: MNIST's own files, an images file with its labels beside it, or the folder that holds all four. "
+        "imageFolder: a folder for each class.",
     )
     features: list[Column] | None = Field(
         default=None,
@@ -113,7 +137,10 @@ class Data(Model):
         max_length=256,
         description="Names or globs (pixel_*) of the input columns. Default: every column but the target.",
     )
-    target: Column | None = Field(default=None, description="The column to predict.")
+    target: Column | None = Field(
+        default=None,
+        description="The column to predict; an array of npz (default: y). Of a series its past is an input as well.",
+    )
     validation: Validation | None = Field(default=None, description="Default: nothing is held back.")
     test: Test | None = Field(default=None, description="Default: no final test.")
     normalize: Literal["none", "standard", "minMax"] = Field(
@@ -151,4 +178,16 @@ class Data(Model):
             raise ValueError("augmentation needs images: give shape [channels, height, width]")
         if self.sequence is not None and self.shape is not None:
             raise ValueError("give one of sequence and shape")
+        return self
+
+    @model_validator(mode="after")
+    def _format_allows_it(self) -> "Data":
+        if self.sequence is not None and self.format in _WITHOUT_COLUMNS:
+            raise ValueError("sequence: a time series is csv, parquet or npz")
+        if self.features is not None and self.format in _WITHOUT_COLUMNS:
+            raise ValueError("features: they are columns of csv and parquet, or arrays of npz")
+        if self.format == "synthetic" and (self.test or (self.validation and self.validation.path)):
+            raise ValueError("format: synthetic data has no files: use validation.fraction, and no test")
+        if self.loading == "stream" and (self.sequence or self.format not in ("auto", "csv", "parquet")):
+            raise ValueError("loading: csv and parquet can be streamed, without sequence")
         return self

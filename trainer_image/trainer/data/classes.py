@@ -1,0 +1,75 @@
+"""Labels to class numbers."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from trainer.errors import DataError
+
+Label = str | int | float | bool
+Where = Callable[[int], str]
+"""The file and the place in it of a row, for people."""
+
+
+@dataclass(frozen=True)
+class Classes:
+    """The value of each class in sorted order; its place is its number."""
+
+    column: str
+    labels: tuple[Label, ...]
+
+    @classmethod
+    def of(cls, column: str, values: pa.ChunkedArray, name: str) -> "Classes":
+        """The classes of the training rows; name is that of the data."""
+        found = pc.unique(values).to_pylist()
+        labels = tuple(sorted(set(found), key=lambda value: (isinstance(value, str), value)))
+        if len(labels) < 2:
+            raise DataError(f"{name}: every row has the same {column!r}: there is nothing to tell apart")
+        return cls(column, labels)
+
+    def numbers(self, values: pa.ChunkedArray, where: Where) -> NDArray[np.int64]:
+        """The class of each row."""
+        unique = pc.unique(values)
+        known = {_key(label): number for number, label in enumerate(self.labels)}
+        numbers = np.array([known.get(_key(value), -1) for value in self._alike(unique)], dtype=np.int64)
+        places = pc.index_in(values, value_set=unique).to_numpy()
+        chosen: NDArray[np.int64] = numbers[places]
+        if len(values) and chosen.min() < 0:
+            row = int(np.flatnonzero(chosen < 0)[0])
+            raise DataError(f"{where(row)}: the class {values[row].as_py()!r} does not occur in the training data")
+        return chosen
+
+    def _alike(self, values: pa.Array) -> Sequence[Label]:
+        """Text that was not read as numbers because it came in pieces, or because other rows hold words."""
+        if not pa.types.is_string(values.type) or isinstance(self.labels[0], str):
+            return values.to_pylist()  # type: ignore[no-any-return]
+        try:
+            return values.cast(pa.array(self.labels).type).to_pylist()  # type: ignore[no-any-return]
+        except pa.ArrowInvalid:
+            return values.to_pylist()  # type: ignore[no-any-return]
+
+
+def _key(label: Label) -> str:
+    return str(int(label)) if isinstance(label, float) and label.is_integer() else str(label)
+
+
+def as_read_at_once(texts: pa.Array) -> pa.Array:
+    """Labels that were read as text, with the type that reading the whole file would have given them."""
+    for kind in (pa.int64(), pa.bool_(), pa.float64()):
+        try:
+            return texts.cast(kind)
+        except pa.ArrowInvalid:
+            continue
+    return texts
+
+
+def together(columns: Sequence[pa.ChunkedArray]) -> pa.ChunkedArray:
+    """The columns of several files as one; as text if one file has words where another has numbers."""
+    if len({column.type for column in columns}) > 1:
+        numeric = all(pa.types.is_integer(column.type) or pa.types.is_floating(column.type) for column in columns)
+        columns = [column.cast(pa.float64() if numeric else pa.string()) for column in columns]
+    return pa.chunked_array([chunk for column in columns for chunk in column.chunks], type=columns[0].type)

@@ -1,0 +1,69 @@
+"""Rows as files hold them: before they are split, scaled and moved to a device."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from trainer.data.classes import Where
+from trainer.errors import DataError
+
+
+@dataclass(frozen=True)
+class Samples:
+    """All rows that a path leads to."""
+
+    name: str
+    features: tuple[str, ...]
+    shape: tuple[int, ...]
+    """Of one row; of a time series that of one step."""
+    inputs: NDArray[Any]
+    """(rows, product of the shape); images stay bytes."""
+    target: str
+    targets: pa.ChunkedArray
+    where: Where
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+    def labels(self) -> pa.ChunkedArray:
+        """For classification."""
+        if pa.types.is_floating(self.targets.type) and pc.any(pc.is_nan(self.targets)).as_py():
+            raise DataError(f"{self.where(pc.index(pc.is_nan(self.targets), True).as_py())}: the value is NaN")
+        return self.targets
+
+    def target_numbers(self) -> NDArray[np.float64]:
+        """For regression."""
+        if not is_number(self.targets.type):
+            raise DataError(f"{self.where(0)}: {self.targets[0].as_py()!r} is not a number")
+        values: NDArray[np.float64] = self.targets.cast(pa.float64()).to_numpy()
+        if not np.isfinite(values).all():
+            row = int(np.flatnonzero(~np.isfinite(values))[0])
+            raise DataError(f"{self.where(row)}: the target is {values[row]}")
+        return values
+
+
+def shaped(name: str, found: Sequence[int], wanted: Sequence[int] | None) -> tuple[int, ...]:
+    """The shape of a row: what the manifest says, if the row has as many values, or what was found."""
+    if wanted is None:
+        return tuple(found)
+    if prod(found) != prod(wanted):
+        raise DataError(
+            f"{name}: a row has {' x '.join(map(str, found))} = {prod(found)} values, "
+            f"data.shape asks for {' x '.join(map(str, wanted))} = {prod(wanted)}"
+        )
+    return tuple(wanted)
+
+
+def is_number(kind: pa.DataType) -> bool:
+    return bool(
+        pa.types.is_integer(kind)
+        or pa.types.is_floating(kind)
+        or pa.types.is_boolean(kind)
+        or pa.types.is_decimal(kind)
+    )

@@ -1,0 +1,123 @@
+"""Reads csv and parquet files whole, as the columns that a recipe names."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pyarrow as pa
+from pyarrow import csv, parquet
+
+from trainer.data.classes import together
+from trainer.data.files import File, explained
+from trainer.data.samples import Samples, is_number, shaped
+from trainer.data.table import Table, require_columns, select_features
+from trainer.errors import DataError
+from trainingjob_api.spec.training import Data
+
+TableFormat = Literal["csv", "parquet"]
+TEXT = csv.ConvertOptions(strings_can_be_null=True)
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Which columns are read, and what they are for."""
+
+    features: tuple[str, ...]
+    target: str
+
+    @property
+    def names(self) -> list[str]:
+        return [*self.features, *([] if self.target in self.features else [self.target])]
+
+
+def choose_columns(files: Sequence[File], kind: TableFormat, data: Data) -> Columns:
+    """The columns that the recipe means; the files must agree on what there is."""
+    assert data.target is not None
+    schema = schema_of(files[0], kind)
+    for file in files[1:]:
+        _require_the_same(schema_of(file, kind).names, schema.names, file.name, files[0].name)
+    require_columns(files[0].name, [data.target], schema.names)
+    return Columns(select_features(files[0].name, schema.names, data.features, _kept_out(data, schema)), data.target)
+
+
+def _kept_out(data: Data, schema: pa.Schema) -> list[str]:
+    """A target is no input, except the past of a series."""
+    assert data.target is not None
+    if data.sequence is None:
+        return [data.target]
+    is_past = data.sequence.horizon > 0 and is_number(schema.field(data.target).type)
+    return [] if data.features is not None or is_past else [data.target]
+
+
+def schema_of(file: File, kind: TableFormat) -> pa.Schema:
+    """Names and types of the columns; those of csv are guessed from the beginning of the file."""
+    with explained(file):
+        if kind == "parquet":
+            schema = parquet.read_schema(_source(file))
+        else:
+            with csv.open_csv(csv_source(file), convert_options=TEXT) as reader:
+                schema = reader.schema
+    require_unique(file.name, schema.names)
+    return schema
+
+
+def require_unique(path: str, names: Sequence[str]) -> None:
+    if doubled := sorted({name for name in names if names.count(name) > 1}):
+        raise DataError(f"{path}: the header names {doubled[0]!r} more than once")
+
+
+def read_samples(files: Sequence[File], kind: TableFormat, columns: Columns, shape: Sequence[int] | None) -> Samples:
+    """All rows of the files, one file after the other."""
+    inputs, targets, tables = [], [], []
+    for file in files:
+        table = _read_table(file, kind, columns)
+        inputs.append(table.numbers(columns.features))
+        targets.append(table.labels(columns.target))
+        tables.append(Table(file.name, table.columns.select([])))
+    ends = np.cumsum([len(each) for each in inputs])
+
+    def where(row: int) -> str:
+        number = int(np.searchsorted(ends, row, side="right"))
+        return tables[number].place(columns.target, row - int(ends[number]) + len(inputs[number]))
+
+    name = files[0].name if len(files) == 1 else f"{files[0].name} and {len(files) - 1} more"
+    return Samples(
+        name,
+        columns.features,
+        shaped(name, [len(columns.features)], shape),
+        inputs[0] if len(inputs) == 1 else np.concatenate(inputs),
+        columns.target,
+        together(targets),
+        where,
+    )
+
+
+def _read_table(file: File, kind: TableFormat, columns: Columns) -> Table:
+    require_columns(file.name, columns.names, schema_of(file, kind).names)
+    with explained(file):
+        if kind == "parquet":
+            read = parquet.read_table(_source(file), columns=columns.names, partitioning=None)
+        else:
+            options = csv.ConvertOptions(strings_can_be_null=True, include_columns=columns.names)
+            read = csv.read_csv(csv_source(file), convert_options=options)
+    if read.num_rows == 0:
+        raise DataError(f"{file.name} has a header but no rows")
+    return Table(file.name, read)
+
+
+def csv_source(file: File) -> pa.NativeFile:
+    """The text; .gz is unpacked on the way."""
+    compression = "gzip" if file.name.endswith(".gz") else None
+    return pa.input_stream(file.place if file.is_local else file.open(), compression=compression)
+
+
+def _source(file: File) -> object:
+    return file.place if file.is_local else file.open()
+
+
+def _require_the_same(found: Sequence[str], expected: Sequence[str], name: str, first: str) -> None:
+    if missing := [column for column in expected if column not in found]:
+        raise DataError(f"{name}: there is no column {missing[0]!r}, which {first} has")
+    if extra := [column for column in found if column not in expected]:
+        raise DataError(f"{name}: has a column {extra[0]!r}, which {first} has not")
