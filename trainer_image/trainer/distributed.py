@@ -1,6 +1,6 @@
 """The group of ranks: who this one is, and the few things it does together with the others."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -75,6 +75,12 @@ class World:
         dist.broadcast(buffer, src=0, group=self.control)
         return buffer.numpy().tobytes()
 
+    def share(self, tensors: Iterable[Tensor]) -> None:
+        """Gives the tensors rank 0's values on every rank."""
+        if self.size > 1:
+            for tensor in tensors:
+                dist.broadcast(tensor, src=0)
+
     def wait_for_all(self) -> None:
         self.maximum([0])
 
@@ -97,6 +103,7 @@ def _device(local_rank: int) -> torch.device:
         return torch.device("cpu")
     device = torch.device("cuda", local_rank % torch.cuda.device_count())
     torch.cuda.set_device(device)
+    torch.set_float32_matmul_precision("high")  # TF32 in tensor cores: as convolutions do without being told
     return device
 
 

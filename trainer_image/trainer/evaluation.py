@@ -22,6 +22,8 @@ def measure_epoch(
     run: Run, learner: Learner, state: TrainState, data: Dataset, learning_rate: float, clock: EpochClock
 ) -> EpochMetrics:
     """The same on every rank; the only host synchronisation of an epoch."""
+    # Each rank has running statistics of its own shares; rank 0's are those that a checkpoint holds.
+    run.world.share(learner.model.buffers())
     parts = [state.tally]
     if data.validation is not None:
         parts.append(tally_of(run, learner, state, data.validation))

@@ -1,5 +1,6 @@
 """The training loop."""
 
+from trainer.augmentation import augmentation_for
 from trainer.clock import EpochClock
 from trainer.data.batches import batches
 from trainer.data.dataset import Dataset
@@ -17,10 +18,12 @@ from trainingjob_api.spec.training import Training
 def train(run: Run, recipe: Training, plan: Plan, learner: Learner, state: TrainState, data: Dataset) -> None:
     """Trains to the last epoch or to where early stopping ends it. A stop on request raises Stopped from `run.save`."""
     planned, watched = rate_schedule(recipe, plan), criterion(recipe)
+    augment = augmentation_for(recipe, data.facts, run.world.device)
     while state.position.epoch < plan.epochs and not is_spent(state.standing, recipe):
         run.enter(State.TRAINING)
         clock, epoch = EpochClock(state), state.position.epoch
-        for batch in batches(data.train, plan.stage_at(epoch), recipe.seed, epoch, state.position.consumed, run.world):
+        stage, consumed = plan.stage_at(epoch), state.position.consumed
+        for batch in batches(data.train, stage, recipe.seed, epoch, consumed, run.world, augment):
             rate = planned(plan.moment(epoch, state.position.consumed))
             tally = learner.step(batch, state.plateau.rate(rate, recipe.schedule))
             state.advance(batch.size, tally)

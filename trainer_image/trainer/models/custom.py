@@ -48,8 +48,8 @@ def custom(spec: NetworkModel, shapes: Shapes) -> Custom:
     model = Custom(network, shapes.outputs)
     with _blamed(spec, "the network cannot take two rows"), buffers_kept(model):
         outputs = model(torch.linspace(-1, 1, 2 * shapes.features).reshape(2, -1))
-    _require_fit(spec, shapes, outputs)
-    _require_trainable(spec, network, outputs)
+        _require_fit(spec, shapes, outputs)
+        _require_trainable(spec, network, outputs)
     return model
 
 

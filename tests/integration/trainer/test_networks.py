@@ -1,0 +1,59 @@
+"""Networks of every kind in real ranks: interrupted, they end with the bits of those that were not."""
+
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.fork_server import ForkServer
+from support.trainer import history_of, newest_tensors, recipe, run_config, until, write_table
+from trainer.pulse import read_pulse
+from trainingjob_api.contract import ExitCode
+from trainingjob_api.progress import State
+
+RANKS = 3
+IMAGES, SEQUENCES = {"shape": [1, 2, 3]}, {"shape": [2, 3]}
+AUGMENTED = {**IMAGES, "augmentation": {"rotateDegrees": 30, "horizontalFlip": True, "cropPadding": 1}}
+NORMALISED = {"type": "cnn", "channels": [4, 4], "pooling": "none", "hiddenUnits": [8], "batchNorm": True}
+
+
+@pytest.fixture(scope="module")
+def held_back(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """So many rows that evaluation takes long enough to be met."""
+    return write_table(tmp_path_factory.mktemp("held-back") / "validation.csv", 20_000, seed=2)
+
+
+@pytest.mark.parametrize(
+    ("data", "model"),
+    [
+        (AUGMENTED, {**NORMALISED, "dropout": 0.2}),
+        (SEQUENCES, {"type": "lstm", "hiddenUnits": [5, 4], "bidirectional": True, "dropout": 0.2}),
+    ],
+    ids=["cnn with batch norm over augmented images", "lstm"],
+)
+def test_interrupted_in_training_and_in_evaluation(
+    server: ForkServer,
+    table: Path,
+    held_back: Path,
+    tmp_path: Path,
+    data: dict[str, Any],
+    model: dict[str, Any],
+) -> None:
+    """The last batch has a single row: one rank cannot normalise it, and two have none."""
+    training = recipe(table, model=model, epochs=6, batchSize=20)
+    training["data"] |= {"validation": {"path": str(held_back)}, **data}
+    assert server.start(run_config(tmp_path / "undisturbed", training), RANKS).codes() == [0] * RANKS
+
+    disturbed = tmp_path / "disturbed"
+    first = server.start(run_config(disturbed, training), RANKS)
+    assert first.wait_for_step(8)
+    first.signal(signal.SIGTERM, [RANKS - 1])
+    assert first.codes() == [ExitCode.STOPPED] * RANKS, first.end()
+    second = server.start(run_config(disturbed, training, 2), RANKS)
+    until(lambda: (pulse := read_pulse(second.folder.pulse(0))) and pulse.state is State.EVALUATING, "evaluation")
+    second.signal(signal.SIGTERM, [0])
+    assert second.codes() == [ExitCode.STOPPED] * RANKS, second.end()
+    assert server.start(run_config(disturbed, training, 3), RANKS).codes() == [0] * RANKS
+    assert newest_tensors(disturbed) == newest_tensors(tmp_path / "undisturbed")
+    assert history_of(disturbed) == history_of(tmp_path / "undisturbed")
