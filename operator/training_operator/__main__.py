@@ -18,6 +18,7 @@ _MEANING = {
     "workers": "TrainingJobs that are worked on at the same time",
     "relist_seconds": "how often everything is listed, to find what the watches missed",
     "poll_seconds": "how often rank 0 is asked for its progress",
+    "retry_seconds": "how often something is tried again that was refused, by a quota or because a name is taken",
 }
 
 

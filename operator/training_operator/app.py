@@ -38,7 +38,9 @@ async def run(settings: Settings) -> None:
             Poller(settings.poll_seconds, queue.add, lambda key: _start(background, reconciler.tell_silence(key)))
         )
         actor = Actor(cluster, store, settings.trainer_image)
-        reconciler = Reconciler(cluster, store, poller, actor, _now, may_read_nodes=settings.is_cluster_wide)
+        reconciler = Reconciler(
+            cluster, store, poller, actor, _now, settings.retry_seconds, may_read_nodes=settings.is_cluster_wide
+        )
         relist = Relist(cluster, store, settings.namespaces, settings.relist_seconds, queue.add)
         health = Health(relist, lambda: queue.age)
         registry.register(JobGauges(store.training_jobs))

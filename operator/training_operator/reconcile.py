@@ -15,13 +15,11 @@ from training_operator.plan import Plan, Situation, decide
 from training_operator.progress import Poller, Source
 from training_operator.status import derive, refusal, same, seconds_until_due
 from training_operator.store import Key, Kind, Store, Unreadable
-from training_operator.trouble import Trouble
 from trainingjob_api.resource import TrainingJob
 from trainingjob_api.status import TrainingJobStatus
 
 logger = logging.getLogger(__name__)
 
-RETRY_TROUBLE = 15.0
 _AT_ONCE = {Situation.BEGINNING, Situation.LATE, Situation.ENDED}
 """Situations whose record is what the next pass acts on."""
 _ASKED_IN = {Situation.ACTIVE, Situation.LATE, Situation.STOPPING, Situation.ENDED}
@@ -36,6 +34,7 @@ class Reconciler:
     poller: Poller
     actor: Actor
     clock: Callable[[], datetime]
+    retry_seconds: float
     may_read_nodes: bool = True
 
     async def reconcile(self, key: Key) -> float | None:
@@ -59,7 +58,7 @@ class Reconciler:
         self._follow_progress(key, observed, plan)
         trouble = await self.actor.carry_out(observed, plan.actions)
         changed = await self._write(observed, derive(observed, plan, trouble))
-        return _look_again(observed, plan, trouble, changed)
+        return _look_again(observed, plan, changed) if trouble is None else self.retry_seconds
 
     async def _observe(self, key: Key, job: TrainingJob, *, pods_are_fresh: bool = False) -> Observed:
         if pods_are_fresh:
@@ -124,9 +123,7 @@ class Reconciler:
         return None
 
 
-def _look_again(observed: Observed, plan: Plan, trouble: Trouble | None, changed: bool) -> float | None:
-    if trouble is not None:
-        return RETRY_TROUBLE
+def _look_again(observed: Observed, plan: Plan, changed: bool) -> float | None:
     if changed and plan.situation in _AT_ONCE:
         return 0.0
     waits = (plan.look_again, seconds_until_due(observed) if plan.situation is Situation.ACTIVE else None)

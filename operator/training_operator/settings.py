@@ -34,6 +34,8 @@ class Settings:
     """How often everything is listed, to find what the watches missed."""
     poll_seconds: float = 5.0
     """How often rank 0 is asked for its progress."""
+    retry_seconds: float = 15.0
+    """How often something is tried again that was refused, by a quota or because a name is taken."""
 
     def __post_init__(self) -> None:
         if self.log_format not in get_args(LogFormat):

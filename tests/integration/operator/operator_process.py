@@ -29,6 +29,7 @@ class OperatorProcess:
             "TRAININGJOB_OPERATOR_ADDRESS": "127.0.0.1",
             "TRAININGJOB_OPERATOR_PORT": str(self.port),
             "TRAININGJOB_OPERATOR_POLL_SECONDS": "1",
+            "TRAININGJOB_OPERATOR_RETRY_SECONDS": "2",
             **{f"TRAININGJOB_OPERATOR_{name}": value for name, value in settings.items()},
         }
         with self.log.open("ab") as log:
