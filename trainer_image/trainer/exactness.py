@@ -1,5 +1,6 @@
 """How closely a resumed training follows the one that was not interrupted, and why not more closely."""
 
+import os
 import platform
 from typing import Any, Literal, NamedTuple
 
@@ -7,7 +8,7 @@ import torch
 
 from trainer.checkpoint.folder import first_difference
 from trainingjob_api.base import Report
-from trainingjob_api.spec.training import Training
+from trainingjob_api.spec.training import Schedule, Training
 
 
 class Likeness(NamedTuple):
@@ -46,12 +47,29 @@ def _what_matters(recipe: Training) -> dict[str, Any]:
     """The recipe, without what does not change the steps: more epochs are only more, unless the schedule spans them."""
     fields = recipe.to_json_object()
     del fields["data"]  # its content has a digest; its paths may lie elsewhere in every pod
-    immaterial = ["earlyStopping", "tensorboard", "export"]
-    if recipe.schedule is None or recipe.schedule.type == "constant":
+    immaterial = ["tensorboard", "export"]
+    if not _spans_training(recipe.schedule):
         immaterial += ["epochs", "budget"]
+    if recipe.schedule is None or recipe.schedule.type != "plateau":  # which watches the same metric
+        immaterial += ["earlyStopping"]
     for field in immaterial:
         fields.pop(field, None)
     return fields
+
+
+def _spans_training(schedule: Schedule | None) -> bool:
+    """Whether more epochs would change the rates of those before."""
+    if schedule is None:
+        return False
+    lengths = {"cosine": schedule.t_max, "linear": schedule.total_epochs, "oneCycle": None}
+    warms_up_by_share = schedule.warmup is not None and schedule.warmup.epochs == "auto"
+    return warms_up_by_share or lengths.get(schedule.type, 1) is None
+
+
+def use_deterministic_kernels() -> None:
+    """An operation that has none raises. Must come before CUDA is first used: cuBLAS reads its setting only then."""
+    os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"
+    torch.use_deterministic_algorithms(True)
 
 
 def compare(then: Circumstances, now: Circumstances) -> Likeness:

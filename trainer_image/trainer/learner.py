@@ -151,9 +151,9 @@ class Learner:
         gradients = [parameter.grad for parameter in self._parameters if parameter.grad is not None]
         self._norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
         if self._scaler is not None:  # it skips a step whose gradients overflow, and scales less from then on
-            self._finite &= torch.isfinite(loss_sum)
-            if self._scaler.get_scale() < _SMALLEST_SCALE:
-                self._finite.fill_(False)
+            scale = self._scaler._get_scale_async()
+            assert scale is not None  # since the loss was scaled
+            self._finite &= torch.isfinite(loss_sum) & (scale.squeeze() >= _SMALLEST_SCALE)
         elif self.world.device.type != "cpu":
             self._finite &= torch.isfinite(self._norm) & torch.isfinite(loss_sum)
         elif not (math.isfinite(self._norm.item()) and math.isfinite(loss_sum.item())):

@@ -19,7 +19,7 @@ def loss_sum(spec: Loss) -> LossSum:
         case "crossEntropy":
             return partial(F.cross_entropy, reduction="sum", label_smoothing=spec.label_smoothing or 0.0)
         case "multiMargin":
-            return partial(F.multi_margin_loss, reduction="sum", margin=_given(spec.margin, 1.0))
+            return partial(multi_margin, margin=_given(spec.margin, 1.0))
         case "focal":
             return partial(focal, gamma=_given(spec.gamma, 2.0), alpha=spec.alpha)
         case "mse":
@@ -30,13 +30,22 @@ def loss_sum(spec: Loss) -> LossSum:
             return _of_values(partial(F.huber_loss, reduction="sum", delta=_given(spec.delta, 1.0)))
 
 
+def multi_margin(outputs: Tensor, targets: Tensor, margin: float) -> Tensor:
+    """Sum of what each other class lacks to a margin below the true one, averaged over the classes."""
+    if len(outputs) == 0:  # PyTorch gives back what it found in the memory
+        return outputs.sum()
+    return F.multi_margin_loss(outputs, targets, reduction="sum", margin=margin)
+
+
 def focal(outputs: Tensor, targets: Tensor, gamma: float, alpha: float | None = None) -> Tensor:
     """Sum of -a (1 - p)^gamma log p, p the probability of the true class; a is alpha, for class 0 it is 1 - alpha.
 
     Lin et al., Focal Loss for Dense Object Detection (2017), with softmax instead of a sigmoid.
     """
     log_p = F.log_softmax(outputs, dim=1).gather(1, targets[:, None]).squeeze(1)
-    losses = -((1 - log_p.exp()).clamp(min=0) ** gamma) * log_p
+    # Never 0, where a root has an infinite slope, which times log p = 0 would make the gradient NaN.
+    doubt = (-torch.expm1(log_p)).clamp(min=torch.finfo(log_p.dtype).tiny)
+    losses = -(doubt**gamma) * log_p
     if alpha is not None:
         losses = losses * torch.where(targets == 0, 1 - alpha, alpha)
     return losses.sum()

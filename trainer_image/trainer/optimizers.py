@@ -21,9 +21,11 @@ def build_optimizer(spec: Optimizer, parameters: Iterable[nn.Parameter]) -> torc
             return torch.optim.Adam(parameters, lr=rate, weight_decay=decay, fused=True)
         case "sgd":
             nesterov = bool(spec.nesterov)
-            return torch.optim.SGD(
+            sgd = torch.optim.SGD(
                 parameters, lr=rate, momentum=momentum, nesterov=nesterov, weight_decay=decay, fused=True
             )
+            _give_momentum(sgd)
+            return sgd
         case "adagrad":
             return torch.optim.Adagrad(parameters, lr=rate, weight_decay=decay, foreach=True)
         case "rmsprop":
@@ -52,3 +54,17 @@ def load_state_tensors(optimizer: torch.optim.Optimizer, tensors: Mapping[str, T
         number, _, name = key.partition(".")
         state.setdefault(int(number), {})[name] = value
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+    _give_momentum(optimizer)
+
+
+def _give_momentum(optimizer: torch.optim.Optimizer) -> None:
+    """A momentum of zero where there is none yet, which gives the same step as PyTorch's own beginning.
+
+    SGD's fused kernel leaves a new buffer as it found the memory when float16 skips the first step for its overflow;
+    RMSprop fails without one if a recipe gets its momentum in a pause.
+    """
+    for group in optimizer.param_groups:
+        for parameter in group["params"] if group.get("momentum") else ():
+            state = optimizer.state[parameter]
+            if isinstance(optimizer, torch.optim.SGD) or state:
+                state.setdefault("momentum_buffer", torch.zeros_like(parameter))

@@ -28,7 +28,7 @@ class StagePlan:
 
 @dataclass(frozen=True)
 class Moment:
-    """A point in training, for schedules: epochs and steps done, fractions of epochs included."""
+    """A point in training, for schedules: epochs and steps done. Every step of an epoch is the same fraction of it."""
 
     epochs: float
     steps: int
@@ -60,8 +60,9 @@ class Plan:
 
     def moment(self, epoch: int, consumed: int) -> Moment:
         """Where a training stands that has used so many samples of an epoch."""
-        step = consumed // self.stage_at(epoch).samples_per_step
-        return Moment(epoch + consumed / self.rows, self.steps_before(epoch) + step)
+        stage = self.stage_at(epoch)
+        step = consumed // stage.samples_per_step
+        return Moment(epoch + step / stage.steps_per_epoch, self.steps_before(epoch) + step)
 
     def last_step_of(self, epoch: int) -> Moment:
         """The moment before the last optimizer step of an epoch."""

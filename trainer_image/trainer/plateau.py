@@ -27,7 +27,7 @@ class Plateau(Report):
 
     def rate(self, planned: float, schedule: Schedule | None) -> float:
         """The rate that is used in place of a planned one."""
-        if not self.reductions or schedule is None:
+        if not self.reductions or schedule is None or schedule.type != "plateau":
             return planned
         factor = _FACTOR if schedule.factor is None else schedule.factor
         return min(planned, max(schedule.minimum or 0.0, planned * factor**self.reductions))

@@ -5,7 +5,7 @@ import torch
 from trainer.checkpoint.folder import Folder
 from trainer.data.dataset import Dataset, load_dataset
 from trainer.distributed import World, join
-from trainer.exactness import circumstances
+from trainer.exactness import circumstances, use_deterministic_kernels
 from trainer.finish import finish
 from trainer.learner import Learner
 from trainer.loop import train
@@ -29,6 +29,8 @@ def work(around: Surroundings) -> tuple[Outcome, str]:
     """Trains; returns how it ended. Every other end is an exception."""
     skip_compiler()
     config, recipe = around.config, around.config.run.recipe
+    if recipe.deterministic:
+        use_deterministic_kernels()
     data = load_dataset(recipe, config.mounts)
     plan = around.board.plan = plan_for(recipe, len(data.train))
     _tell_size(around, data)

@@ -1,6 +1,4 @@
-"""The small rules of the loop: rates, patience, when to look up, when to save, how exact a resume is."""
-
-from math import isclose
+"""The small rules of the loop: patience, when to look up, when to save."""
 
 import pytest
 import torch
@@ -11,11 +9,8 @@ from trainer.cadence import Cadence
 from trainer.distributed import World
 from trainer.early_stopping import Standing, criterion, is_spent, watched_value
 from trainer.errors import NonFinite
-from trainer.exactness import Circumstances, circumstances, compare
 from trainer.losses import loss_sum
 from trainer.objectives import Classification, Regression
-from trainer.plan import Moment, plan_for
-from trainer.schedules import rate_schedule
 from trainer.seeds import derived_seed
 from trainingjob_api.progress import EpochMetrics
 from trainingjob_api.spec.checkpoint import CheckpointInterval
@@ -28,32 +23,6 @@ CPU = torch.device("cpu")
 def training(**changes: object) -> Training:
     plain = {"optimizer": {"type": "adamw", "learningRate": 1.0}, "schedule": None, "epochs": 10}
     return Training.model_validate(recipe(TABLE, **{**plain, **changes}))
-
-
-@pytest.mark.parametrize(
-    ("schedule", "expected"),
-    [
-        pytest.param(None, {0: 1, 5: 1, 10: 1}, id="none"),
-        pytest.param({"type": "constant"}, {0: 1, 9.9: 1}, id="constant"),
-        pytest.param({"type": "cosine"}, {0: 1, 5: 0.5, 10: 0, 11: 0}, id="cosine, also beyond its end"),
-        pytest.param({"type": "cosine", "minimum": 0.2}, {0: 1, 5: 0.6, 10: 0.2}, id="cosine with a minimum"),
-        pytest.param(
-            {"type": "constant", "warmup": {"epochs": 2, "startFactor": 0.1}},
-            {0: 0.1, 1: 0.55, 2: 1, 5: 1},
-            id="warm-up",
-        ),
-        pytest.param(
-            {"type": "cosine", "warmup": {"epochs": 2, "startFactor": 0.5}},
-            {0: 0.5, 1: 0.75, 2: 1, 6: 0.5, 10: 0},
-            id="warm-up in front of a cosine that begins where it ends",
-        ),
-    ],
-)
-def test_rates(schedule: dict[str, object] | None, expected: dict[float, float]) -> None:
-    recipe = training(schedule=schedule)
-    rate = rate_schedule(recipe, plan_for(recipe, 100))
-    for epochs, value in expected.items():
-        assert isclose(rate(Moment(epochs, 0)), value, abs_tol=1e-12), epochs
 
 
 def after(values: list[float], mode: str = "min", min_delta: float = 0.0) -> Standing:
@@ -151,43 +120,6 @@ def test_when_a_save_is_due(every: dict[str, int], step: int, epoch: int, now: f
     assert is_due() == due
     cadence.saved(step, epoch, now)
     assert not is_due()
-
-
-THEN = circumstances(training(), "digest", CPU, 2)
-
-
-@pytest.mark.parametrize(
-    ("change", "exactness", "words"),
-    [
-        pytest.param({}, "Bitwise", None, id="nothing has changed"),
-        pytest.param({"world_size": 3}, "StepExact", "3 ranks instead of 2", id="ranks"),
-        pytest.param({"threads": 99}, "StepExact", "threads", id="threads"),
-        pytest.param({"torch_version": "9"}, "StepExact", "torch version", id="torch"),
-        pytest.param({"device": "cuda (H100)"}, "StepExact", "device", id="device"),
-        pytest.param({"data_digest": "other"}, "Approximate", "data", id="data"),
-        pytest.param(
-            {"recipe": circumstances(training(batchSize=8), "", CPU, 2).recipe}, "StepExact", "batchSize", id="recipe"
-        ),
-    ],
-)
-def test_how_exact_a_resume_is(change: dict[str, object], exactness: str, words: str | None) -> None:
-    found, reason = compare(THEN, THEN.model_copy(update=change))
-    assert found == exactness
-    assert (words is None) == (reason is None)
-    assert words is None or words in str(reason)
-
-
-def test_a_gpu_is_never_called_bitwise() -> None:
-    gpu = THEN.model_copy(update={"device": "cuda (H100)"})
-    assert compare(gpu, gpu)[0] == "StepExact"
-
-
-def test_more_epochs_change_steps_only_if_the_schedule_spans_them() -> None:
-    def of(epochs: int, schedule: str) -> Circumstances:
-        return circumstances(training(epochs=epochs, schedule={"type": schedule}), "", CPU, 1)
-
-    assert compare(of(10, "constant"), of(20, "constant"))[0] == "Bitwise"
-    assert compare(of(10, "cosine"), of(20, "cosine"))[0] == "StepExact"
 
 
 def test_seeds_do_not_depend_on_each_other() -> None:

@@ -1,0 +1,93 @@
+"""How exact a resume is, and why not more exact."""
+
+import pytest
+import torch
+
+from support.trainer import Path, recipe
+from trainer.exactness import Circumstances, circumstances, compare
+from trainingjob_api.spec.training import Training
+
+CPU = torch.device("cpu")
+
+
+def training(**changes: object) -> Training:
+    return Training.model_validate(recipe(Path("/t.csv"), **{"schedule": None, "epochs": 10, **changes}))
+
+
+THEN = circumstances(training(), "digest", CPU, 2)
+
+
+@pytest.mark.parametrize(
+    ("change", "exactness", "words"),
+    [
+        pytest.param({}, "Bitwise", None, id="nothing has changed"),
+        pytest.param({"world_size": 3}, "StepExact", "3 ranks instead of 2", id="ranks"),
+        pytest.param({"threads": 99}, "StepExact", "threads", id="threads"),
+        pytest.param({"torch_version": "9"}, "StepExact", "torch version", id="torch"),
+        pytest.param({"device": "cuda (H100)"}, "StepExact", "device", id="device"),
+        pytest.param({"data_digest": "other"}, "Approximate", "data", id="data"),
+        pytest.param(
+            {"recipe": circumstances(training(batchSize=8), "", CPU, 2).recipe}, "StepExact", "batchSize", id="recipe"
+        ),
+    ],
+)
+def test_how_exact_a_resume_is(change: dict[str, object], exactness: str, words: str | None) -> None:
+    found, reason = compare(THEN, THEN.model_copy(update=change))
+    assert found == exactness
+    assert (words is None) == (reason is None)
+    assert words is None or words in str(reason)
+
+
+def test_a_gpu_is_never_called_bitwise() -> None:
+    gpu = THEN.model_copy(update={"device": "cuda (H100)"})
+    assert compare(gpu, gpu)[0] == "StepExact"
+
+
+@pytest.mark.parametrize(
+    ("schedule", "exactness"),
+    [
+        pytest.param(None, "Bitwise", id="none"),
+        pytest.param({"type": "constant"}, "Bitwise", id="constant"),
+        pytest.param({"type": "step", "stepSize": 2}, "Bitwise", id="step"),
+        pytest.param({"type": "plateau"}, "Bitwise", id="plateau"),
+        pytest.param({"type": "cosine"}, "StepExact", id="a cosine over all epochs"),
+        pytest.param({"type": "cosine", "tMax": 5}, "Bitwise", id="a cosine of its own length"),
+        pytest.param({"type": "linear"}, "StepExact", id="a line over all epochs"),
+        pytest.param({"type": "linear", "totalEpochs": 5}, "Bitwise", id="a line of its own length"),
+        pytest.param({"type": "oneCycle"}, "StepExact", id="one cycle"),
+        pytest.param({"type": "constant", "warmup": {"epochs": 2}}, "Bitwise", id="warm-up"),
+        pytest.param({"type": "constant", "warmup": {"epochs": "auto"}}, "StepExact", id="warm-up by share"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("few", "many"),
+    [
+        ({"epochs": 10}, {"epochs": 20}),
+        ({"epochs": None}, {"epochs": 200}),
+        ({"epochs": None, "budget": {"steps": 10}}, {"epochs": None, "budget": {"steps": 99}}),
+    ],
+    ids=["epochs", "epochs of the default", "budget"],
+)
+def test_more_epochs_change_steps_only_if_the_schedule_spans_them(
+    schedule: dict[str, object] | None, exactness: str, few: dict[str, object], many: dict[str, object]
+) -> None:
+    def of(length: dict[str, object]) -> Circumstances:
+        return circumstances(training(schedule=schedule, **length), "", CPU, 1)
+
+    assert compare(of(few), of(many))[0] == exactness
+
+
+def test_what_is_watched_changes_steps_only_through_a_plateau() -> None:
+    def of(metric: str, schedule: str) -> Circumstances:
+        changed = training(schedule={"type": schedule}, earlyStopping={"metric": metric})
+        return circumstances(changed, "", CPU, 1)
+
+    assert compare(of("validationLoss", "cosine"), of("trainLoss", "cosine"))[0] == "Bitwise"
+    assert compare(of("validationLoss", "plateau"), of("trainLoss", "plateau"))[0] == "StepExact"
+
+
+def test_a_recipe_in_stages_has_circumstances_too() -> None:
+    stages = [{"epochs": 2, "batchSize": 8}]
+    found = circumstances(training(epochs=None, batchSize=None, stages=stages), "", CPU, 1)
+    assert "epochs" not in found.recipe
+    assert compare(found, found)[0] == "Bitwise"
