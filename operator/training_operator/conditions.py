@@ -51,7 +51,7 @@ def _checkpoint(observed: Observed, status: TrainingJobStatus) -> Told:
         return before.status == "True", before.reason, before.message  # until rank 0 is heard again
     problem = observed.report.checkpoint_problem if observed.report else None
     if problem:
-        return saved is not None, Reason.SAVE_FAILED, f"The last checkpoint could not be saved: {problem}"
+        return saved is not None, Reason.SAVE_FAILED, f"The last save failed: {problem}. The one before is kept."
     if saved is None:
         return False, Reason.NO_CHECKPOINT, "Nothing is saved yet."
     return True, Reason.CHECKPOINT_SAVED, ""

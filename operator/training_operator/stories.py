@@ -74,8 +74,11 @@ def _failed(reason: Reason, message: str) -> Story:
 def _paused(observed: Observed, plan: Plan, status: TrainingJobStatus) -> Story:
     if status.job is None or status.job.end is not Reason.GRACE_EXCEEDED:
         return Story(Phase.PAUSED, State.READY, Reason.PAUSED_BY_USER, pause_message(status), is_suspended=True)
-    message = f"The state could not be saved within deadlines.saveSeconds. {pause_message(status)}"
-    return Story(Phase.PAUSED, State.READY, Reason.GRACE_EXCEEDED, message, is_suspended=True)
+    available = status.condition(ConditionType.CHECKPOINT_AVAILABLE)  # as it was before this pass
+    failed = available is not None and available.reason is Reason.SAVE_FAILED
+    why = available.message if available and failed else "The state could not be saved within deadlines.saveSeconds."
+    reason = Reason.SAVE_FAILED if failed else Reason.GRACE_EXCEEDED
+    return Story(Phase.PAUSED, State.READY, reason, f"{why} {pause_message(status)}", is_suspended=True)
 
 
 def pause_message(status: TrainingJobStatus) -> str:

@@ -13,7 +13,7 @@ from training_operator.status import derive, refusal, same, seconds_until_due
 from training_operator.store import Unreadable, read_training_job
 from training_operator.trouble import Trouble
 from trainingjob_api.progress import Outcome, State
-from trainingjob_api.status import ConditionType, PauseStatus, Phase, Reason, TrainingJobStatus
+from trainingjob_api.status import Condition, ConditionType, PauseStatus, Phase, Reason, TrainingJobStatus
 from unit.operator.factories import (
     NOW,
     ago,
@@ -36,6 +36,14 @@ from unit.operator.factories import (
 PAUSING = PauseStatus(request_time=ago(5), resources_released=False)
 UNSCHEDULABLE = (condition("PodScheduled", "False", "Unschedulable", "0/3 nodes are available: 3 Insufficient gpu"),)
 NO_CLAIM = (condition("PodScheduled", "False", "Unschedulable", 'persistentvolumeclaim "claim" not found'),)
+FULL = Condition(
+    type=ConditionType.CHECKPOINT_AVAILABLE,
+    status="True",
+    reason=Reason.SAVE_FAILED,
+    message="The last save failed: disk full.",
+    observed_generation=1,
+    last_transition_time=ago(9),
+)
 RESUME = {"fromStep": 30, "fromAttempt": 1, "exactness": "Bitwise", "saveTime": text(ago(2)), "onRequest": True}
 
 
@@ -170,6 +178,16 @@ CASES: list[tuple[str, Observed, Phase, dict[str, str]]] = [
         ),
         Phase.PAUSED,
         {"Ready": "GraceExceeded", "Suspended": "GraceExceeded", "CheckpointAvailable": "CheckpointSaved"},
+    ),
+    (
+        "paused, but the disk is full",
+        look(
+            training_job(open_status(pause=PAUSING, conditions=[FULL]), suspend=True),
+            suspended_job(),
+            gone=(pod(code=48, message=said(48, Outcome.NOT_SAVED, step=30, saved=20)),),
+        ),
+        Phase.PAUSED,
+        {"Ready": "SaveFailed", "Suspended": "SaveFailed", "CheckpointAvailable": "SaveFailed"},
     ),
     (
         "a crash before the next attempt",
