@@ -3,7 +3,8 @@
 import torch
 
 from trainer.checkpoint.folder import Folder
-from trainer.data.dataset import Dataset, load_dataset
+from trainer.data.dataset import Dataset
+from trainer.data.loading import load_dataset
 from trainer.distributed import World, join
 from trainer.exactness import circumstances, use_deterministic_kernels
 from trainer.finish import finish

@@ -10,7 +10,8 @@ import torch
 from support.trainer import recipe
 from trainer.config import Mounts
 from trainer.data.batches import batches
-from trainer.data.dataset import Dataset, load_dataset
+from trainer.data.dataset import Dataset
+from trainer.data.loading import load_dataset
 from trainer.data.rows import ResidentRows, epoch_order
 from trainer.data.scaling import Statistics
 from trainer.distributed import World

@@ -35,8 +35,8 @@ class File:
         return int(self.system.size(self.place))
 
     def part(self, start: int, end: int) -> bytes:
-        """The bytes from start to end, fewer at the end of the file."""
-        content: bytes = self.system.cat_file(self.place, start, min(end, self.size()))
+        """The bytes from start to end."""
+        content: bytes = self.system.cat_file(self.place, start, end)
         return content
 
 

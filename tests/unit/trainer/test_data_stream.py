@@ -1,0 +1,287 @@
+"""Rows that stay in their files: every one of them once an epoch, in an order that a resume can go on with."""
+
+import itertools
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import torch
+from pyarrow import parquet
+
+from support.trainer import recipe
+from trainer.config import Mounts
+from trainer.data import pieces, stream
+from trainer.data.batches import Batch, batches
+from trainer.data.dataset import Dataset
+from trainer.data.loading import load_dataset
+from trainer.data.memory import memory_of_a_rank
+from trainer.data.rows import Rows
+from trainer.distributed import World
+from trainer.errors import DataError, UserError
+from trainer.plan import plan_for
+from trainingjob_api.spec.training import Training
+
+ROWS = 457
+
+
+@pytest.fixture(autouse=True)
+def _small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that a few hundred rows are dozens of pieces and several windows."""
+    monkeypatch.setattr(pieces, "PIECE_VALUES", 40)
+    monkeypatch.setattr(pieces, "PIECE_BYTES", 150)
+    monkeypatch.setattr(stream, "WINDOW_VALUES", 120)
+
+
+def table(rows: int = ROWS, first: int = 0) -> pa.Table:
+    number = np.arange(first, first + rows)
+    return pa.table({"n": number.astype(float), "twice": number * 2, "y": np.array(["p", "q", "r"])[number % 3]})
+
+
+def write(folder: Path, kind: str, files: int = 2) -> str:
+    """The rows 0 to 456 in several files; the path that leads to all of them."""
+    cuts = np.linspace(0, ROWS, files + 1).astype(int)
+    for number, (start, end) in enumerate(itertools.pairwise(cuts.tolist())):
+        part = table(end - start, start)
+        if kind == "parquet":
+            parquet.write_table(part, folder / f"part-{number}.parquet", row_group_size=70)
+        else:
+            lines = ["n,twice,y", *(f"{n},{twice},{y}" for n, twice, y in zip(*part.to_pydict().values(), strict=True))]
+            (folder / f"part-{number}.csv").write_text("\n".join(lines) + "\n" * (number % 2))
+    return str(folder / f"part-*.{kind}")
+
+
+def load(path: str | Path, task: str = "classification", **data: object) -> Dataset:
+    fields = recipe(Path(path), task=task, earlyStopping=None)
+    fields["data"] = {"path": str(path), "target": "y", "normalize": "none", "loading": "stream", **data}
+    return load_dataset(Training.model_validate(fields), Mounts())
+
+
+def epoch_of(rows: Rows, world: World, consumed: int = 0, epoch: int = 0, size: int = 16) -> list[Batch]:
+    plan = plan_for(Training.model_validate(recipe(Path("/x.csv"), batchSize=size)), len(rows))
+    return list(batches(rows, plan.stages[0], 1, epoch, consumed, world))
+
+
+def world(rank: int = 0, size: int = 1) -> World:
+    return World(rank, size, torch.device("cpu"))
+
+
+def numbers(found: list[Batch]) -> list[int]:
+    return [int(value) for batch in found for value in batch.features[:, 0]]
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+@pytest.mark.parametrize("ranks", [1, 2, 3])
+def test_every_row_comes_once_an_epoch_whatever_the_number_of_ranks(tmp_path: Path, kind: str, ranks: int) -> None:
+    data = load(write(tmp_path, kind))
+    by_rank = [epoch_of(data.train, world(rank, ranks)) for rank in range(ranks)]
+    assert sorted(number for found in by_rank for number in numbers(found)) == list(range(ROWS))
+    alone = epoch_of(data.train, world())
+    for whole, *shares in zip(alone, *by_rank, strict=True):
+        assert {share.size for share in shares} == {whole.size}
+        dealt = [shares[place % ranks].features[place // ranks] for place in range(whole.size)]
+        assert torch.equal(torch.stack(dealt), whole.features)
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_a_row_keeps_its_values_and_its_class(tmp_path: Path, kind: str) -> None:
+    data = load(write(tmp_path, kind))
+    assert data.facts.labels == ("p", "q", "r")
+    for batch in epoch_of(data.train, world()):
+        assert torch.equal(batch.features[:, 1], batch.features[:, 0] * 2)
+        assert torch.equal(batch.targets, batch.features[:, 0].long() % 3)
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_what_is_known_of_a_stream_is_what_reading_it_at_once_tells(tmp_path: Path, kind: str) -> None:
+    path = write(tmp_path, kind)
+    (streamed, read) = (load(path, normalize="standard", loading=loading) for loading in ("stream", "memory"))
+    assert streamed.facts.labels == read.facts.labels
+    assert np.allclose(streamed.facts.scaling.shift, read.facts.scaling.shift, rtol=1e-12)
+    assert np.allclose(streamed.facts.scaling.scale, read.facts.scaling.scale, rtol=1e-12)
+    everything = torch.arange(ROWS)
+    assert torch.allclose(streamed.train.take(everything)[0], read.train.take(everything)[0])
+    assert torch.equal(streamed.train.take(everything)[1], read.train.take(everything)[1])
+
+
+def test_numbers_are_scaled_as_if_they_were_read_at_once(tmp_path: Path) -> None:
+    path = write(tmp_path, "parquet")
+    (streamed, read) = (
+        load(path, task="regression", target="twice", features=["n"], loading=loading)
+        for loading in ("stream", "memory")
+    )
+    assert torch.allclose(streamed.train.take(torch.arange(9))[1], read.train.take(torch.arange(9))[1])
+    assert streamed.train.take(torch.arange(0))[1].dtype == torch.float32
+
+
+@pytest.mark.parametrize("consumed", [0, 16, 160, 448])
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_an_epoch_goes_on_where_it_was_left(tmp_path: Path, kind: str, consumed: int) -> None:
+    rows = load(write(tmp_path, kind)).train
+    whole, rest = epoch_of(rows, world(1, 3)), epoch_of(rows, world(1, 3), consumed)
+    for one, other in zip(whole[consumed // 16 :], rest, strict=True):
+        assert torch.equal(one.features, other.features)
+        assert torch.equal(one.targets, other.targets)
+
+
+def test_what_was_skipped_is_not_read_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = load(write(tmp_path, "csv")).train
+    read: list[object] = []
+    original = pieces.Cursor.read
+    monkeypatch.setattr(pieces.Cursor, "read", lambda self, piece: read.append(piece) or original(self, piece))
+    epoch_of(rows, world())
+    whole = len(read)
+    read.clear()
+    epoch_of(rows, world(), ROWS // 16 * 12)
+    assert len(read) < whole / 2
+
+
+def test_every_epoch_has_an_order_of_its_own_that_mixes_files(tmp_path: Path) -> None:
+    rows = load(write(tmp_path, "csv")).train
+    orders = [numbers(epoch_of(rows, world(), epoch=epoch)) for epoch in (0, 1, 0)]
+    assert orders[0] == orders[2] != orders[1]
+    assert len({number < ROWS // 2 for number in orders[0][: ROWS // 2]}) == 2
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_rows_are_taken_by_number_in_any_order(tmp_path: Path, kind: str) -> None:
+    rows = load(write(tmp_path, kind)).train
+    wanted = torch.tensor([456, 0, 200, 200, 7, 455])
+    assert rows.take(wanted)[0][:, 0].tolist() == wanted.tolist()
+    assert rows.take(torch.arange(2, ROWS, 3))[0][:, 0].tolist() == list(range(2, ROWS, 3))
+    assert rows.take(torch.arange(0))[0].shape == (0, 2)
+
+
+def test_the_numbers_of_a_share_are_those_of_its_rows(tmp_path: Path) -> None:
+    data = load(write(tmp_path, "csv"), validation={"fraction": 0.3})
+    for share in data.train.draw(1, 0, [range(3, 90, 2), range(100, 300, 3)]):
+        assert torch.equal(data.train.take(share.numbers)[0], share.features)
+
+
+@pytest.mark.parametrize("fraction", [0.001, 0.2, 0.9])
+def test_a_fraction_of_the_rows_is_held_back_from_training_and_scaling(tmp_path: Path, fraction: float) -> None:
+    data = load(write(tmp_path, "parquet"), validation={"fraction": fraction}, normalize="minMax")
+    assert data.validation is not None
+    assert len(data.validation) == -(-fraction * ROWS // 1)
+    parts = [rows.take(torch.arange(len(rows)))[0][:, 0] for rows in (data.train, data.validation)]
+    assert (float(parts[0].min()), float(parts[0].max())) == (0, 1)
+    together = torch.cat(parts) * float(data.facts.scaling.scale[0]) + float(data.facts.scaling.shift[0])
+    assert together.round().int().sort().values.tolist() == list(range(ROWS))
+
+
+def test_the_digest_tells_of_content_and_order(tmp_path: Path) -> None:
+    path = write(tmp_path, "csv")
+    first = load(path).digest
+    assert load(path).digest == first
+    changed = (tmp_path / "part-0.csv").read_text()
+    (tmp_path / "part-0.csv").write_text(changed.replace("5.0,10,r", "5.0,10,p"))
+    assert load(path).digest != first
+    (tmp_path / "part-0.csv").write_text(changed.replace("4.0,8,q\n5.0,10,r", "5.0,10,r\n4.0,8,q"))
+    assert load(path).digest != first
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        pytest.param("a,y\n" + "1,p\n" * 60 + "x,q\n", ["row 61", "'a'", "'x'"], id="text in a later piece"),
+        pytest.param("a,y\n" + "1,p\n" * 60 + ",q\n", ["row 61", "'a'", "missing"], id="a gap in a later piece"),
+        pytest.param("a,y\n" + "1,p\n" * 60 + "1,\n", ["row 61", "'y'", "missing"], id="a class is missing"),
+        pytest.param('a,y\n1,p\n2,"q\nr"\n' * 1, ["row 2", "within quotes"], id="a value over two lines"),
+        pytest.param("a,y\n1," + "p" * 200 + "\n2,q\n", ["longer"], id="a line longer than a piece"),
+        pytest.param("a,y\n1,p\n2,q\n1,2,3\n", ["cannot be read", "Expected 2"], id="a ragged row"),
+        pytest.param("a,y\n", ["no rows"], id="no rows"),
+        pytest.param("", ["cannot be read"], id="an empty file"),
+        pytest.param("a,y\n1,p\n2,p\n", ["same 'y'"], id="one class only"),
+        pytest.param("a,a,y\n1,2,p\n", ["'a'", "more than once"], id="a doubled column"),
+    ],
+)
+def test_a_bad_file_is_named_with_row_and_column(tmp_path: Path, content: str, words: list[str]) -> None:
+    (tmp_path / "bad.csv").write_text(content)
+    with pytest.raises(DataError) as caught:
+        load(tmp_path / "bad.csv")
+    assert "bad.csv" in str(caught.value)
+    assert all(word in str(caught.value) for word in words), str(caught.value)
+
+
+def test_classes_that_look_like_numbers_are_numbers(tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text("a,y\n" + "1,01\n2,10\n3,9\n" * 30)
+    (tmp_path / "test.csv").write_text("a,y\n" + "1,1\n" * 50 + "7,z\n")
+    data = load(tmp_path / "x.csv")
+    assert data.facts.labels == (1, 9, 10)
+    assert data.train.take(torch.tensor([0, 1, 89]))[1].tolist() == [0, 2, 1]
+    with pytest.raises(DataError, match=r"test\.csv, row 51, column 'y': the class 'z'"):
+        load(tmp_path / "x.csv", test={"path": str(tmp_path / "test.csv")})
+
+
+def test_a_file_that_changes_during_training_is_named(tmp_path: Path) -> None:
+    rows = load(write(tmp_path, "csv")).train
+    (tmp_path / "part-0.csv").write_text("n,twice,y\n" + "1,2,p" + "\n" * 4000)
+    with pytest.raises(DataError, match=r"part-0\.csv has changed"):
+        rows.take(torch.tensor([0]))
+
+
+def test_what_cannot_be_cut_is_not_streamed(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"gzip cannot be read piece by piece"):
+        load(tmp_path / "x.csv.gz", format="csv")
+    with pytest.raises(UserError, match="npz cannot"):
+        load(tmp_path / "x.npz")
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_what_would_fill_half_of_the_memory_is_streamed(
+    tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write(tmp_path, kind)
+    needed = ROWS * 3 * 20
+    for memory, expected in ((needed * 3, False), (needed, True)):
+        monkeypatch.setattr("trainer.data.loading.memory_of_a_rank", lambda memory=memory: memory)
+        assert isinstance(load(path, loading="auto").train, stream.StreamedRows) == expected
+
+
+def test_memory_is_shared_by_the_ranks_of_a_pod(tmp_path: Path) -> None:
+    limit = tmp_path / "memory.max"
+    limit.write_text("8000\n")
+    assert memory_of_a_rank({"LOCAL_WORLD_SIZE": "4"}, limit) == 2000
+    limit.write_text("max\n")
+    assert memory_of_a_rank({}, limit) == memory_of_a_rank({}, tmp_path / "none") > 1 << 28
+
+
+_STREAM_A_LOT = """
+import resource, sys
+from pathlib import Path
+import torch
+from trainer.config import Mounts
+from trainer.data.batches import batches
+from trainer.data.loading import load_dataset
+from trainer.distributed import World
+from trainer.plan import plan_for
+from trainingjob_api.spec.training import Training
+
+recipe = Training.model_validate({
+    "task": "regression", "batchSize": 4096, "model": {"type": "mlp"},
+    "data": {"path": sys.argv[1], "target": "c0", "loading": sys.argv[2]},
+})
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+data = load_dataset(recipe, Mounts())
+world = World(0, 1, torch.device("cpu"))
+stage = plan_for(recipe, len(data.train)).stages[0]
+seen = sum(len(batch.targets) for batch in batches(data.train, stage, 1, 0, 0, world))
+print(seen, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
+"""
+
+
+def test_a_stream_takes_a_fraction_of_the_memory_of_its_rows(tmp_path: Path) -> None:
+    """As a process of its own, with pieces and windows of their real size: 1 million rows, 120 MB in float32, 600 while they are read."""
+    rows, columns = 1_000_000, 30
+    values = np.random.default_rng(0).integers(0, 100, rows).astype(np.int8)
+    content = pa.table({f"c{number}": values for number in range(columns)})
+    parquet.write_table(content, tmp_path / "big.parquet", row_group_size=rows // 2, use_dictionary=False)
+    done = subprocess.run(
+        [sys.executable, "-c", _STREAM_A_LOT, str(tmp_path / "big.parquet"), "stream"],
+        capture_output=True, text=True, check=True, timeout=120,
+    )  # fmt: skip
+    seen, megabytes = map(int, done.stdout.split())
+    assert seen == rows
+    assert megabytes < 150

@@ -1,0 +1,29 @@
+"""From a recipe to its data: read once, or streamed."""
+
+from trainer.config import Mounts
+from trainer.data.dataset import Dataset
+from trainer.data.memory import memory_of_a_rank
+from trainer.data.reading import Source, source_of
+from trainer.data.resident import load_resident
+from trainer.data.streaming import load_streamed, resident_bytes
+from trainer.errors import UserError
+from trainingjob_api.spec.training import Training
+
+
+def load_dataset(recipe: Training, mounts: Mounts) -> Dataset:
+    """Reads, splits and scales. DataError names file, row and column of what is wrong."""
+    source = source_of(recipe, mounts)
+    return load_streamed(recipe, source) if _streams(source) else load_resident(recipe, source)
+
+
+def _streams(source: Source) -> bool:
+    """Whether the rows stay in their files: because the recipe says so, or because they would not fit."""
+    is_table = source.format == "csv" or source.format == "parquet"
+    if source.data.loading == "stream":
+        if not is_table:
+            raise UserError(f"data.loading: csv and parquet can be streamed, {source.format} cannot")
+        return True
+    if source.data.loading == "memory" or source.data.sequence is not None or not is_table:
+        return False
+    needed = resident_bytes(source)
+    return needed is not None and needed > memory_of_a_rank() // 2

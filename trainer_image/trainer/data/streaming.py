@@ -1,0 +1,218 @@
+"""Data that stays in its files: looked through once, in pieces, for everything that must be known of the whole."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import torch
+from numpy.typing import NDArray
+from pyarrow import parquet
+from torch import Tensor
+
+from trainer.data.classes import Classes, Label, as_read_at_once
+from trainer.data.dataset import DataFacts, Dataset
+from trainer.data.files import File, explained, locate
+from trainer.data.pieces import Cursor, Piece, walk
+from trainer.data.reading import Source
+from trainer.data.resident import scaling_of
+from trainer.data.samples import shaped
+from trainer.data.scaling import Scaling, Statistics
+from trainer.data.stream import Split, StreamedRows
+from trainer.data.table import Table, require_columns
+from trainer.data.tabular import Columns, TableFormat, choose_columns, schema_of
+from trainer.errors import DataError
+from trainingjob_api.spec.training import Training
+
+_BYTES_PER_VALUE = 20  # while a table is read: as it was found, in float64, and scaled in float32
+
+
+def load_streamed(recipe: Training, source: Source) -> Dataset:
+    """One pass over the files. Memory holds one piece of them, the labels and what is known of each piece."""
+    data, kind = recipe.data, _table_format(source)
+    assert data.path is not None
+    files = _files(source, data.path)
+    look = _Look(kind, choose_columns(files, kind, data), is_classes=recipe.task == "classification")
+    fraction = data.validation.fraction if data.validation else None
+    training, held = Split(recipe.seed, fraction), Split(recipe.seed, fraction, held_back=True)
+    survey = look.over_training(files, training)
+    facts = survey.facts(recipe, files[0].name)
+    decode = _Decode(look, facts, survey.classes)
+
+    def other(path: str) -> StreamedRows:
+        others = _files(source, path)
+        pieces = look.over_others(others, decode)
+        return look.rows(pieces, Split(recipe.seed, None), decode)
+
+    train = look.rows(survey.pieces, training, decode)
+    validation = look.rows(survey.pieces, held, decode) if fraction is not None else None
+    if len(train) == 0:
+        raise DataError(f"{files[0].name}: {survey.rows} rows are too few to hold back a fraction of {fraction}")
+    if data.validation and data.validation.path:
+        validation = other(data.validation.path)
+    digest = look.digest.hexdigest()
+    test = other(data.test.path) if data.test else None
+    return Dataset(facts, train, validation, test, f"stream:{digest}")
+
+
+@dataclass(frozen=True)
+class _Decode:
+    """A table to scaled inputs and targets."""
+
+    look: "_Look"
+    facts: DataFacts
+    classes: Classes | None
+
+    def __call__(self, table: Table) -> tuple[Tensor, Tensor]:
+        inputs = self.facts.scaling.apply_float32(table.numbers(self.look.columns.features))
+        return torch.from_numpy(inputs), self.targets(table)
+
+    def targets(self, table: Table) -> Tensor:
+        target = self.look.columns.target
+        if self.classes is not None:
+            numbers = self.classes.numbers(table.labels(target), lambda row: table.place(target, row))
+            return torch.from_numpy(numbers)
+        assert self.facts.target_scaling is not None
+        return torch.from_numpy(self.facts.target_scaling.apply(table.numbers([target])[:, 0])).float()
+
+    @property
+    def nothing(self) -> tuple[Tensor, Tensor]:
+        """Rows, but none."""
+        kind = torch.float32 if self.classes is None else torch.int64
+        return torch.empty(0, self.facts.inputs), torch.empty(0, dtype=kind)
+
+
+@dataclass(frozen=True)
+class _Look:
+    """How the files are gone through."""
+
+    kind: TableFormat
+    columns: Columns
+    is_classes: bool
+    digest: "hashlib._Hash" = field(default_factory=hashlib.sha256)
+    """Of what was seen."""
+
+    @property
+    def _text_target(self) -> bool:
+        return self.is_classes and self.kind == "csv"
+
+    def _pieces(self, files: Sequence[File]) -> Iterator[tuple[Piece, Table, NDArray[np.float64]]]:
+        for piece, table in walk(files, self.kind, self.columns, self._text_target):
+            inputs = table.numbers(self.columns.features)
+            self.digest.update(inputs.data)
+            yield piece, table, inputs
+
+    def over_training(self, files: Sequence[File], split: Split) -> "_Survey":
+        """Checks every value and gathers what the facts are made of."""
+        survey = _Survey(self.columns)
+        for piece, table, inputs in self._pieces(files):
+            mask = split.mask(piece)
+            survey.pieces.append(piece)
+            survey.add_inputs(Statistics.of(inputs[mask]))
+            if self.is_classes:
+                labels = table.labels(self.columns.target)
+                unique = pc.unique(labels)
+                survey.add_labels(unique.to_pylist())
+                self.digest.update(str(unique.to_pylist()).encode())
+                self.digest.update(pc.index_in(labels, value_set=unique).to_numpy().data)
+            else:
+                targets = table.numbers([self.columns.target])
+                survey.add_targets(Statistics.of(targets[mask]))
+                self.digest.update(targets.data)
+        return survey
+
+    def over_others(self, files: Sequence[File], decode: _Decode) -> list[Piece]:
+        """Checks every value."""
+        for file in files:
+            require_columns(file.name, self.columns.names, schema_of(file, self.kind).names)
+        pieces = []
+        for piece, table, _ in self._pieces(files):
+            self.digest.update(decode.targets(table).numpy().data)
+            pieces.append(piece)
+        return pieces
+
+    def rows(self, pieces: Sequence[Piece], split: Split, decode: _Decode) -> StreamedRows:
+        return StreamedRows(pieces, split, decode.nothing, lambda: Cursor(self.columns, self._text_target), decode)
+
+
+@dataclass
+class _Survey:
+    """What one pass over the training files tells."""
+
+    columns: Columns
+    pieces: list[Piece] = field(default_factory=list)
+    inputs: Statistics | None = None
+    targets: Statistics | None = None
+    labels: dict[Label, None] = field(default_factory=dict)
+    classes: Classes | None = None
+
+    @property
+    def rows(self) -> int:
+        return sum(piece.rows for piece in self.pieces)
+
+    def add_inputs(self, statistics: Statistics) -> None:
+        self.inputs = self.inputs.merged(statistics) if self.inputs else statistics
+
+    def add_targets(self, statistics: Statistics) -> None:
+        self.targets = self.targets.merged(statistics) if self.targets else statistics
+
+    def add_labels(self, labels: Sequence[Label]) -> None:
+        self.labels.update(dict.fromkeys(labels))
+
+    def facts(self, recipe: Training, name: str) -> DataFacts:
+        assert self.inputs is not None
+        if self.labels:
+            self.classes = Classes.of(self.columns.target, pa.chunked_array([_as_one_type(list(self.labels))]), name)
+        shape = shaped(name, [len(self.columns.features)], recipe.data.shape)
+        of_targets = self.targets.scaling("standard") if self.targets else None
+        return DataFacts(
+            self.columns.features,
+            shape,
+            self.columns.target,
+            scaling_of(self.inputs, recipe.data, shape),
+            self.classes.labels if self.classes else None,
+            Scaling(of_targets.shift[0], of_targets.scale[0]) if of_targets else None,
+        )
+
+
+def _as_one_type(labels: Sequence[Label]) -> pa.Array:
+    if any(isinstance(label, str) for label in labels):
+        return as_read_at_once(pa.array([str(label) for label in labels]))
+    return pa.array(labels)
+
+
+def resident_bytes(source: Source) -> int | None:
+    """About the most memory that reading the training rows at once would take; None if nothing but that is possible."""
+    kind = _table_format(source)
+    assert source.data.path is not None
+    files = source.files(locate(source.data.path, source.mounts))
+    if any(file.name.endswith(".gz") for file in files):
+        return None
+    columns = choose_columns(files, kind, source.data)
+    return sum(_rows(file, kind) for file in files) * len(columns.names) * _BYTES_PER_VALUE
+
+
+def _rows(file: File, kind: TableFormat) -> int:
+    """Of csv: by the length of the first lines."""
+    with explained(file):
+        if kind == "parquet":
+            with file.open() as opened:
+                return int(parquet.read_metadata(opened).num_rows)
+        size = file.size()
+        beginning = file.part(0, min(size, 1 << 18))
+        return beginning.count(b"\n") * size // max(1, len(beginning))
+
+
+def _files(source: Source, path: str) -> list[File]:
+    files = source.files(locate(path, source.mounts))
+    for file in files:
+        if file.name.endswith(".gz"):
+            raise DataError(f"{file.name}: gzip cannot be read piece by piece: unpack it, or convert it to parquet")
+    return files
+
+
+def _table_format(source: Source) -> TableFormat:
+    assert source.format == "csv" or source.format == "parquet"
+    return source.format
