@@ -273,7 +273,7 @@ print(seen, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 102
 
 
 def test_a_stream_takes_a_fraction_of_the_memory_of_its_rows(tmp_path: Path) -> None:
-    """As a process of its own, with pieces and windows of their real size: 1 million rows, 120 MB in float32, 600 while they are read."""
+    """A process of its own, and pieces of their real size. These rows take 120 MB, and 600 to be read at once."""
     rows, columns = 1_000_000, 30
     values = np.random.default_rng(0).integers(0, 100, rows).astype(np.int8)
     content = pa.table({f"c{number}": values for number in range(columns)})
