@@ -5,8 +5,10 @@ Plain attributes; documents and metrics are made from them only when somebody as
 
 import time
 from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import TypeVar
 
 from trainer.plan import Plan
 from trainingjob_api.progress import (
@@ -18,6 +20,8 @@ from trainingjob_api.progress import (
     State,
     TestMetrics,
 )
+
+T = TypeVar("T")
 
 STEP_BUCKETS = (0.0005, 0.002, 0.01, 0.05, 0.25, 1.0, 5.0, 30.0)
 
@@ -55,7 +59,14 @@ class Board:
     resume: Resumption | None = None
     step_times: StepTimes = field(default_factory=StepTimes)
     last_step_time: float | None = None
-    steps_replayed: int = 0
+    began_at: int = 0
+    """The step of the checkpoint that this attempt went on from."""
+    replays_to: int = 0
+    """The last step that an earlier attempt is known to have done."""
+    data_wait: float = 0.0
+    """Seconds of this attempt that the loop has waited for batches."""
+    device_memory: Callable[[], int] | None = None
+    """Bytes in use on the accelerator; None without one."""
     _previous: float | None = None
     _pace: float | None = None
 
@@ -74,12 +85,32 @@ class Board:
         self.step += 1
         self.samples += samples
 
+    def awaited(self, batches: Iterable[T]) -> Iterator[T]:
+        """The same batches; adds up how long each made the loop wait."""
+        source = iter(batches)
+        while True:
+            begin = time.perf_counter()
+            batch = next(source, None)
+            self.data_wait += time.perf_counter() - begin
+            if batch is None:
+                return
+            yield batch
+
     def epoch_done(self, metrics: EpochMetrics) -> None:
         self.epoch = metrics.epoch
         self.latest = metrics
         if metrics.seconds_per_epoch:
             kept = 0.7 if self._pace else 0.0
             self._pace = kept * (self._pace or 0.0) + (1 - kept) * metrics.seconds_per_epoch
+
+    def resumed(self, step: int, known_epochs: int) -> None:
+        """Training goes on from a step; an earlier attempt had done so many whole epochs."""
+        self.step = self.began_at = step
+        self.replays_to = self.plan.steps_before(known_epochs) if self.plan else 0
+
+    @property
+    def steps_replayed(self) -> int:
+        return max(0, min(self.step, self.replays_to) - self.began_at)
 
     @property
     def steps(self) -> int | None:

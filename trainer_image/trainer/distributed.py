@@ -34,13 +34,15 @@ class World:
         devices = [self.device] if self.device.type == "cuda" else None
         return DistributedDataParallel(model, device_ids=devices, gradient_as_bucket_view=True)
 
-    def sum_on_all(self, numbers: Tensor) -> list[float]:
-        """Sums over the ranks, the same on each to the last bit: rank 0's word counts. One host synchronisation."""
+    def sum_on_all(self, numbers: Tensor) -> Tensor:
+        """Sums over the ranks, the same on each to the last bit: rank 0's word counts.
+
+        In place; returned on the CPU, which is one host synchronisation.
+        """
         if self.size > 1:
             dist.all_reduce(numbers)
             dist.broadcast(numbers, src=0)
-        values: list[float] = numbers.tolist()
-        return values
+        return numbers.cpu()
 
     def maximum(self, numbers: Sequence[int]) -> list[int]:
         """The largest of each number over the ranks."""

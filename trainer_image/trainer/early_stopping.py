@@ -2,7 +2,8 @@
 
 from typing import Literal
 
-from trainer.errors import NonFinite
+from trainer.class_counts import DETAIL_CLASSES
+from trainer.errors import UserError
 from trainingjob_api.base import Report
 from trainingjob_api.progress import EpochMetrics
 from trainingjob_api.spec.training import EarlyStopping, Training
@@ -33,10 +34,19 @@ def criterion(recipe: Training) -> EarlyStopping:
     return EarlyStopping(metric="validationLoss" if recipe.data.validation else "trainLoss")
 
 
+_NEEDS = {
+    "validationRocAuc": "it needs rows of at least two classes in data.validation, and at most "
+    f"{DETAIL_CLASSES} classes in all",
+    "validationR2": "it needs rows with different targets in data.validation",
+}
+
+
 def watched_value(metrics: EpochMetrics, watched: EarlyStopping) -> float:
+    """UserError where the data do not define what is watched: another attempt would not find it either."""
     value: float | None = metrics.to_json_object().get(watched.metric)
     if value is None:
-        raise NonFinite(f"{watched.metric} could not be measured in epoch {metrics.epoch}")
+        needs = _NEEDS.get(watched.metric, "it is none of this training's metrics")
+        raise UserError(f"earlyStopping.metric: {watched.metric} cannot be measured: {needs}. Watch validationLoss.")
     return value
 
 

@@ -1,5 +1,6 @@
 """The numbers of an epoch, and of rows that are not trained on, measured by all ranks together."""
 
+from dataclasses import asdict
 from math import ceil
 
 import torch
@@ -10,12 +11,14 @@ from trainer.data.dataset import Dataset
 from trainer.data.rows import Rows
 from trainer.errors import NonFinite
 from trainer.learner import Learner
-from trainer.objectives import Measures
+from trainer.measures import Measures
 from trainer.session import Run
 from trainer.state import TrainState
 from trainingjob_api.progress import EpochMetrics, State
 
 _CHUNK = 16_384
+_CHUNK_VALUES = 2**22
+"""Inputs, or outputs, of the rows that go through the network at once: networks on images multiply this by far."""
 
 
 def measure_epoch(
@@ -26,11 +29,13 @@ def measure_epoch(
     run.world.share(learner.model.buffers())
     parts = [state.tally]
     if data.validation is not None:
-        parts.append(tally_of(run, learner, state, data.validation))
+        parts.append(sums_of(run, learner, state, data.validation, data.facts.inputs))
     sums = run.world.sum_on_all(torch.cat(parts))
-    count = learner.objective.sums
-    train = learner.objective.measures(sums[:count], len(data.train))
-    held_back = learner.objective.measures(sums[count:], len(data.validation)) if data.validation is not None else None
+    count = learner.objective.train_sums
+    train = learner.objective.train_measures(sums[:count], len(data.train))
+    held_back = None
+    if data.validation is not None:
+        held_back = learner.objective.evaluation_measures(sums[count:], len(data.validation))
     run.board.gradient_norm = learner.gradient_norm
     return _describe(state.position.epoch + 1, train, held_back, learning_rate, len(data.train), clock)
 
@@ -38,35 +43,32 @@ def measure_epoch(
 def _describe(
     epoch: int, train: Measures, held_back: Measures | None, learning_rate: float, rows: int, clock: EpochClock
 ) -> EpochMetrics:
+    fields = {f"train_{name}": value for name, value in asdict(train).items()}
+    if held_back is not None:
+        fields |= {f"validation_{name}": value for name, value in asdict(held_back).items()}
+    pace = {"seconds_per_epoch": clock.total(), "samples_per_second": rows / clock.training}
     try:
-        return EpochMetrics(
-            epoch=epoch,
-            train_loss=train.loss,
-            train_accuracy=train.accuracy,
-            train_mae=train.mae,
-            validation_loss=held_back.loss if held_back else None,
-            validation_accuracy=held_back.accuracy if held_back else None,
-            validation_mae=held_back.mae if held_back else None,
-            learning_rate=learning_rate,
-            seconds_per_epoch=clock.total(),
-            samples_per_second=rows / clock.training,
-        )
+        return EpochMetrics.model_validate({"epoch": epoch, "learning_rate": learning_rate, **fields, **pace})
     except ValueError as error:  # the model of a metric takes no NaN
         raise NonFinite(
             f"epoch {epoch} gave a loss of {train.loss}, {held_back and held_back.loss} held back"
         ) from error
 
 
-def tally_of(run: Run, learner: Learner, state: TrainState, rows: Rows) -> Tensor:
-    """This rank's sums over its share of the rows. Looks up between chunks; a stop in here is saved before it."""
-    world = run.world
+def sums_of(run: Run, learner: Learner, state: TrainState, rows: Rows, inputs: int) -> Tensor:
+    """This rank's sums over its share of rows with so many inputs each (see Objective.evaluate).
+
+    Looks up between chunks; a stop in here saves what was before it.
+    """
+    world, objective = run.world, learner.objective
     run.enter(State.EVALUATING)
-    total = torch.zeros_like(state.tally)
+    total = torch.zeros(objective.evaluation_sums, dtype=torch.float64, device=world.device)
     learner.model.eval()
     share = torch.arange(world.rank, len(rows), world.size)
+    size = min(_CHUNK, max(1, _CHUNK_VALUES // max(inputs, objective.outputs)))
     # The same number of chunks on every rank, empty ones included: each ends with a collective.
-    for chunk in range(ceil(ceil(len(rows) / world.size) / _CHUNK)):
-        total += learner.measure(*rows.take(share[chunk * _CHUNK : (chunk + 1) * _CHUNK]))
+    for chunk in range(ceil(ceil(len(rows) / world.size) / size)):
+        total += learner.measure(*rows.take(share[chunk * size : (chunk + 1) * size]))
         run.enter(State.EVALUATING)
         if run.should_stop(now=True):
             run.save(state)

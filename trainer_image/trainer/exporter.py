@@ -1,5 +1,6 @@
 """/metrics and /progress of rank 0, from before torch is imported until the process ends."""
 
+import os
 import socket
 import threading
 from collections.abc import Iterable
@@ -96,6 +97,11 @@ def _gauges(board: Board) -> Iterable[Metric]:
             latest.samples_per_second if latest else None,
             "Training samples a second in the last epoch.",
         ),
+        "memory_bytes": (_resident_memory(), "Main memory that rank 0's process has resident."),
+        "device_memory_bytes": (
+            float(board.device_memory()) if board.device_memory else None,
+            "Memory that rank 0's tensors take on its accelerator.",
+        ),
         "last_step_timestamp_seconds": (board.last_step_time, "When the last step ended."),
         "last_checkpoint_timestamp_seconds": (
             checkpoint.save_time.timestamp() if checkpoint else None,
@@ -110,28 +116,29 @@ def _gauges(board: Board) -> Iterable[Metric]:
             yield GaugeMetricFamily(f"trainingjob_{name}", text, value=value)
 
 
+_SPLITS = ("train", "validation", "test")
+_MEASURES = {
+    "loss": ("loss", "Loss."),
+    "accuracy": ("accuracy_ratio", "Share of right answers, 0 to 1."),
+    "precision": ("precision", "Macro average over classes, 0 to 1."),
+    "recall": ("recall", "Macro average over classes, 0 to 1."),
+    "f1": ("f1", "Macro average over classes, 0 to 1."),
+    "roc_auc": ("roc_auc", "Area under the ROC curve, 0 to 1; one against rest, macro average over classes."),
+    "mae": ("mae", "Mean absolute error, in units of the target."),
+    "mse": ("mse", "Mean squared error, in squared units of the target."),
+    "rmse": ("rmse", "Root of the mean squared error, in units of the target."),
+    "r2": ("r2", "Coefficient of determination, at most 1."),
+}
+"""Field -> name and text."""
+
+
 def _per_split(board: Board) -> Iterable[Metric]:
-    latest, test = board.latest, board.test
-    values = {
-        ("loss", "Loss."): (
-            latest.train_loss if latest else None,
-            latest.validation_loss if latest else None,
-            test.loss if test else None,
-        ),
-        ("accuracy_ratio", "Share of right answers, 0 to 1."): (
-            latest.train_accuracy if latest else None,
-            latest.validation_accuracy if latest else None,
-            test.accuracy if test else None,
-        ),
-        ("mae", "Mean absolute error, in units of the target."): (
-            latest.train_mae if latest else None,
-            latest.validation_mae if latest else None,
-            test.mae if test else None,
-        ),
-    }
-    for (name, text), by_split in values.items():
+    """Of the last epoch, and of the test once it is done."""
+    for field, (name, text) in _MEASURES.items():
         family = GaugeMetricFamily(f"trainingjob_{name}", text, labels=["split"])
-        for split, value in zip(("train", "validation", "test"), by_split, strict=True):
+        for split in _SPLITS:
+            source, key = (board.test, field) if split == "test" else (board.latest, f"{split}_{field}")
+            value: float | None = getattr(source, key, None)
             if value is not None:
                 family.add_metric([split], value)
         if family.samples:
@@ -153,6 +160,14 @@ def _counters(board: Board) -> Iterable[Metric]:
     yield CounterMetricFamily(
         "trainingjob_steps_replayed", "Steps of this attempt that an earlier one had done.", value=board.steps_replayed
     )
+    yield CounterMetricFamily(
+        "trainingjob_data_wait_seconds", "Time of this attempt that steps waited for data.", value=board.data_wait
+    )
+
+
+def _resident_memory() -> float:
+    with open("/proc/self/statm", "rb") as file:
+        return float(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def _step_durations(board: Board) -> Metric:
@@ -174,6 +189,6 @@ def _info(board: Board) -> dict[str, str]:
         "model": recipe.model.type,
         "optimizer": recipe.optimizer.type,
         "schedule": recipe.schedule.type if recipe.schedule else "constant",
-        "precision": "float32",
+        "precision": recipe.precision,
         "world_size": str(board.world_size),
     }

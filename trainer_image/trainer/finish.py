@@ -1,13 +1,14 @@
 """After the last epoch: test, export, report, curves, and the mark that says it is done."""
 
 import json
+from dataclasses import asdict
 from typing import Any
 
 from trainer.checkpoint.files import replace
 from trainer.checkpoint.folder import Folder
 from trainer.data.dataset import Dataset
 from trainer.early_stopping import criterion, is_spent
-from trainer.evaluation import tally_of
+from trainer.evaluation import sums_of
 from trainer.export import export
 from trainer.history import History
 from trainer.learner import Learner
@@ -38,16 +39,9 @@ def finish(run: Run, recipe: Training, learner: Learner, state: TrainState, data
 def _test(run: Run, learner: Learner, state: TrainState, data: Dataset) -> TestMetrics | None:
     if data.test is None:
         return None
-    sums = run.world.sum_on_all(tally_of(run, learner, state, data.test))
-    measures = learner.objective.measures(sums, len(data.test))
-    return TestMetrics(
-        loss=measures.loss,
-        accuracy=measures.accuracy,
-        mae=measures.mae,
-        rmse=measures.rmse,
-        r2=measures.r2,
-        samples=len(data.test),
-    )
+    sums = run.world.sum_on_all(sums_of(run, learner, state, data.test, data.facts.inputs))
+    measures = learner.objective.evaluation_measures(sums, len(data.test))
+    return TestMetrics.model_validate({**asdict(measures), "samples": len(data.test)})
 
 
 def _describe(recipe: Training, state: TrainState, spent: bool) -> str:

@@ -22,12 +22,14 @@ class History:
         self._path = folder / NAME
         self._pending = b""
 
-    def keep_until(self, epoch: int) -> None:
-        """Forgets what comes after an epoch: it is about to be done again."""
-        kept = [line for line in self._lines() if line["epoch"] <= epoch]
+    def keep_until(self, epoch: int) -> int:
+        """Forgets what comes after an epoch: it is about to be done again. Returns the last epoch that was known."""
+        lines = self._lines()
+        kept = [line for line in lines if line["epoch"] <= epoch]
         text = "".join(json.dumps(line) + "\n" for line in kept)
         if self._path.exists() or kept:
             replace(self._path, text.encode())
+        return int(lines[-1]["epoch"]) if lines else 0
 
     def append(self, metrics: EpochMetrics) -> None:
         """Adds a line; one that does not fit on the disk waits for the next chance."""

@@ -3,6 +3,7 @@
 import contextlib
 import math
 from collections.abc import Iterator, Mapping
+from functools import reduce
 from itertools import pairwise
 
 import torch
@@ -44,7 +45,7 @@ class Learner:
     def step(self, batch: Batch, rate: float) -> Tensor:
         """One optimizer step; returns this rank's sums over its rows (see Objective.tally)."""
         set_rate(self.optimizer, rate)
-        tally = torch.stack([self._backward(batch, part) for part in self._parts(batch)]).sum(dim=0)
+        tally = reduce(torch.add, [self._backward(batch, part) for part in self._parts(batch)])
         if self._scaler is not None:
             self._scaler.unscale_(self.optimizer)
         self._penalize()
@@ -115,9 +116,9 @@ class Learner:
 
     @torch.no_grad()
     def measure(self, features: Tensor, targets: Tensor) -> Tensor:
-        """Sums over rows, in evaluation mode."""
+        """Sums over rows, in evaluation mode (see Objective.evaluate)."""
         outputs = self._outputs(self.model, features)
-        return self.objective.tally(outputs, targets, self.objective.loss_sum(outputs, targets))
+        return self.objective.evaluate(outputs, targets)
 
     @property
     def gradient_norm(self) -> float:

@@ -23,7 +23,8 @@ def train(run: Run, recipe: Training, plan: Plan, learner: Learner, state: Train
         run.enter(State.TRAINING)
         clock, epoch = EpochClock(state), state.position.epoch
         stage, consumed = plan.stage_at(epoch), state.position.consumed
-        for batch in batches(data.train, stage, recipe.seed, epoch, consumed, run.world, augment):
+        drawn = batches(data.train, stage, recipe.seed, epoch, consumed, run.world, augment)
+        for batch in run.board.awaited(drawn):
             rate = planned(plan.moment(epoch, state.position.consumed))
             tally = learner.step(batch, state.plateau.rate(rate, recipe.schedule))
             state.advance(batch.size, tally)

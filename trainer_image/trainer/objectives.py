@@ -1,6 +1,5 @@
 """What is minimised and what is measured, for each task."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from math import sqrt
 from typing import Protocol
@@ -8,24 +7,18 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from trainer.class_counts import ClassCounts, count_classes, counts_length
 from trainer.data.dataset import DataFacts
 from trainer.losses import LossSum, loss_sum
+from trainer.measures import Measures
 from trainingjob_api.spec.training import Loss, Training
 
 
-@dataclass(frozen=True)
-class Measures:
-    """Averages over rows, in the units of the target."""
-
-    loss: float
-    accuracy: float | None = None
-    mae: float | None = None
-    rmse: float | None = None
-    r2: float | None = None
-
-
 class Objective(Protocol):
-    """Sums can be added over batches and ranks; averages cannot. So everything is a sum until the end of an epoch."""
+    """Sums can be added over batches and ranks; averages cannot. So everything is a sum until the end of an epoch.
+
+    Of training rows little is summed up, because it costs time in every step; of other rows everything.
+    """
 
     @property
     def outputs(self) -> int:
@@ -33,8 +26,13 @@ class Objective(Protocol):
         ...
 
     @property
-    def sums(self) -> int:
+    def train_sums(self) -> int:
         """Length of what `tally` returns."""
+        ...
+
+    @property
+    def evaluation_sums(self) -> int:
+        """Length of what `evaluate` returns."""
         ...
 
     @property
@@ -43,26 +41,56 @@ class Objective(Protocol):
         ...
 
     def tally(self, outputs: Tensor, targets: Tensor, loss_sum: Tensor) -> Tensor:
-        """Float64 sums over the rows; the loss is the first."""
+        """Float64 sums over rows that are trained on; the loss is the first."""
         ...
 
-    def measures(self, sums: Sequence[float], rows: int) -> Measures: ...
+    def train_measures(self, sums: Tensor, rows: int) -> Measures: ...
+
+    def evaluate(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        """Float64 sums over rows that are not trained on; the loss is the first."""
+        ...
+
+    def evaluation_measures(self, sums: Tensor, rows: int) -> Measures: ...
 
 
 @dataclass(frozen=True)
 class Classification:
-    """A loss on logits, and accuracy; targets are class numbers."""
+    """A loss on logits, and counts of classes; targets are class numbers."""
 
     outputs: int
     loss_sum: LossSum
-    sums: int = 2
+    train_sums: int = 2
+
+    @property
+    def evaluation_sums(self) -> int:
+        return 1 + counts_length(self.outputs)
 
     def tally(self, outputs: Tensor, targets: Tensor, loss_sum: Tensor) -> Tensor:
-        right = (outputs.argmax(dim=1) == targets).sum()
+        right = torch.count_nonzero(outputs.argmax(dim=1) == targets)
         return torch.stack((loss_sum.double(), right.double()))
 
-    def measures(self, sums: Sequence[float], rows: int) -> Measures:
-        return Measures(loss=sums[0] / rows, accuracy=sums[1] / rows)
+    def train_measures(self, sums: Tensor, rows: int) -> Measures:
+        loss, right = sums.tolist()
+        return Measures(loss=loss / rows, accuracy=right / rows)
+
+    def evaluate(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        loss = self.loss_sum(outputs.double(), targets)
+        return torch.cat((loss[None], count_classes(outputs, targets)))
+
+    def evaluation_measures(self, sums: Tensor, rows: int) -> Measures:
+        counts = self.counts(sums)
+        return Measures(
+            loss=float(sums[0]) / rows,
+            accuracy=counts.accuracy,
+            precision=counts.macro(counts.precision),
+            recall=counts.macro(counts.recall),
+            f1=counts.macro(counts.f1),
+            roc_auc=counts.roc_auc,
+        )
+
+    def counts(self, sums: Tensor) -> ClassCounts:
+        """What the sums of an evaluation say about classes."""
+        return ClassCounts.of(sums[1:], self.outputs)
 
 
 @dataclass(frozen=True)
@@ -75,23 +103,37 @@ class Regression:
     loss_power: int
     """Of the scale in the loss: 1 for mae, 2 for what is a square near zero."""
     outputs: int = 1
-    sums: int = 5
+    train_sums: int = 3
+    evaluation_sums: int = 5
 
     def tally(self, outputs: Tensor, targets: Tensor, loss_sum: Tensor) -> Tensor:
         errors = (outputs.squeeze(1) - targets).double()
-        exact = targets.double()
-        return torch.stack(
-            (loss_sum.double(), errors.abs().sum(), errors.square().sum(), exact.sum(), exact.square().sum())
-        )
+        return torch.stack((loss_sum.double(), errors.norm(1), torch.dot(errors, errors)))
 
-    def measures(self, sums: Sequence[float], rows: int) -> Measures:
-        loss, absolute, squared, total, total_squared = sums
-        spread = total_squared - total * total / rows
+    def train_measures(self, sums: Tensor, rows: int) -> Measures:
+        loss, absolute, squared = sums.tolist()
         return Measures(
             loss=loss / rows * self.scale**self.loss_power,
             mae=absolute / rows * self.scale,
-            rmse=sqrt(squared / rows) * self.scale if squared >= 0 else None,
-            r2=1 - squared / spread if spread > 0 else None,
+            mse=squared / rows * self.scale**2,
+        )
+
+    def evaluate(self, outputs: Tensor, targets: Tensor) -> Tensor:
+        outputs, targets = outputs.double(), targets.double()
+        squares = torch.stack((targets.sum(), torch.dot(targets, targets)))
+        return torch.cat((self.tally(outputs, targets, self.loss_sum(outputs, targets)), squares))
+
+    def evaluation_measures(self, sums: Tensor, rows: int) -> Measures:
+        errors = self.train_measures(sums[:3], rows)
+        squared, total, total_squared = sums[2:].tolist()
+        spread = total_squared - total * total / rows
+        varies = spread > 1e-12 * total_squared  # what rounding leaves of equal targets is not a spread
+        return Measures(
+            loss=errors.loss,
+            mae=errors.mae,
+            mse=errors.mse,
+            rmse=sqrt(squared / rows) * self.scale,
+            r2=1 - squared / spread if varies else None,
         )
 
 

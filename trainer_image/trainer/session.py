@@ -66,7 +66,8 @@ class Run:
         self.board.best = state.best_metrics
         self._cadence.saved(state.position.step, state.position.epoch, time.monotonic())
         if self.world.is_rank_zero:
-            self._history.keep_until(state.position.epoch)
+            known = self._history.keep_until(state.position.epoch)
+            self.board.resumed(state.position.step, known)
             epochs = self._history.epochs()
             self.board.latest = epochs[-1] if epochs else None
             self.tell_supervisor()

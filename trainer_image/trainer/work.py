@@ -37,6 +37,8 @@ def work(around: Surroundings) -> tuple[Outcome, str]:
     _tell_size(around, data)
     world = join(config)
     data = data.to(world.device)
+    if world.device.type == "cuda":
+        around.board.device_memory = lambda: torch.cuda.memory_allocated(world.device)
     run = Run(config.run, world, around.board, around.stop, around.pulse, around.log, RunFolder(config.folder))
     objective = objective_for(recipe, data.facts)
     shapes = Shapes(data.facts.shape, objective.outputs)
@@ -83,7 +85,7 @@ def _state(run: Run, recipe: Training, learner: Learner, data: Dataset) -> Train
     world = run.world
     return TrainState(
         learner=learner,
-        tally=torch.zeros(learner.objective.sums, dtype=torch.float64, device=world.device),
+        tally=torch.zeros(learner.objective.train_sums, dtype=torch.float64, device=world.device),
         identity=Folder(run.config).identity,
         circumstances=circumstances(recipe, data.digest, world.device, world.size),
         features=data.facts.features,

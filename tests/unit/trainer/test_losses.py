@@ -92,8 +92,8 @@ def test_losses_of_regression_and_their_units(fields: dict[str, Any], expected: 
     outputs, targets = torch.tensor(VALUES, dtype=torch.float32), torch.tensor(TARGETS, dtype=torch.float32)
     loss = objective.loss_sum
     assert loss(outputs, targets).item() == pytest.approx(expected, rel=1e-5)
-    sums = objective.tally(outputs, targets, loss(outputs, targets)).tolist()
-    assert objective.measures(sums, ROWS).loss == pytest.approx(expected / ROWS * 10**power, rel=1e-5)
+    sums = objective.tally(outputs, targets, loss(outputs, targets))
+    assert objective.train_measures(sums, ROWS).loss == pytest.approx(expected / ROWS * 10**power, rel=1e-5)
 
 
 ALL = [

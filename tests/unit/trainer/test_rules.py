@@ -1,5 +1,8 @@
 """The small rules of the loop: patience, when to look up, when to save."""
 
+import re
+from typing import get_args
+
 import pytest
 import torch
 
@@ -8,13 +11,11 @@ from trainer.agreement import Agreement, steps_between
 from trainer.cadence import Cadence
 from trainer.distributed import World
 from trainer.early_stopping import Standing, criterion, is_spent, watched_value
-from trainer.errors import NonFinite
-from trainer.losses import loss_sum
-from trainer.objectives import Classification, Regression
+from trainer.errors import UserError
 from trainer.seeds import derived_seed
 from trainingjob_api.progress import EpochMetrics
 from trainingjob_api.spec.checkpoint import CheckpointInterval
-from trainingjob_api.spec.training import Loss, Training
+from trainingjob_api.spec.training import EarlyStopping, Training
 
 TABLE = Path("/data/table.csv")
 CPU = torch.device("cpu")
@@ -62,9 +63,44 @@ def test_what_makes_an_epoch_the_best() -> None:
     assert criterion(alone).metric == "trainLoss"
 
 
-def test_a_metric_that_was_not_measured_is_no_reason_to_go_on() -> None:
-    with pytest.raises(NonFinite):
-        watched_value(EpochMetrics(epoch=1), criterion(training()))
+WATCHED = {
+    "trainLoss": "train_loss",
+    "trainAccuracy": "train_accuracy",
+    "trainMae": "train_mae",
+    "validationLoss": "validation_loss",
+    "validationAccuracy": "validation_accuracy",
+    "validationPrecision": "validation_precision",
+    "validationRecall": "validation_recall",
+    "validationF1": "validation_f1",
+    "validationRocAuc": "validation_roc_auc",
+    "validationMae": "validation_mae",
+    "validationRmse": "validation_rmse",
+    "validationR2": "validation_r2",
+}
+
+
+def test_every_metric_that_can_be_watched_is_measured() -> None:
+    assert set(WATCHED) == set(get_args(EarlyStopping.model_fields["metric"].annotation))
+    numbers = {field: number / 8 for number, field in enumerate(WATCHED.values(), start=1)}
+    metrics = EpochMetrics.model_validate({"epoch": 1, **numbers})
+    for metric, field in WATCHED.items():
+        watched = EarlyStopping.model_validate({"metric": metric})
+        assert watched_value(metrics, watched) == numbers[field]
+        assert watched.direction == ("min" if field.endswith(("loss", "mae", "rmse")) else "max")
+
+
+@pytest.mark.parametrize(
+    ("metric", "words"),
+    [
+        pytest.param("validationRocAuc", "at least two classes in data.validation, and at most 256", id="one class"),
+        pytest.param("validationR2", "different targets", id="equal targets"),
+        pytest.param("trainLoss", "none of this training's", id="something else"),
+    ],
+)
+def test_a_metric_that_cannot_be_measured_ends_the_training_for_good(metric: str, words: str) -> None:
+    with pytest.raises(UserError, match=re.escape(f"earlyStopping.metric: {metric} cannot")) as error:
+        watched_value(EpochMetrics(epoch=1), EarlyStopping.model_validate({"metric": metric}))
+    assert words in str(error.value)
 
 
 @pytest.mark.parametrize(
@@ -126,25 +162,3 @@ def test_seeds_do_not_depend_on_each_other() -> None:
     seeds = {derived_seed(seed, purpose, epoch) for seed in range(9) for purpose in ("a", "b") for epoch in range(9)}
     assert len(seeds) == 162
     assert all(0 <= seed < 2**63 for seed in seeds)
-
-
-def test_measures_of_a_classification() -> None:
-    objective = Classification(3, loss_sum(Loss(type="crossEntropy")))
-    outputs = torch.tensor([[5.0, 0, 0], [0, 5.0, 0], [5.0, 0, 0]])
-    targets = torch.tensor([0, 1, 2])
-    sums = objective.tally(outputs, targets, objective.loss_sum(outputs, targets)).tolist()
-    measures = objective.measures(sums, 3)
-    assert measures.accuracy == pytest.approx(2 / 3)
-    assert measures.loss == pytest.approx(torch.nn.functional.cross_entropy(outputs, targets).item())
-
-
-def test_measures_of_a_regression_are_in_units_of_the_target() -> None:
-    objective = Regression(100.0, 10.0, loss_sum(Loss(type="mse")), 2)
-    real, guessed = torch.tensor([90.0, 100.0, 130.0]), torch.tensor([[92.0], [100.0], [124.0]])
-    scaled, outputs = (real - 100) / 10, (guessed - 100) / 10
-    measures = objective.measures(objective.tally(outputs, scaled, objective.loss_sum(outputs, scaled)).tolist(), 3)
-    assert measures.loss == pytest.approx((4 + 0 + 36) / 3, rel=1e-5)
-    assert measures.mae == pytest.approx(8 / 3, rel=1e-5)
-    assert measures.rmse == pytest.approx((40 / 3) ** 0.5, rel=1e-5)
-    spread = sum((value - real.mean().item()) ** 2 for value in real.tolist())
-    assert measures.r2 == pytest.approx(1 - 40 / spread, rel=1e-5)

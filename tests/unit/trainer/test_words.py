@@ -28,6 +28,7 @@ from trainer.models import Shapes, build_model
 from trainer.plan import plan_for
 from trainer.pulse import PulseWriter, read_pulse
 from trainingjob_api.progress import EpochMetrics, Progress, State
+from trainingjob_api.progress import TestMetrics as OfTest
 from trainingjob_api.spec.training import Training
 
 TABLE = Path("/data/table.csv")
@@ -130,7 +131,7 @@ def test_history_forgets_what_is_done_again(tmp_path: Path) -> None:
     history.keep_until(0)
     for epoch in (1, 2, 3):
         history.append(EpochMetrics(epoch=epoch, train_loss=1 / epoch))
-    history.keep_until(2)
+    assert history.keep_until(2) == 3
     history.append(EpochMetrics(epoch=3, train_loss=9.0))
     assert [(line.epoch, line.train_loss) for line in History(tmp_path).epochs()] == [(1, 1.0), (2, 0.5), (3, 9.0)]
 
@@ -188,6 +189,46 @@ def test_what_is_scraped() -> None:
     with pytest.raises(HTTPError) as refused:
         urlopen(f"{address}/etc/passwd")
     refused.value.close()
+
+
+FULL_EPOCH = {name: 0.5 for name in EpochMetrics.model_fields if name not in ("epoch", "extra")}
+
+
+def test_every_measure_of_every_split_can_be_scraped() -> None:
+    board = Board(run_config(Path("/c"), recipe(TABLE, precision="bfloat16")), plan=PLAN)
+    board.device_memory = lambda: 4096
+    board.latest = EpochMetrics.model_validate({"epoch": 1, **FULL_EPOCH})
+    fields = [name for name in OfTest.model_fields if name != "samples"]
+    board.test = OfTest.model_validate({"samples": 3, **dict.fromkeys(fields, 0.25)})
+    assert list(board.awaited(iter([1, 2]))) == [1, 2]
+    text = urlopen(f"{exporter.serve(board, None)}/metrics").read().decode()
+    names = {"accuracy": "accuracy_ratio"}
+    for field in fields:
+        name = f"trainingjob_{names.get(field, field)}"
+        assert f'{name}{{split="test"}} 0.25' in text
+        assert f'{name}{{split="validation"}} 0.5' in text
+        assert (f'{name}{{split="train"}} 0.5' in text) == (field in ("loss", "accuracy", "mae", "mse"))
+    numbers = dict(line.split(" ") for line in text.splitlines() if line[0] != "#" and "{" not in line)
+    assert float(numbers["trainingjob_memory_bytes"]) > 2**20
+    assert float(numbers["trainingjob_device_memory_bytes"]) == 4096
+    assert 0 < float(numbers["trainingjob_data_wait_seconds_total"]) < 1
+    assert 'precision="bfloat16"' in text
+
+
+@pytest.mark.parametrize(
+    ("known_epochs", "steps", "replayed"),
+    [
+        pytest.param(1, 4, 0, id="nothing was done after the checkpoint"),
+        pytest.param(3, 4, 4, id="all of them so far"),
+        pytest.param(3, 20, 11, id="up to where the earlier attempt is known to have come"),
+    ],
+)
+def test_steps_that_are_done_again(known_epochs: int, steps: int, replayed: int) -> None:
+    board = Board(run_config(Path("/c"), recipe(TABLE)), plan=PLAN)
+    board.resumed(7, known_epochs)
+    for _ in range(steps):
+        board.stepped(16)
+    assert (board.step, board.steps_replayed) == (7 + steps, replayed)
 
 
 def test_remaining_time_follows_the_pace() -> None:

@@ -1,0 +1,223 @@
+"""Every number that is reported, against what torchmetrics and scikit-learn make of the same rows."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from sklearn import metrics as sklearn
+from torch import Tensor
+from torchmetrics import functional as torchmetrics
+
+from trainer.class_counts import BINS, DETAIL_CLASSES, ClassCounts, count_classes, counts_length
+from trainer.losses import loss_sum
+from trainer.measures import Measures
+from trainer.objectives import Classification, Objective, Regression
+from trainingjob_api.spec.training import Loss
+
+
+def classifier(classes: int) -> Classification:
+    return Classification(classes, loss_sum(Loss(type="crossEntropy")))
+
+
+def rows(classes: int, count: int = 400, seed: int = 1, occurring: int | None = None) -> tuple[Tensor, Tensor]:
+    """Logits that know something of their targets."""
+    generator = torch.Generator().manual_seed(seed)
+    targets = torch.randint(0, occurring or classes, (count,), generator=generator)
+    logits = torch.randn(count, classes, generator=generator) * 2
+    logits[torch.arange(count), targets] += 1.5
+    return logits, targets
+
+
+def evaluated(objective: Objective, outputs: Tensor, targets: Tensor, cuts: tuple[int, ...] = ()) -> Tensor:
+    """Sums over rows that come in chunks."""
+    chunks = zip(outputs.tensor_split(cuts), targets.tensor_split(cuts), strict=True)
+    return torch.stack([objective.evaluate(*chunk) for chunk in chunks]).sum(dim=0)
+
+
+def measured(outputs: Tensor, targets: Tensor) -> Measures:
+    objective = classifier(outputs.shape[1])
+    return objective.evaluation_measures(evaluated(objective, outputs, targets), len(targets))
+
+
+def ties(logits: Tensor) -> Tensor:
+    """Few different values: many equal scores, and rows in which several classes are first."""
+    return logits.round()
+
+
+CASES = [
+    pytest.param(*rows(2), id="2 classes"),
+    pytest.param(ties(rows(2)[0]), rows(2)[1], id="2 classes, ties"),
+    pytest.param(*rows(10), id="10 classes"),
+    pytest.param(ties(rows(10)[0]), rows(10)[1], id="10 classes, ties"),
+    pytest.param(*rows(10, occurring=7), id="3 of 10 classes never occur"),
+    pytest.param(*rows(5, occurring=1), id="one class alone"),
+    pytest.param(*rows(3, count=1), id="one row"),
+    pytest.param(*rows(1000, count=2000), id="1000 classes"),
+    pytest.param(rows(4)[0] * 1e4, rows(4)[1], id="a very sure model"),
+]
+
+
+@pytest.mark.parametrize(("logits", "targets"), CASES)
+def test_a_classification_is_measured_as_others_do(logits: Tensor, targets: Tensor) -> None:
+    ours, classes, guesses = measured(logits, targets), logits.shape[1], logits.argmax(dim=1)
+    loss = sklearn.log_loss(targets, logits.double().softmax(dim=1), labels=range(classes)) if classes < 1000 else None
+    if loss is not None and logits.abs().max() < 100:
+        assert ours.loss == pytest.approx(loss, rel=1e-9)
+    macro = {"average": "macro", "zero_division": 0}
+    assert ours.accuracy == pytest.approx(sklearn.accuracy_score(targets, guesses), rel=1e-12)
+    assert ours.precision == pytest.approx(sklearn.precision_score(targets, guesses, **macro), rel=1e-12)
+    assert ours.recall == pytest.approx(sklearn.recall_score(targets, guesses, **macro), rel=1e-12)
+    assert ours.f1 == pytest.approx(sklearn.f1_score(targets, guesses, **macro), rel=1e-12)
+    others = {
+        "accuracy": torchmetrics.accuracy(guesses, targets, "multiclass", num_classes=classes),
+        "precision": torchmetrics.precision(guesses, targets, "multiclass", average="macro", num_classes=classes),
+        "recall": torchmetrics.recall(guesses, targets, "multiclass", average="macro", num_classes=classes),
+        "f1": torchmetrics.f1_score(guesses, targets, "multiclass", average="macro", num_classes=classes),
+    }
+    for name, value in others.items():
+        assert getattr(ours, name) == pytest.approx(float(value), abs=1e-6), name
+
+
+@pytest.mark.parametrize(("logits", "targets"), [case for case in CASES if case.id != "1000 classes"])
+def test_the_area_under_the_roc_curve_is_that_of_the_scores(logits: Tensor, targets: Tensor) -> None:
+    """To the last bit for scores that are rounded to bins as ours are, and closely for those that are not."""
+    counts, classes = ClassCounts.of(count_classes(logits, targets), logits.shape[1]), logits.shape[1]
+    p = logits.double().softmax(dim=1)
+    exact, binned = [], []
+    for curve, number in enumerate([1] if classes == 2 else range(classes)):
+        is_positive = (targets == number).numpy()
+        if is_positive.all() or not is_positive.any():
+            assert counts.areas is not None
+            assert counts.areas[curve].isnan()
+            continue
+        rest = torch.cat((logits[:, :number], logits[:, number + 1 :]), dim=1).double()
+        odds = logits[:, number].double() - rest.logsumexp(dim=1)
+        places = ((odds.clamp(-1e6, 1e6).asinh() / math.asinh(1e6) + 1) * BINS / 2).floor()
+        binned.append(sklearn.roc_auc_score(is_positive, places))
+        exact.append(sklearn.roc_auc_score(is_positive, odds))
+        if logits.abs().max() < 10:  # beyond that probabilities are 0 and 1, where log-odds still differ
+            assert exact[-1] == pytest.approx(sklearn.roc_auc_score(is_positive, p[:, number]), abs=1e-3)
+    if not exact:
+        assert counts.roc_auc is None
+        return
+    assert counts.roc_auc == pytest.approx(np.mean(binned), abs=1e-9)
+    assert counts.roc_auc == pytest.approx(np.mean(exact), abs=2e-3)
+    if classes == 2:
+        theirs = torchmetrics.auroc(p[:, 1], targets, "binary")
+    elif len(exact) == classes:
+        theirs = torchmetrics.auroc(p, targets, "multiclass", num_classes=classes)
+    else:
+        return
+    if logits.abs().max() < 10:
+        assert counts.roc_auc == pytest.approx(float(theirs), abs=2e-3)
+
+
+def test_probabilities_that_round_to_one_are_still_told_apart() -> None:
+    """A p of 1 - 1e-30 is 1 in every floating point format; its log-odds are not."""
+    logits = torch.tensor([[70.0, 0, 0], [80.0, 0, 0], [90.0, 0, 0], [100.0, 0, 0]])
+    targets = torch.tensor([1, 2, 0, 0])
+    counts = ClassCounts.of(count_classes(logits, targets), 3)
+    assert counts.areas is not None
+    assert float(counts.areas[0]) == 1.0
+
+
+@pytest.mark.parametrize("classes", [2, 10, DETAIL_CLASSES])
+def test_the_confusion_matrix(classes: int) -> None:
+    logits, targets = rows(classes)
+    counts = ClassCounts.of(count_classes(logits, targets), classes)
+    assert counts.confusion is not None
+    theirs = sklearn.confusion_matrix(targets, logits.argmax(dim=1), labels=range(classes))
+    assert np.array_equal(counts.confusion.numpy(), theirs)
+
+
+def test_the_roc_curve() -> None:
+    logits, targets = rows(2)
+    places = count_classes(logits, targets)[4:].view(2, BINS)
+    false, true = ClassCounts.of(count_classes(logits, targets), 2).roc_points(0)
+    scores = np.repeat(np.tile(np.arange(BINS), 2), places.flatten().long().numpy())
+    labels = np.repeat([0, 1], [int(places[0].sum()), int(places[1].sum())])
+    theirs = sklearn.roc_curve(labels, scores, drop_intermediate=False)
+    ours = set(zip(false.tolist(), true.tolist(), strict=True))
+    assert ours == set(zip(theirs[0].tolist(), theirs[1].tolist(), strict=True))
+
+
+def test_many_classes_cost_little_memory() -> None:
+    assert counts_length(DETAIL_CLASSES) * 8 < 10e6
+    assert counts_length(DETAIL_CLASSES + 1) == 3 * (DETAIL_CLASSES + 1)
+    logits, targets = rows(DETAIL_CLASSES + 1)
+    assert measured(logits, targets).roc_auc is None
+
+
+@pytest.mark.parametrize("broken", [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize("classes", [2, 3])
+def test_a_broken_model_is_counted_and_its_loss_tells(broken: float, classes: int) -> None:
+    logits, targets = rows(classes, count=8)
+    logits[3, int(targets[3])] = broken
+    sums = evaluated(classifier(classes), logits, targets)
+    assert not math.isfinite(sums[0])
+    assert sums[1:].isfinite().all()
+
+
+def test_what_is_shown_of_training_rows() -> None:
+    logits, targets = rows(10)
+    objective = classifier(10)
+    sums = objective.tally(logits, targets, objective.loss_sum(logits, targets))
+    assert (len(sums), sums.dtype) == (objective.train_sums, torch.float64)
+    ours, complete = objective.train_measures(sums, 400), measured(logits, targets)
+    assert ours.loss == pytest.approx(complete.loss, rel=1e-6)
+    assert ours.accuracy == complete.accuracy
+
+
+def regression(kind: str = "mse") -> Regression:
+    return Regression(100.0, 10.0, loss_sum(Loss.model_validate({"type": kind})), 1 if kind == "mae" else 2)
+
+
+def scaled(values: Tensor) -> Tensor:
+    return ((values.double() - 100) / 10).float()
+
+
+@pytest.mark.parametrize("kind", ["mse", "mae"])
+@pytest.mark.parametrize(("count", "shift"), [(300, 0.0), (300, 1000.0), (2, 0.0)])
+def test_a_regression_is_measured_as_others_do(kind: str, count: int, shift: float) -> None:
+    generator = torch.Generator().manual_seed(2)
+    targets = 100 + shift + 10 * torch.randn(count, generator=generator)
+    guesses = targets + 3 * torch.randn(count, generator=generator)
+    objective = regression(kind)
+    outputs, inside = scaled(guesses)[:, None], scaled(targets)
+    ours = objective.evaluation_measures(evaluated(objective, outputs, inside), count)
+    mae, mse = sklearn.mean_absolute_error(targets, guesses), sklearn.mean_squared_error(targets, guesses)
+    assert ours.loss == pytest.approx(mae if kind == "mae" else mse, rel=1e-4)
+    assert ours.mae == pytest.approx(mae, rel=1e-4)
+    assert ours.mse == pytest.approx(mse, rel=1e-4)
+    assert ours.rmse == pytest.approx(math.sqrt(mse), rel=1e-4)
+    assert ours.r2 == pytest.approx(sklearn.r2_score(targets, guesses), rel=1e-4)
+    assert ours.r2 == pytest.approx(float(torchmetrics.r2_score(guesses.double(), targets.double())), rel=1e-4)
+
+    train = objective.train_measures(objective.tally(outputs, inside, objective.loss_sum(outputs, inside)), count)
+    assert (train.mae, train.mse) == (pytest.approx(ours.mae, rel=1e-6), pytest.approx(ours.mse, rel=1e-6))
+
+
+@pytest.mark.parametrize("value", [100.0, 0.1, 1e6 / 3])
+def test_targets_that_are_all_equal_have_no_r2(value: float) -> None:
+    objective, targets = regression(), scaled(torch.full((1000,), value))
+    sums = evaluated(objective, targets[:, None] + 0.1, targets)
+    assert objective.evaluation_measures(sums, 1000).r2 is None
+
+
+@pytest.mark.parametrize("cuts", [(150,), (100, 100, 399), (0, 400)], ids=["two", "an empty one", "empty ends"])
+@pytest.mark.parametrize("classes", [2, 10, 300])
+def test_counts_do_not_depend_on_chunks_and_ranks(classes: int, cuts: tuple[int, ...]) -> None:
+    logits, targets = rows(classes)
+    objective = classifier(classes)
+    whole, parts = evaluated(objective, logits, targets), evaluated(objective, logits, targets, cuts)
+    assert torch.equal(whole[1:], parts[1:])
+    assert float(parts[0]) == pytest.approx(float(whole[0]), rel=1e-14)
+
+
+@pytest.mark.parametrize("cuts", [(150,), (100, 100, 399)], ids=["two", "an empty one"])
+def test_a_regressions_sums_do_not_depend_on_chunks_and_ranks(cuts: tuple[int, ...]) -> None:
+    generator = torch.Generator().manual_seed(3)
+    outputs, targets = torch.randn(400, 1, generator=generator), torch.randn(400, generator=generator)
+    whole, parts = evaluated(regression(), outputs, targets), evaluated(regression(), outputs, targets, cuts)
+    assert torch.allclose(whole, parts, rtol=1e-13, atol=1e-13)
