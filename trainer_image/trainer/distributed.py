@@ -9,6 +9,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from trainer.checkpoint.files import Content
 from trainer.config import RankConfig
 from trainingjob_api.spec.lifecycle import Deadlines
 
@@ -64,18 +65,23 @@ class World:
         padded = [row.numpy().tobytes() for row in rows]
         return [each[: int.from_bytes(each[longest:])] for each in padded]
 
-    def from_rank_zero(self, content: bytes | None) -> bytes:
-        """Rank 0's bytes on every rank; the others pass None."""
+    def from_rank_zero(self, content: Content | None) -> Content:
+        """Rank 0's bytes on every rank; what the others pass does not count."""
         if self.control is None:
             assert content is not None
             return content
-        length = torch.tensor([len(content) if content is not None else 0])
+        own = content if self.is_rank_zero else None
+        length = torch.tensor([len(own) if own is not None else 0])
         dist.broadcast(length, src=0, group=self.control)
-        buffer = torch.frombuffer(bytearray(content or bytes(int(length))), dtype=torch.uint8) if length else None
-        if buffer is None:
+        if not length:
             return b""
+        if own is None:
+            buffer = torch.empty(int(length), dtype=torch.uint8)
+        else:  # in place where it is large; torch refuses what it may not write to
+            writable = bytearray(own) if isinstance(own, bytes) else own
+            buffer = torch.frombuffer(writable, dtype=torch.uint8)
         dist.broadcast(buffer, src=0, group=self.control)
-        return buffer.numpy().tobytes()
+        return memoryview(buffer.numpy()) if own is None else own  # type: ignore[arg-type]
 
     def share(self, tensors: Iterable[Tensor]) -> None:
         """Gives the tensors rank 0's values on every rank."""

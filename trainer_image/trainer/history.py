@@ -4,7 +4,7 @@ import json
 import os
 from contextlib import suppress
 from datetime import UTC, datetime
-from errno import ENOSPC
+from errno import ELOOP, ENOSPC
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from trainer.checkpoint.files import read_plain, replace
 from trainingjob_api.progress import EpochMetrics
 
 NAME = "history.jsonl"
-_SIZE_LIMIT = 4 * 1024**3
+_SIZE_LIMIT = 128 * 1024**2  # bytes; some 300,000 epochs
 
 
 class History:
@@ -21,6 +21,7 @@ class History:
     def __init__(self, folder: Path) -> None:
         self._path = folder / NAME
         self._pending = b""
+        self._sync_failed = False
 
     def keep_until(self, epoch: int) -> int:
         """Forgets what comes after an epoch: it is about to be done again. Returns the last epoch that was known."""
@@ -42,12 +43,21 @@ class History:
         """Puts every line on disk, or raises OSError."""
         if self._pending:
             self._write_pending()
+        if self._sync_failed:  # what a failed sync has left unwritten, a second one does not write
+            replace(self._path, read_plain(self._path, _SIZE_LIMIT))
+            self._sync_failed = False
         with suppress(FileNotFoundError):
-            descriptor = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
+            self._sync()
+
+    def _sync(self) -> None:
+        descriptor = os.open(self._path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        except OSError:
+            self._sync_failed = True
+            raise
+        finally:
+            os.close(descriptor)
 
     def _write_pending(self) -> None:
         descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
@@ -64,15 +74,27 @@ class History:
         return [EpochMetrics.model_validate(line) for line in self._lines()]
 
     def _lines(self) -> list[dict[str, Any]]:
-        """Whole lines only: a crash may have cut the last one, and its epoch is done again."""
+        """Whole lines only: a crash may have cut the last one, and its epoch is done again.
+
+        What is no history at all counts as an empty one: training does not depend on it.
+        """
         try:
-            text = read_plain(self._path, _SIZE_LIMIT).decode()
-        except FileNotFoundError:
+            content = read_plain(self._path, _SIZE_LIMIT)
+        except (FileNotFoundError, ValueError):
             return []
-        lines: list[dict[str, Any]] = []
-        for line in text.splitlines(keepends=True):
-            try:
-                lines.append(json.loads(line if line.endswith("\n") else ""))
-            except ValueError:
-                break
-        return lines
+        except OSError as error:
+            if error.errno == ELOOP:  # a link
+                return []
+            raise
+        lines = (_parse(line) for line in content.splitlines(keepends=True))
+        return [line for line in lines if line]
+
+
+def _parse(line: bytes) -> dict[str, Any] | None:
+    """One epoch's numbers; None for a line that is damaged."""
+    try:
+        numbers: dict[str, Any] = json.loads(line if line.endswith(b"\n") else b"")
+        EpochMetrics.model_validate(numbers)
+    except (ValueError, RecursionError):
+        return None
+    return numbers

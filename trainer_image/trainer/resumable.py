@@ -6,6 +6,7 @@ from typing import Protocol
 from torch import Tensor
 
 from trainer.checkpoint import tensors as safe
+from trainer.checkpoint.files import Content
 from trainer.distributed import World
 from trainer.errors import CheckpointCorrupt
 from trainer.exactness import Likeness
@@ -49,22 +50,25 @@ class Resumable(Protocol):
     def facts(self) -> bytes:
         """state.json: all that is no tensor. Asked on rank 0."""
 
-    def load(self, files: Mapping[str, bytes], world: World) -> Likeness:
+    def load(self, files: Mapping[str, Content], world: World) -> Likeness:
         """Becomes what was saved; says how closely the rest will be what it would have been. Asked on every rank."""
 
 
-def encode_files(state: Resumable, rows: Sequence[Mapping[str, Tensor]]) -> dict[str, bytes]:
+def encode_files(state: Resumable, rows: Sequence[Mapping[str, Tensor]]) -> dict[str, Content]:
     """All files of a checkpoint; rows: every rank's own tensors, by rank."""
     own = {f"{rank}.{name}": tensor for rank, row in enumerate(rows) for name, tensor in row.items()}
     files = {name: safe.encode(tensors) for name, tensors in state.shared_tensors().items()}
     return {**files, RANKS: safe.encode(own), FACTS: state.facts()}
 
 
-def decode_file(files: Mapping[str, bytes], name: str) -> dict[str, Tensor]:
+def decode_file(files: Mapping[str, Content], name: str) -> dict[str, Tensor]:
     """The tensors of one file of a checkpoint."""
     if name not in files:
         raise CheckpointCorrupt(f"the checkpoint has no {name}")
-    return safe.decode(files[name])
+    try:
+        return safe.decode(files[name])
+    except ValueError as error:
+        raise CheckpointCorrupt(f"{name} of the checkpoint: {error}") from error
 
 
 def own_of(ranks: Mapping[str, Tensor], rank: int) -> dict[str, Tensor]:

@@ -9,6 +9,7 @@ from torch import Tensor
 from trainer.board import Board
 from trainer.checkpoint import manifest as manifests
 from trainer.checkpoint import tensors as safe
+from trainer.checkpoint.files import Content
 from trainer.checkpoint.folder import Folder
 from trainer.checkpoint.manifest import Manifest
 from trainer.checkpoint.store import Name
@@ -40,17 +41,17 @@ class Saver:
         """
         rows = self._gather(state.own_tensors())
         problem = self._write(state, rows, on_request, wait) if self._world.is_rank_zero else None
-        return self._world.from_rank_zero((problem or "").encode()).decode() or None
+        return bytes(self._world.from_rank_zero((problem or "").encode())).decode() or None
 
     def _gather(self, own: Mapping[str, Tensor]) -> list[dict[str, Tensor]]:
         """Every rank's own tensors, by rank."""
-        return [safe.decode(row) for row in self._world.gather(safe.encode(own))]
+        return [safe.decode(row) for row in self._world.gather(bytes(safe.encode(own)))]
 
     def _write(self, state: Resumable, rows: list[dict[str, Tensor]], on_request: bool, wait: bool) -> str | None:
         begin = time.monotonic()
-        problem = self._writer.finish() if wait else None
+        before = self._writer.finish()  # first: two copies of a large state at once would be one too many
         if self.saved_step == state.position.step:
-            return problem
+            return before
         if not state.is_finite():
             raise NonFinite("a weight is NaN or infinite; nothing was saved from it")
         try:
@@ -61,10 +62,11 @@ class Saver:
         saved = self._describe(state, files, on_request, begin)
         best_step = state.best_step
         size = saved.size_bytes
-        return self._writer.run(lambda: self._commit(files, saved, best_step, begin), size, wait)
+        problem = self._writer.run(lambda: self._commit(files, saved, best_step, begin), size, wait)
+        return problem or (None if wait else before)
 
     def _commit(
-        self, files: Mapping[str, bytes], saved: SavedCheckpoint, best_step: int | None, begin: float
+        self, files: Mapping[str, Content], saved: SavedCheckpoint, best_step: int | None, begin: float
     ) -> str | None:
         try:
             content = {name: manifests.describe(file) for name, file in files.items()}
@@ -84,7 +86,7 @@ class Saver:
         return problem
 
     def _describe(
-        self, state: Resumable, files: Mapping[str, bytes], on_request: bool, begin: float
+        self, state: Resumable, files: Mapping[str, Content], on_request: bool, begin: float
     ) -> SavedCheckpoint:
         position = state.position
         return SavedCheckpoint(

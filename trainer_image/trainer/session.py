@@ -9,7 +9,9 @@ from collections.abc import Callable
 from trainer.agreement import Agreement, Answer
 from trainer.board import Board
 from trainer.cadence import Cadence
+from trainer.checkpoint.files import Content
 from trainer.checkpoint.folder import Folder
+from trainer.checkpoint.store import Loaded
 from trainer.distributed import World
 from trainer.errors import NotSaved, SaveFailed, Stopped
 from trainer.exactness import Likeness
@@ -138,20 +140,29 @@ class Run:
         saving = state in (State.SAVING, State.STOPPING, State.FINISHED)
         return deadlines.step_seconds + (deadlines.save_seconds if saving else 0)
 
-    def _newest_files(self) -> dict[str, bytes]:
+    def _newest_files(self) -> dict[str, Content]:
         """Read by rank 0 only, and proven there; the others take its word."""
-        names, contents = [], []
+        names: list[str] = []
+        contents: list[Content] = []
         if self.world.is_rank_zero:
             store = self._folder.store()
             store.remove_unfinished()
             if loaded := store.newest():
                 self.board.checkpoint = loaded.saved
+                self._note_damage(loaded)
                 names, contents = list(loaded.files), list(loaded.files.values())
-        listing = self.world.from_rank_zero("\n".join(names).encode()).decode()
+        listing = bytes(self.world.from_rank_zero("\n".join(names).encode())).decode()
         names = listing.split("\n") if listing else []
         return {
             name: self.world.from_rank_zero(contents[index] if contents else None) for index, name in enumerate(names)
         }
+
+    def _note_damage(self, loaded: Loaded) -> None:
+        """Steps are done again because newer checkpoints are damaged: whoever owns the volume must hear of it."""
+        if loaded.passed_over:
+            problem = f"went on from {loaded.name}: {'; '.join(loaded.passed_over[:3])}"
+            self.board.checkpoint_problem = problem
+            self.log.event("checkpoint damaged", problem=problem)
 
     def _note_resumption(self, likeness: Likeness) -> None:
         saved = self.board.checkpoint

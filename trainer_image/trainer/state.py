@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from trainer.checkpoint import tensors as safe
+from trainer.checkpoint.files import Content
+from trainer.checkpoint.folder import first_difference
 from trainer.distributed import World
 from trainer.early_stopping import Standing
 from trainer.errors import CheckpointCorrupt, CheckpointMismatch
@@ -114,9 +116,11 @@ class TrainState:
         )
         return json.dumps(facts.to_json_object(), indent=1).encode()
 
-    def load(self, files: Mapping[str, bytes], world: World) -> Likeness:
+    def load(self, files: Mapping[str, Content], world: World) -> Likeness:
         """Becomes what was saved. Random generators come last: nothing may draw from them afterwards."""
         facts = read_facts(files)
+        if field := first_difference(facts.identity, self.identity):
+            raise CheckpointMismatch(f"training.{field} is not that of the recipe which the checkpoint belongs to")
         self._require_same_columns(facts)
         self.model.load_state_dict(decode_file(files, MODEL))
         self.learner.load_state_tensors(decode_file(files, OPTIMIZER))
@@ -162,9 +166,9 @@ class TrainState:
         return bool(self.best) and self.best_step == self.position.step
 
 
-def read_facts(files: Mapping[str, bytes]) -> Facts:
+def read_facts(files: Mapping[str, Content]) -> Facts:
     try:
-        return Facts.model_validate_json(files[FACTS])
+        return Facts.model_validate_json(bytes(files[FACTS]))
     except (KeyError, ValueError) as error:
         raise CheckpointCorrupt(f"{FACTS} of the checkpoint cannot be understood: {error}") from error
 

@@ -3,15 +3,17 @@
 import threading
 from collections.abc import Callable
 
+from trainer.errors import TrainerError
+
 _BACKGROUND_BYTES = 64 * 1024 * 1024  # below, writing takes less time than a thread could save
 
 
 class Writer:
-    """Runs one write at a time. A write returns why it failed, or None."""
+    """Runs one write at a time. A write returns why it failed, or None; a TrainerError ends the training."""
 
     def __init__(self) -> None:
         self._thread: threading.Thread | None = None
-        self._problem: str | None = None
+        self._problem: str | TrainerError | None = None
 
     def run(self, write: Callable[[], str | None], size_bytes: int, wait: bool) -> str | None:
         """Returns the newest problem that is known: of this write if it was waited for, else of the one before."""
@@ -23,15 +25,19 @@ class Writer:
         return before
 
     def finish(self) -> str | None:
-        """Waits for the write that goes on; returns its problem."""
+        """Waits for the write that goes on; returns its problem, or raises the TrainerError that it ended with."""
         if self._thread is not None:
             self._thread.join()
             self._thread = None
         problem, self._problem = self._problem, None
+        if isinstance(problem, TrainerError):
+            raise problem
         return problem
 
     def _keep_problem_of(self, write: Callable[[], str | None]) -> None:
         try:
             self._problem = write()
+        except TrainerError as error:
+            self._problem = error
         except Exception as error:
             self._problem = f"{type(error).__name__}: {error}"

@@ -1,15 +1,22 @@
 """Files that are either whole and on disk, or not there."""
 
+import errno
 import os
 import shutil
 import stat
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from io import FileIO
 from pathlib import Path
 
+Content = bytes | memoryview
+"""What a file holds; a memoryview where a copy of gigabytes is saved."""
+
 _NO_LINKS = os.O_NOFOLLOW | os.O_CLOEXEC
+_UNABLE = {errno.EINVAL, errno.ENOTSUP}  # what file systems answer that cannot sync a folder at all
 
 
-def write_new(path: Path, content: bytes) -> None:
+def write_new(path: Path, content: Content) -> None:
     """Writes a file that must not exist yet, down to the disk."""
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_LINKS, 0o666)
     try:
@@ -22,14 +29,21 @@ def write_new(path: Path, content: bytes) -> None:
         os.close(descriptor)
 
 
-def replace(path: Path, content: bytes) -> None:
+def replace(path: Path, content: Content) -> None:
     """Replaces a file whole; after a crash there is the old one or the new one."""
     temporary = path.with_name(f".{path.name}.tmp")
-    with suppress(FileNotFoundError):
-        temporary.unlink()  # a failed fsync is not tried again on the same file
+    remove(temporary)  # a failed fsync is not tried again on the same file
     write_new(temporary, content)
     temporary.rename(path)
     sync_folder(path.parent)
+
+
+def make_folder(path: Path) -> None:
+    """Makes a folder and those above it that are missing; their names are on disk as well."""
+    if not path.is_dir():
+        make_folder(path.parent)
+        path.mkdir(exist_ok=True)
+        sync_folder(path.parent)
 
 
 def sync_folder(path: Path) -> None:
@@ -37,25 +51,55 @@ def sync_folder(path: Path) -> None:
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _UNABLE:
+            raise
     finally:
         os.close(descriptor)
 
 
-def read_plain(path: Path, size_limit: int) -> bytes:
-    """The content of a regular file of at most so many bytes.
+@contextmanager
+def open_plain(path: Path) -> Iterator[tuple[FileIO, int]]:
+    """A regular file and its size in bytes.
 
-    Links, devices and what is larger are ValueErrors: whoever can write to the volume must not choose what we read.
+    Links, devices and pipes are ValueErrors or OSErrors: whoever can write to the volume must not choose what we
+    read, nor for how long.
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | _NO_LINKS)
-    with os.fdopen(descriptor, "rb") as file:
+    with os.fdopen(descriptor, "rb", buffering=0) as file:
         facts = os.fstat(descriptor)
         if not stat.S_ISREG(facts.st_mode):
             raise ValueError(f"{path.name} is not a regular file")
-        if facts.st_size > size_limit:
-            raise ValueError(f"{path.name} has {facts.st_size} bytes, more than {size_limit}")
-        return file.read(size_limit)
+        yield file, facts.st_size
 
 
-def remove_folder(path: Path) -> None:
-    """Removes a folder as well as it can; a name that remains is tried again next time."""
-    shutil.rmtree(path, ignore_errors=True)
+def read_plain(path: Path, size_limit: int) -> bytes:
+    """The content of a regular file of at most so many bytes; what is larger is a ValueError."""
+    with open_plain(path) as (file, size):
+        if size > size_limit:
+            raise ValueError(f"{path.name} has {size} bytes, more than {size_limit}")
+        return bytes(read_exactly(file, size))
+
+
+def read_exactly(file: FileIO, size: int) -> memoryview:
+    """The next so many bytes, in memory of their own; ValueError if there are fewer."""
+    content = memoryview(bytearray(size))
+    done = 0
+    while done < size:
+        count = file.readinto(content[done:])
+        if not count:
+            raise ValueError(f"it ends after {done} of {size} bytes")
+        done += count
+    return content
+
+
+def remove(path: Path) -> None:
+    """Removes a folder, or what lies in its place, as well as it can; what remains is tried again next time.
+
+    Links are removed, never followed.
+    """
+    with suppress(OSError):
+        if path.is_symlink() or not path.is_dir():
+            path.unlink()
+        else:
+            shutil.rmtree(path, ignore_errors=True)

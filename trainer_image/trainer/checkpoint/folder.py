@@ -1,14 +1,16 @@
 """Whose folder it is: job and recipe, the newest attempt, and whether training is done."""
 
+import hashlib
+import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
-from trainer.checkpoint.files import read_plain, replace
+from trainer.checkpoint.files import make_folder, read_plain, replace
 from trainer.checkpoint.store import Store
 from trainer.errors import CheckpointMismatch, Superseded, VolumeNotWritable
 from trainingjob_api.base import Report
@@ -19,6 +21,7 @@ from trainingjob_api.spec.training import Budget
 
 _SIZE_LIMIT = 1024 * 1024
 _JOB, _ATTEMPT, _DONE = "job.json", "attempt.json", "done.json"
+_CHECKSUM = "sha256"
 
 R = TypeVar("R", bound=Report)
 
@@ -71,7 +74,9 @@ class Folder:
     def claim(self) -> None:
         """Makes the folder this attempt's; from now on older attempts refuse to commit."""
         with _writing_to(self.path):
-            self.path.mkdir(parents=True, exist_ok=True)
+            if self.path.is_symlink():
+                raise VolumeNotWritable(f"{self.path} is a link; checkpoints are only written where they belong")
+            make_folder(self.path)
             job = _read(self.path / _JOB, JobRecord)
             attempt = _read(self.path / _ATTEMPT, AttemptRecord)
             if job is not None:
@@ -94,8 +99,9 @@ class Folder:
 
     def check_fence(self) -> None:
         """Superseded if a newer attempt has claimed the folder."""
-        attempt = _read(self.path / _ATTEMPT, AttemptRecord)
-        if attempt is not None and attempt.generation > self.generation:
+        own = self.generation
+        attempt = _read(self.path / _ATTEMPT, AttemptRecord)  # last: what comes after this look is not seen
+        if attempt is not None and attempt.generation > own:
             raise Superseded(f"{self.path} belongs to a newer attempt; this one does not write to it any more")
 
     def require_identity(self, other: Mapping[str, str]) -> None:
@@ -133,9 +139,8 @@ class Folder:
         return list(Store(self.path, 2).names())
 
     def _write(self, name: str, record: Report) -> None:
-        content = record.model_dump_json(by_alias=True, exclude_none=True, indent=1).encode() + b"\n"
-        if not (self.path / name).is_file() or (self.path / name).read_bytes() != content:
-            replace(self.path / name, content)
+        if _read(self.path / name, type(record)) != record:
+            replace(self.path / name, _encode(record))
 
 
 def _wants_more(run: RunConfig, record: DoneRecord) -> bool:
@@ -166,11 +171,24 @@ def first_difference(one: Any, other: Any, path: str = "") -> str | None:
     return None
 
 
+def _encode(record: Report) -> bytes:
+    """JSON with a checksum of its own: a flipped bit must not make another attempt, recipe or end of it."""
+    body = record.to_json_object()
+    return json.dumps({**body, _CHECKSUM: _digest(body)}, indent=1).encode() + b"\n"
+
+
+def _digest(body: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
+
+
 def _read(path: Path, kind: type[R]) -> R | None:
     """A record, or None if it is missing or damaged."""
     try:
-        return kind.model_validate_json(read_plain(path, _SIZE_LIMIT))
-    except (OSError, ValueError, ValidationError):
+        body = json.loads(read_plain(path, _SIZE_LIMIT))
+        if not isinstance(body, dict) or body.pop(_CHECKSUM, None) != _digest(body):
+            return None
+        return kind.model_validate(body)
+    except (OSError, ValueError, RecursionError):  # a validation's error is a ValueError
         return None
 
 

@@ -2,22 +2,21 @@
 
 import hashlib
 import json
-import re
-from collections.abc import Mapping
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import FileIO
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
-from trainer.checkpoint.files import read_plain
+from trainer.checkpoint.files import Content, open_plain, read_exactly, read_plain
 from trainingjob_api.base import Model
 from trainingjob_api.progress import SavedCheckpoint
 
 NAME = "manifest.json"
 _SIZE_LIMIT = 1024 * 1024
-_FILE_NAME = r"^[a-z0-9][a-z0-9_-]*\.(safetensors|json)$"
-
-FileName = Annotated[str, StringConstraints(pattern=_FILE_NAME, max_length=64)]
+FileName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]*\.(safetensors|json)$", max_length=64)]
 Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -41,7 +40,7 @@ class Damaged(Exception):  # noqa: N818  (a state, told to the caller)
     """A checkpoint that must not be loaded, and why."""
 
 
-def describe(content: bytes) -> File:
+def describe(content: Content) -> File:
     return File(size_bytes=len(content), sha256=hashlib.sha256(content).hexdigest())
 
 
@@ -53,6 +52,8 @@ def encode(manifest: Manifest) -> bytes:
 
 def read(folder: Path) -> Manifest:
     """The manifest of a checkpoint's folder, or Damaged."""
+    if folder.is_symlink():
+        raise Damaged(f"{folder.name} is a link")
     try:
         content = read_plain(folder / NAME, _SIZE_LIMIT)
         body, _, digest = content.removesuffix(b"\n").rpartition(b"\n")
@@ -65,18 +66,37 @@ def read(folder: Path) -> Manifest:
         raise Damaged(f"{folder.name}/{NAME}: {error}") from error
 
 
-def read_files(folder: Path, manifest: Manifest) -> Mapping[str, bytes]:
-    """The content of every file, each proven to be what was written, or Damaged."""
+def read_files(folder: Path, manifest: Manifest) -> dict[str, Content]:
+    """The content of every file, each read once and proven to be what was written, or Damaged."""
     return {name: _read_file(folder / name, expected) for name, expected in manifest.files.items()}
 
 
-def _read_file(path: Path, expected: File) -> bytes:
-    if not re.fullmatch(_FILE_NAME, path.name):
-        raise Damaged(f"{path.name} is not a name that a checkpoint uses")
+def verify_files(folder: Path, manifest: Manifest) -> None:
+    """Damaged unless every file is what was written; holds a few of their bytes at a time."""
+    for name, expected in manifest.files.items():
+        with _open_file(folder / name, expected) as file:
+            if hashlib.file_digest(file, "sha256").hexdigest() != expected.sha256:
+                raise Damaged("its checksum is wrong")
+
+
+def _read_file(path: Path, expected: File) -> Content:
+    with _open_file(path, expected) as file:
+        content = read_exactly(file, expected.size_bytes)
+        if describe(content) != expected:
+            raise Damaged("its checksum is wrong")
+        return content
+
+
+@contextmanager
+def _open_file(path: Path, expected: File) -> Iterator[FileIO]:
+    """A file of the size that it must have; every problem with it is Damaged and names it.
+
+    The size comes first: what a manifest claims must not decide how much memory is taken.
+    """
     try:
-        content = read_plain(path, expected.size_bytes)
-    except (OSError, ValueError) as error:
+        with open_plain(path) as (file, size):
+            if size != expected.size_bytes:
+                raise Damaged(f"it has {size} bytes instead of {expected.size_bytes}")
+            yield file
+    except (Damaged, OSError, ValueError) as error:
         raise Damaged(f"{path.parent.name}/{path.name}: {error}") from error
-    if describe(content) != expected:
-        raise Damaged(f"{path.parent.name}/{path.name}: its size or checksum is wrong")
-    return content

@@ -1,18 +1,20 @@
 """The checkpoints of a folder: commit one, find the newest that is whole, remove those that are not needed."""
 
+import os
 import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from dataclasses import replace as replaced
 from pathlib import Path
 
 from trainer.checkpoint import manifest as manifests
-from trainer.checkpoint.files import remove_folder, replace, sync_folder, write_new
+from trainer.checkpoint.files import Content, remove, replace, sync_folder, write_new
 from trainer.checkpoint.manifest import Damaged, Manifest
-from trainer.errors import CheckpointCorrupt
+from trainer.errors import CheckpointCorrupt, Superseded
 from trainingjob_api.progress import SavedCheckpoint
 
-_NAME = re.compile(r"step-(\d{1,18})\.(\d{1,9})")
+_NAME = re.compile(r"step-([0-9]{1,18})\.([0-9]{1,9})")
 _TEMPORARY = ".tmp"
 LATEST = "latest"
 
@@ -32,8 +34,10 @@ class Name:
 
     @classmethod
     def parse(cls, text: str) -> "Name | None":
+        """None unless this is exactly how the name is written: `step-07.1` is not step 7."""
         match = _NAME.fullmatch(text)
-        return cls(generation=int(match[2]), step=int(match[1])) if match else None
+        name = cls(generation=int(match[2]), step=int(match[1])) if match else None
+        return name if str(name) == text else None
 
 
 @dataclass(frozen=True)
@@ -42,7 +46,9 @@ class Loaded:
 
     name: Name
     saved: SavedCheckpoint
-    files: Mapping[str, bytes]
+    files: dict[str, Content]
+    passed_over: tuple[str, ...] = ()
+    """What is wrong with the newer ones, if there are any."""
 
 
 class Store:
@@ -55,15 +61,16 @@ class Store:
         self._verified: set[Name] = set()  # in this process, so that each is read once
 
     def names(self) -> list[Name]:
-        """All checkpoints, newest first, damaged ones included; links are not checkpoints."""
+        """All checkpoints, newest first, damaged ones included."""
         entries = self._folder.iterdir() if self._folder.is_dir() else iter(())
-        found = [name for entry in entries if not entry.is_symlink() and (name := Name.parse(entry.name))]
+        found = [name for entry in entries if (name := Name.parse(entry.name))]
         return sorted(found, reverse=True)
 
-    def commit(self, files: Mapping[str, bytes], manifest: Manifest, keep_step: int | None = None) -> None:
+    def commit(self, files: Mapping[str, Content], manifest: Manifest, keep_step: int | None = None) -> None:
         """Puts a checkpoint on disk; once this returns it survives a crash, before that the older ones do.
 
-        keep_step: that step's checkpoint is kept besides the last ones. OSError: nothing has changed.
+        keep_step: that step's checkpoint is kept besides the last ones. OSError: it may be there or not, the older
+        ones are. Superseded: it is not there.
         """
         name = Name.parse(manifest.saved.path)
         assert name is not None
@@ -72,11 +79,12 @@ class Store:
             self._write(temporary, files, manifest)
             self._check_fence()
             self._rename(temporary, name)
-        except OSError:
-            remove_folder(temporary)  # it may be what fills the disk
+        except (OSError, Superseded):
+            remove(temporary)  # it may be what fills the disk
             raise
-        self._hint(name)
-        self._remove_old(name, keep_step)
+        with suppress(OSError):  # it is saved, whatever becomes of these
+            self._hint(name)
+            self._remove_old(name, keep_step)
 
     def newest(self) -> Loaded | None:
         """The newest checkpoint that is whole; None if there is none at all, CheckpointCorrupt if none is whole."""
@@ -88,7 +96,7 @@ class Store:
                 problems.append(str(error))
             else:
                 self._verified.add(name)
-                return loaded
+                return replaced(loaded, passed_over=tuple(problems))
         if problems:
             raise CheckpointCorrupt(
                 f"{self._folder}: none of {len(problems)} checkpoints is whole: {'; '.join(problems[:5])}. "
@@ -99,10 +107,10 @@ class Store:
     def remove_unfinished(self) -> None:
         """Removes what crashed saves have left."""
         for entry in self._folder.glob(f"step-*{_TEMPORARY}"):
-            remove_folder(entry)
+            remove(entry)
 
-    def _write(self, temporary: Path, files: Mapping[str, bytes], manifest: Manifest) -> None:
-        remove_folder(temporary)
+    def _write(self, temporary: Path, files: Mapping[str, Content], manifest: Manifest) -> None:
+        remove(temporary)
         temporary.mkdir()
         for file_name, content in files.items():
             write_new(temporary / file_name, content)
@@ -111,13 +119,13 @@ class Store:
 
     def _rename(self, temporary: Path, name: Name) -> None:
         final = self._folder / str(name)
-        if final.exists():  # this step of this attempt, damaged: it was not found when the attempt began
-            remove_folder(final)
+        if os.path.lexists(final):  # this step of this attempt, damaged: it was not found when the attempt began
+            remove(final)
         temporary.rename(final)
         sync_folder(self._folder)
 
     def _hint(self, name: Name) -> None:
-        """`latest` is for people; nothing reads it, so its loss is no failure."""
+        """`latest` is for people; nothing reads it."""
         with suppress(OSError):
             replace(self._folder / LATEST, f"{name}\n".encode())
 
@@ -135,27 +143,32 @@ class Store:
         """Without its manifest it is no checkpoint any more, however far the removal gets."""
         folder = self._folder / str(name)
         try:
-            (folder / manifests.NAME).unlink(missing_ok=True)
+            if folder.is_dir() and not folder.is_symlink():
+                (folder / manifests.NAME).unlink(missing_ok=True)
         except OSError:
             return
-        remove_folder(folder)
+        remove(folder)
         self._verified.discard(name)
 
     def _is_whole(self, name: Name) -> bool:
         if name not in self._verified:
             try:
-                self._load(name)
+                manifests.verify_files(self._folder / str(name), self._manifest(name))
             except Damaged:
                 return False
             self._verified.add(name)
         return True
 
     def _load(self, name: Name) -> Loaded:
+        manifest = self._manifest(name)
+        return Loaded(name, manifest.saved, manifests.read_files(self._folder / str(name), manifest))
+
+    def _manifest(self, name: Name) -> Manifest:
         folder = self._folder / str(name)
         manifest = manifests.read(folder)
         if manifest.saved.path != str(name) or manifest.saved.step != name.step:
             raise Damaged(f"{folder.name} holds the manifest of {manifest.saved.path}")
-        return Loaded(name, manifest.saved, manifests.read_files(folder, manifest))
+        return manifest
 
 
 def newest_saved(folder: Path) -> SavedCheckpoint | None:
