@@ -11,6 +11,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from training_operator.store import Kind
+from trainingjob_api.progress import EpochMetrics, TestMetrics
 from trainingjob_api.resource import TrainingJob
 from trainingjob_api.status import Phase
 
@@ -88,6 +89,19 @@ class JobGauges(Collector):
                 if (value := number(job)) is not None:
                     family.add_metric([job.metadata.namespace, job.metadata.name], float(value))
             yield family
+        yield _of_ones_own(jobs)
+
+
+def _of_ones_own(jobs: list[TrainingJob]) -> GaugeMetricFamily:
+    """What the programs of jobs report themselves."""
+    family = GaugeMetricFamily(
+        "trainingjob_operator_job_user_metric", "What the program reports.", labels=[*_OF_JOB, "name"]
+    )
+    for job in jobs:
+        latest = job.status.metrics.latest if job.status.metrics else None
+        for name, value in ((latest and latest.extra) or {}).items():
+            family.add_metric([job.metadata.namespace, job.metadata.name, name], value)
+    return family
 
 
 def _by_phase(jobs: list[TrainingJob]) -> GaugeMetricFamily:
@@ -117,6 +131,21 @@ def _timestamp_of_checkpoint(job: TrainingJob) -> float | None:
     return job.status.checkpoint.save_time.timestamp() if job.status.checkpoint else None
 
 
+_MEASURES = ("loss", "accuracy", "precision", "recall", "f1", "roc_auc", "mae", "mse", "rmse", "r2")
+
+
+def _measures(which: str, prefix: str, documentation: str) -> dict[str, tuple[str, Number]]:
+    """Named as the trainer names them: prefix, split, measure."""
+    splits = ("",) if which == "test" else ("train_", "validation_")
+    known = (TestMetrics if which == "test" else EpochMetrics).model_fields
+    fields = [f"{split}{measure}" for split in splits for measure in _MEASURES]
+    return {
+        f"{prefix}{field}{'_ratio' if field.endswith('accuracy') else ''}": (documentation, _of_metrics(which, field))
+        for field in fields
+        if field in known
+    }
+
+
 _NUMBERS: dict[str, tuple[str, Number]] = {
     "attempt": ("Attempts so far.", lambda job: job.status.attempt),
     "restarts": ("Restarts that spent the budget.", lambda job: job.status.restarts),
@@ -128,11 +157,9 @@ _NUMBERS: dict[str, tuple[str, Number]] = {
     "step": ("Steps done.", _of_progress("step")),
     "samples_per_second": ("Training speed.", _of_progress("samples_per_second")),
     "remaining_seconds": ("Estimate of the time left.", _of_progress("seconds_remaining")),
-    "train_loss": ("Of the latest epoch.", _of_metrics("latest", "train_loss")),
-    "validation_loss": ("Of the latest epoch.", _of_metrics("latest", "validation_loss")),
-    "train_accuracy_ratio": ("Of the latest epoch.", _of_metrics("latest", "train_accuracy")),
-    "validation_accuracy_ratio": ("Of the latest epoch.", _of_metrics("latest", "validation_accuracy")),
     "learning_rate": ("Of the latest epoch.", _of_metrics("latest", "learning_rate")),
-    "best_validation_loss": ("Of the best epoch.", _of_metrics("best", "validation_loss")),
     "last_checkpoint_timestamp_seconds": ("When the newest checkpoint was saved.", _timestamp_of_checkpoint),
+    **_measures("latest", "", "Of the latest epoch."),
+    **_measures("best", "best_", "Of the best epoch."),
+    **_measures("test", "test_", "Of the finished model on the test rows."),
 }

@@ -186,8 +186,12 @@ class TestMetrics:
         return {f"{s.name}{sorted(s.labels.values())}": s.value for family in families for s in family.samples}
 
     def running(self) -> Any:
-        latest = {"epoch": 3, "trainLoss": 0.5, "validationLoss": 0.6}
-        observed = look(training_job(open_status()), job(), pod(), report=report(latest=latest, best=latest))
+        names = ("Loss", "Accuracy", "Precision", "Recall", "F1", "RocAuc")
+        latest = {"epoch": 3, "trainLoss": 0.5, "trainAccuracy": 0.8, "extra": {"bleu": 0.25}}
+        latest |= {f"validation{name}": 0.6 for name in names}
+        best = {**latest, "validationLoss": 0.4}
+        test = {f"{name[0].lower()}{name[1:]}": 0.7 for name in names} | {"samples": 9}
+        observed = look(training_job(open_status()), job(), pod(), report=report(latest=latest, best=best, test=test))
         return observed.job.model_copy(update={"status": shown(observed)})
 
     def test_a_job_has_few_series(self) -> None:
@@ -198,6 +202,11 @@ class TestMetrics:
         scraped = self.scrape(self.running())
         assert scraped["trainingjob_operator_job_epoch['digits', 'team']"] == 3
         assert scraped["trainingjob_operator_job_train_loss['digits', 'team']"] == 0.5
+        assert scraped["trainingjob_operator_job_validation_roc_auc['digits', 'team']"] == 0.6
+        assert scraped["trainingjob_operator_job_best_validation_loss['digits', 'team']"] == 0.4
+        assert scraped["trainingjob_operator_job_test_accuracy_ratio['digits', 'team']"] == 0.7
+        assert scraped["trainingjob_operator_job_user_metric['bleu', 'digits', 'team']"] == 0.25
+        assert "trainingjob_operator_job_validation_mae['digits', 'team']" not in scraped
         assert scraped["trainingjob_operator_jobs['Running']"] == 1
 
     def test_what_is_gone_is_gone(self) -> None:
