@@ -57,6 +57,10 @@ test: $(READY) ## unit tests, then integration tests on a real control plane
 test-cluster: $(READY) ## cluster-independent integration tests on $KUBECONFIG (TRAINER_IMAGE=... OPERATOR_NAMESPACE=...)
 	@CLUSTER_UNDER_TEST=1 $(BIN)/python -m pytest -m any_cluster tests/integration $(ARGS)
 
+.PHONY: bench
+bench: $(READY) ## time the trainer against what people would use instead (ARGS="--only mlp"), on a quiet machine
+	@$(BIN)/python -m tests.bench.trainer $(ARGS)
+
 .PHONY: format
 format: $(READY) ## format and mend what can be mended
 	@$(BIN)/ruff format --quiet .

@@ -1,0 +1,63 @@
+"""Loops without a framework: the best one that we can write, and the one of the tutorials."""
+
+import torch
+from tests.bench.trainer.harness import Measured
+from tests.bench.trainer.programs import Task, clocked
+from torch.utils.data import DataLoader, TensorDataset
+
+
+def best(task: Task) -> Measured:
+    """Rows stay in memory, are brought into the epoch's order at once, and batches are views of them."""
+    optimizer = task.optimizer(fused=True)
+    total = torch.zeros(())
+
+    def epoch(number: int) -> float:
+        order = task.order(number)
+        total.zero_()
+        batches = zip(task.features[order].split(task.batch), task.targets[order].split(task.batch), strict=True)
+        for features, targets in batches:
+            optimizer.zero_grad()
+            loss = task.loss(task.model(features), targets)
+            loss.backward()
+            optimizer.step()
+            total.add_(loss.detach())
+        return float(total) / (len(order) / task.batch)
+
+    return clocked(task, epoch)
+
+
+class InOrder(torch.utils.data.Sampler[int]):
+    """The trainer's order, so that both sides do the same."""
+
+    def __init__(self, task: Task) -> None:
+        self.task = task
+        self.epoch = 0
+
+    def __len__(self) -> int:
+        return len(self.task.features)
+
+    def __iter__(self):
+        order = self.task.order(self.epoch).tolist()
+        self.epoch += 1
+        return iter(order)
+
+
+def loader(task: Task) -> "DataLoader[tuple[torch.Tensor, ...]]":
+    return DataLoader(TensorDataset(task.features, task.targets), batch_size=task.batch, sampler=InOrder(task))
+
+
+def ordinary(task: Task) -> Measured:
+    """A DataLoader over a TensorDataset, loss.item() in every step: as in PyTorch's introduction."""
+    batches, optimizer = loader(task), task.optimizer()
+
+    def epoch(number: int) -> float:
+        total = 0.0
+        for features, targets in batches:
+            optimizer.zero_grad()
+            loss = task.loss(task.model(features), targets)
+            loss.backward()
+            optimizer.step()
+            total += loss.item()
+        return total / len(batches)
+
+    return clocked(task, epoch)

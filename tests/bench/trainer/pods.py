@@ -1,0 +1,46 @@
+"""Our side: real pods of the trainer, timed by what they write themselves."""
+
+import json
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from tests.bench.trainer.harness import Measured
+from tests.support.trainer import TrainerProcess, run_config, trainer
+
+WARM_EPOCHS = 2
+SECONDS = 600.0
+
+
+def train(folder: Path, training: dict[str, Any], ranks: int = 1, threads: int = 1, **config: Any) -> Measured:
+    """Samples a second from the end of the warm epochs to the end of the last, all that lies in between included."""
+    every = {"checkpointEvery": {"epochs": training["epochs"]}}
+    with trainer(
+        run_config(folder / "run", training, **{**every, **config}), folder, ranks, **threads_of(threads)
+    ) as pod:
+        require(pod, 0)
+    return pace(history(folder / "run"), rows_of(pod))
+
+
+def threads_of(count: int) -> dict[str, str]:
+    return {"OMP_NUM_THREADS": str(count)}
+
+
+def require(pod: TrainerProcess, code: int) -> None:
+    if (end := pod.end(SECONDS)) != code:
+        raise RuntimeError(f"the trainer ended with {end}, not {code}: {pod.text()}")
+
+
+def history(run: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (run / "history.jsonl").read_text().splitlines()]
+
+
+def rows_of(pod: TrainerProcess) -> int:
+    rows: int = pod.named("data")[0]["rows"]
+    return rows
+
+
+def pace(epochs: list[dict[str, Any]], rows: int) -> Measured:
+    times = [datetime.fromisoformat(epoch["time"]).timestamp() for epoch in epochs]
+    seconds = times[-1] - times[WARM_EPOCHS - 1]
+    return Measured(rows * (len(epochs) - WARM_EPOCHS) / seconds, epochs[-1]["trainLoss"])
