@@ -64,7 +64,7 @@ def load_task(training: dict[str, Any]) -> Task:
     rows = data.train
     assert isinstance(rows, ResidentRows)
     targets = rows.targets if data.facts.labels is not None else rows.targets[:, None].contiguous()
-    unit = 1.0 if data.facts.labels is not None else objective.measures([1.0] * objective.sums, 1).loss
+    unit = 1.0 if data.facts.labels is not None else objective.train_measures(torch.ones(objective.train_sums), 1).loss
     assert isinstance(recipe.batch_size, int)
     return Task(recipe, model, rows.features, targets, recipe.batch_size, recipe.epochs or 1, unit)
 
