@@ -36,7 +36,7 @@ class File:
 
     def part(self, start: int, end: int) -> bytes:
         """The bytes from start to end."""
-        content: bytes = self.system.cat_file(self.place, start, end)
+        content: bytes = self.system.cat_file(self.place, start=start, end=end)
         return content
 
 

@@ -56,11 +56,9 @@ class RowGroup:
     def tables(self, columns: Columns, text_target: bool) -> Iterator[pa.Table]:
         """Tables of so many rows that each has at most PIECE_VALUES."""
         rows = max(1, PIECE_VALUES // len(columns.names))
-        with explained(self.file):
-            opened = parquet.ParquetFile(
-                self.file.open(), metadata=self.metadata, buffer_size=_BUFFER_BYTES, pre_buffer=False
-            )
-            for batch in opened.iter_batches(rows, row_groups=[self.number], columns=columns.names):
+        with explained(self.file), self.file.open() as opened:
+            reader = parquet.ParquetFile(opened, metadata=self.metadata, buffer_size=_BUFFER_BYTES, pre_buffer=False)
+            for batch in reader.iter_batches(rows, row_groups=[self.number], columns=columns.names):
                 yield pa.Table.from_batches([batch])
 
 

@@ -1,0 +1,371 @@
+"""Every format that a recipe can name, and what is said about files that are not what they should be."""
+
+import gzip
+import struct
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import torch
+from PIL import Image
+from pyarrow import parquet
+
+from trainer.config import Mounts
+from trainer.data.dataset import Dataset
+from trainer.data.loading import load_dataset
+from trainer.data.scaling import Statistics
+from trainer.errors import DataError, UserError
+from trainingjob_api.spec.training import Training
+
+
+def load(data: dict[str, object], task: str = "classification", seed: int = 1, mounts: Mounts | None = None) -> Dataset:
+    data = {"normalize": "none", **data, **({"path": str(data["path"])} if "path" in data else {})}
+    recipe = {"task": task, "data": data, "model": {"type": "mlp"}, "seed": seed}
+    return load_dataset(Training.model_validate(recipe), mounts or Mounts())
+
+
+def idx(values: np.ndarray, kind: int = 8) -> bytes:
+    return bytes([0, 0, kind, values.ndim]) + struct.pack(f">{values.ndim}I", *values.shape) + values.tobytes()
+
+
+IMAGES = np.arange(7 * 3 * 2, dtype=np.uint8).reshape(7, 3, 2)
+LABELS = (np.arange(7) % 3).astype(np.uint8)
+
+
+def write_mnist(folder: Path, zipped: bool = True) -> Path:
+    folder.mkdir(exist_ok=True)
+    for prefix, count in (("train", 7), ("t10k", 4)):
+        for name, values in (("images-idx3", IMAGES[:count]), ("labels-idx1", LABELS[:count])):
+            content = gzip.compress(idx(values)) if zipped else idx(values)
+            (folder / f"{prefix}-{name}-ubyte{'.gz' if zipped else ''}").write_bytes(content)
+    return folder
+
+
+def write_images(folder: Path, mode: str = "RGB", size: tuple[int, int] = (4, 3)) -> Path:
+    for label, colour in (("cat", 10), ("dog", 200)):
+        (folder / label).mkdir(parents=True)
+        for number in range(2):
+            Image.new(mode, size, colour if mode == "L" else (colour, number, 0)).save(folder / label / f"{number}.png")
+    return folder
+
+
+def table(first: int = 0, rows: int = 4) -> pa.Table:
+    return pa.table({"a": [float(first + row) for row in range(rows)], "y": ["p", "q"] * (rows // 2)})
+
+
+# csv and parquet
+
+
+@pytest.mark.parametrize("path", ["parts", "parts/part-*.parquet", "parts/part-[01].parquet"])
+def test_several_files_follow_each_other_by_name(tmp_path: Path, path: str) -> None:
+    (tmp_path / "parts").mkdir()
+    for number in (1, 0):
+        parquet.write_table(table(4 * number), tmp_path / "parts" / f"part-{number}.parquet")
+    (tmp_path / "parts" / "_SUCCESS").touch()
+    data = load({"path": tmp_path / path, "target": "y"})
+    assert data.train.features.flatten().tolist() == list(range(8))
+
+
+def test_a_pattern_is_looked_for_where_its_folder_is_mounted(tmp_path: Path) -> None:
+    place = tmp_path / "strange [name]"
+    place.mkdir()
+    parquet.write_table(table(), place / "a.parquet")
+    mounts = Mounts({"/data": str(place)})
+    assert len(load({"path": "/data/*.parquet", "target": "y"}, mounts=mounts).train) == 4
+    with pytest.raises(DataError, match=r"nothing matches 'b\*\.csv' in /data; the folder holds a\.parquet"):
+        load({"path": "/data/b*.csv", "target": "y"}, mounts=mounts)
+    (place / "b.csv").write_text("a,y\n1,p\nx,q\n")
+    with pytest.raises(DataError, match=r"^/data/b\.csv, row 2"):
+        load({"path": "/data/b*.csv", "target": "y"}, mounts=mounts)
+
+
+@pytest.mark.parametrize(
+    ("second", "words"),
+    [
+        pytest.param("b,y\n1,p\n", "2.csv: there is no column 'a', which", id="a column is missing"),
+        pytest.param("a,y,z\n1,p,2\n", "2.csv: has a column 'z', which", id="a column too many"),
+        pytest.param("a,y\n1,p\nx,q\n", "2.csv, row 2, column 'a': the value is 'x'", id="a bad value in the second"),
+    ],
+)
+def test_files_that_do_not_agree_are_named(tmp_path: Path, second: str, words: str) -> None:
+    (tmp_path / "1.csv").write_text("a,y\n1,p\n2,q\n")
+    (tmp_path / "2.csv").write_text(second)
+    with pytest.raises(DataError) as caught:
+        load({"path": tmp_path / "*.csv", "target": "y"})
+    assert words in str(caught.value)
+
+
+def test_columns_go_by_name_whatever_their_order(tmp_path: Path) -> None:
+    (tmp_path / "1.csv").write_text("a,b,y\n1,2,p\n")
+    (tmp_path / "2.csv").write_text("y,b,a\nq,4,3\n")
+    assert load({"path": tmp_path, "target": "y"}).train.features.tolist() == [[1, 2], [3, 4]]
+
+
+def test_labels_are_words_if_they_are_words_anywhere(tmp_path: Path) -> None:
+    (tmp_path / "1.csv").write_text("a,y\n1,7\n")
+    (tmp_path / "2.csv").write_text("a,y\n1,none\n")
+    assert load({"path": tmp_path, "target": "y"}).facts.labels == ("7", "none")
+
+
+@pytest.mark.parametrize(
+    ("columns", "words"),
+    [
+        pytest.param({"a": [1.0, None], "y": ["p", "q"]}, "row 2, column 'a': the value is missing", id="a null"),
+        pytest.param({"a": [1.0, float("nan")], "y": ["p", "q"]}, "row 2, column 'a': the value is nan", id="NaN"),
+        pytest.param({"a": [[1], [2]], "y": ["p", "q"]}, "values, not numbers", id="lists"),
+        pytest.param({"a": [1, 2], "y": [0.0, float("nan")]}, "row 2, column 'y': the value is NaN", id="class NaN"),
+    ],
+)
+def test_a_bad_value_in_parquet_is_named(tmp_path: Path, columns: dict[str, list[object]], words: str) -> None:
+    parquet.write_table(pa.table(columns), tmp_path / "x.parquet")
+    with pytest.raises(DataError) as caught:
+        load({"path": tmp_path / "x.parquet", "target": "y"})
+    assert words in str(caught.value)
+
+
+def test_types_that_only_parquet_has(tmp_path: Path) -> None:
+    y = pa.array(["p", "q", "p"]).dictionary_encode()
+    a = pa.array([1, 2, 3]).cast(pa.decimal128(21, 2))
+    parquet.write_table(pa.table({"a": a, "b": [True, False, True], "y": y}), tmp_path / "x.parquet")
+    data = load({"path": tmp_path / "x.parquet", "target": "y"})
+    assert data.train.features.tolist() == [[1, 1], [2, 0], [3, 1]]
+    assert data.facts.labels == ("p", "q")
+
+
+# npz
+
+
+def test_npz(tmp_path: Path) -> None:
+    np.savez(tmp_path / "x.npz", x=np.arange(24.0).reshape(3, 2, 2, 2), y=np.array(["b", "a", "b"]))
+    data = load({"path": tmp_path / "x.npz", "format": "npz"})
+    assert data.facts.shape == (2, 2, 2)
+    assert data.facts.labels == ("a", "b")
+    assert data.train.features.tolist() == np.arange(24.0).reshape(3, 8).tolist()
+
+
+def test_arrays_of_npz_by_name(tmp_path: Path) -> None:
+    np.savez(tmp_path / "x.npz", left=np.ones((3, 2)), right=np.zeros(3), value=np.array([1.0, 2.0, 3.0]))
+    fields = {"path": tmp_path / "x.npz", "features": ["left", "right"], "target": "value"}
+    data = load(fields, task="regression")
+    assert data.train.features.tolist() == [[1, 1, 0]] * 3
+    assert data.facts.target == "value"
+
+
+@pytest.mark.parametrize(
+    ("arrays", "words"),
+    [
+        pytest.param({"x": np.ones((2, 1)), "z": np.ones(2)}, "no array 'y'; it has x, z", id="no targets"),
+        pytest.param({"x": np.ones((2, 1)), "y": np.ones(3)}, "'x' has the shape (2, 1)", id="lengths differ"),
+        pytest.param({"x": np.array([[1.0], [np.nan]]), "y": np.ones(2)}, "row 2, array 'x'", id="NaN"),
+        pytest.param({"x": np.array([["a"]]), "y": np.ones(1)}, "not numbers", id="words as inputs"),
+        pytest.param({"x": np.ones((2, 1)), "y": np.array([1.0, np.nan])}, "row 2: the value is NaN", id="class NaN"),
+        pytest.param({"x": np.ones((0, 1)), "y": np.ones(0)}, "no rows", id="empty"),
+        pytest.param({"x": np.ones((2, 1)), "y": np.array([object(), 1])}, "cannot be read", id="Python objects"),
+    ],
+)
+def test_arrays_that_cannot_be_used(tmp_path: Path, arrays: dict[str, np.ndarray], words: str) -> None:
+    np.savez(tmp_path / "x.npz", **arrays)
+    with pytest.raises(DataError) as caught:
+        load({"path": tmp_path / "x.npz", "format": "npz"})
+    assert "x.npz" in str(caught.value)
+    assert words in str(caught.value)
+
+
+# idx
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_the_four_files_of_mnist(tmp_path: Path, zipped: bool) -> None:
+    folder = str(write_mnist(tmp_path / "mnist", zipped))
+    data = load({"path": folder, "format": "idx", "test": {"path": folder}, "validation": {"path": folder}})
+    assert data.facts.shape == (1, 3, 2)
+    assert data.facts.labels == (0, 1, 2)
+    assert data.train.features.tolist() == IMAGES.reshape(7, 6).tolist()
+    assert data.train.targets.tolist() == LABELS.tolist()
+    assert [len(rows) for rows in (data.validation, data.test)] == [4, 4]
+
+
+def test_an_images_file_finds_its_labels(tmp_path: Path) -> None:
+    folder = write_mnist(tmp_path)
+    labels = folder / "train-labels-idx1-ubyte.gz"
+    labels.with_suffix("").write_bytes(gzip.decompress(labels.read_bytes()))
+    labels.unlink()
+    assert len(load({"path": folder / "train-images-idx3-ubyte.gz", "format": "idx"}).train) == 7
+    labels.with_suffix("").unlink()
+    with pytest.raises(DataError, match=r"train-labels-idx1-ubyte\.gz does not exist; the folder holds t10k-"):
+        load({"path": folder / "train-images-idx3-ubyte.gz", "format": "idx"})
+
+
+@pytest.mark.parametrize(
+    ("images", "words"),
+    [
+        pytest.param(b"hello", "is not an idx file", id="something else"),
+        pytest.param(idx(IMAGES)[:-1], "do not make the values", id="cut short"),
+        pytest.param(idx(IMAGES[:5]), "do not go with labels", id="fewer images than labels"),
+        pytest.param(gzip.compress(idx(IMAGES))[:-9], "cannot be read", id="a broken archive"),
+    ],
+)
+def test_an_idx_file_that_cannot_be_used(tmp_path: Path, images: bytes, words: str) -> None:
+    write_mnist(tmp_path, zipped=False)
+    (tmp_path / "train-images-idx3-ubyte").write_bytes(images)
+    with pytest.raises(DataError) as caught:
+        load({"path": tmp_path, "format": "idx"})
+    assert "train-images-idx3-ubyte" in str(caught.value)
+    assert words in str(caught.value)
+
+
+def test_a_folder_without_the_files_says_what_it_holds(tmp_path: Path) -> None:
+    (tmp_path / "x.csv").touch()
+    with pytest.raises(DataError, match=r"no train-images-idx3-ubyte .* the folder holds x\.csv"):
+        load({"path": tmp_path, "format": "idx"})
+
+
+# Image folders
+
+
+def test_a_folder_for_each_class(tmp_path: Path) -> None:
+    path = str(write_images(tmp_path / "train"))
+    data = load({"path": path, "format": "imageFolder", "test": {"path": path}})
+    assert data.facts.shape == (3, 3, 4)
+    assert data.facts.labels == ("cat", "dog")
+    assert data.train.targets.tolist() == [0, 0, 1, 1]
+    red, green, blue = data.train.features[3].reshape(3, 12).tolist()
+    assert (red, green, blue) == ([200] * 12, [1] * 12, [0] * 12)
+    assert torch.equal(data.test.features, data.train.features)
+
+
+def test_images_are_brought_to_the_shape(tmp_path: Path) -> None:
+    path = write_images(tmp_path / "train", size=(8, 8))
+    data = load({"path": path, "format": "imageFolder", "shape": [1, 2, 5]})
+    assert data.facts.shape == (1, 2, 5)
+    assert data.train.features.shape == (4, 10)
+
+
+def test_a_grey_image_has_one_channel(tmp_path: Path) -> None:
+    assert load({"path": write_images(tmp_path / "x", "L"), "format": "imageFolder"}).facts.shape == (1, 3, 4)
+
+
+def _truncate(folder: Path) -> None:
+    image = folder / "cat" / "1.png"
+    image.write_bytes(image.read_bytes()[:45])
+
+
+def _replace(folder: Path) -> None:
+    (folder / "dog" / "0.png").write_text("no image")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "name"),
+    [pytest.param(_truncate, "cat/1.png", id="cut short"), pytest.param(_replace, "dog/0.png", id="no image at all")],
+)
+def test_a_broken_image_is_named(tmp_path: Path, spoil: Callable[[Path], None], name: str) -> None:
+    folder = write_images(tmp_path / "train")
+    spoil(folder)
+    with pytest.raises(DataError, match=f"{name} cannot be read"):
+        load({"path": folder, "format": "imageFolder"})
+
+
+def test_a_class_that_training_has_not_seen_names_its_image(tmp_path: Path) -> None:
+    (write_images(tmp_path / "test") / "dog").rename(tmp_path / "test" / "bird")
+    with pytest.raises(DataError, match=r"bird/0\.png: the class 'bird'"):
+        load(
+            {
+                "path": write_images(tmp_path / "train"),
+                "format": "imageFolder",
+                "test": {"path": str(tmp_path / "test")},
+            }
+        )
+
+
+def test_a_folder_without_classes_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="has no folders with images"):
+        load({"path": tmp_path, "format": "imageFolder"})
+
+
+def test_images_are_scaled_by_channel(tmp_path: Path) -> None:
+    data = load({"path": write_images(tmp_path / "train"), "format": "imageFolder", "normalize": "standard"})
+    shift, scale = (values.reshape(3, 12) for values in (data.facts.scaling.shift, data.facts.scaling.scale))
+    assert (shift == [[105.0] * 12, [0.5] * 12, [0.0] * 12]).all()
+    assert (scale == [[95.0] * 12, [0.5] * 12, [1.0] * 12]).all()
+
+
+# Synthetic
+
+
+@pytest.mark.parametrize("task", ["classification", "regression"])
+def test_synthetic_data_comes_from_the_seed(task: str) -> None:
+    fields: dict[str, object] = {"format": "synthetic", "synthetic": {"samples": 30, "features": 4, "classes": 3}}
+    first, again, other = (load(fields, task, seed) for seed in (1, 1, 2))
+    assert first.facts.shape == (4,)
+    assert first.facts.labels == ((0, 1, 2) if task == "classification" else None)
+    assert torch.equal(first.train.features, again.train.features)
+    assert first.digest == again.digest != other.digest
+
+
+def test_synthetic_data_takes_a_shape() -> None:
+    assert load({"format": "synthetic", "shape": [1, 4, 4]}).facts.shape == (1, 4, 4)
+    with pytest.raises(DataError, match="16 values"):
+        load({"format": "synthetic", "shape": [1, 4, 4], "synthetic": {"features": 5}})
+
+
+# What is common to them
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        pytest.param(["a.csv", "b.parquet"], "holds csv and parquet files: give data.format", id="two formats"),
+        pytest.param(["a.txt"], "does not say by its name what it is: give data.format", id="no known name"),
+    ],
+)
+def test_a_folder_whose_format_is_not_plain(tmp_path: Path, names: list[str], words: str) -> None:
+    for name in names:
+        (tmp_path / name).touch()
+    with pytest.raises(DataError) as caught:
+        load({"path": tmp_path, "target": "y"})
+    assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("write", "shape"), [(write_mnist, (1, 3, 2)), (write_images, (3, 3, 4))], ids=["idx", "image folder"]
+)
+def test_the_format_of_a_folder_is_seen_by_what_it_holds(
+    tmp_path: Path, write: Callable[[Path], Path], shape: tuple[int, ...]
+) -> None:
+    data = load({"path": write(tmp_path / "data"), "target": "what"})
+    assert data.facts.shape == shape
+    assert data.facts.target == "what"
+
+
+def test_a_row_becomes_what_the_shape_says(tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text("a,b,c,d,y\n1,2,3,4,p\n5,6,7,8,q\n")
+    assert load({"path": tmp_path / "x.csv", "target": "y", "shape": [1, 2, 2]}).facts.shape == (1, 2, 2)
+    with pytest.raises(DataError, match=r"x\.csv: a row has 4 = 4 values, data\.shape asks for 1 x 2 x 3 = 6"):
+        load({"path": tmp_path / "x.csv", "target": "y", "shape": [1, 2, 3]})
+
+
+def test_the_numbers_of_a_regression_must_be_numbers(tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text("a,y\n1,p\n")
+    with pytest.raises(DataError, match=r"row 1, column 'y': 'p' is not a number"):
+        load({"path": tmp_path / "x.csv", "target": "y"}, task="regression")
+
+
+def test_statistics_of_pieces_are_those_of_the_whole() -> None:
+    values = np.random.default_rng(0).normal(5, 3, (100, 12))
+    whole = Statistics.of(values)
+    parts = Statistics.of(values[:7]).merged(Statistics.of(values[7:7])).merged(Statistics.of(values[7:]))
+    for kind in ("standard", "minMax"):
+        one, other = whole.scaling(kind), parts.scaling(kind)  # type: ignore[arg-type]
+        assert np.allclose(one.shift, other.shift, rtol=1e-13)
+        assert np.allclose(one.scale, other.scale, rtol=1e-13)
+    channels = whole.by_channel((3, 2, 2)).scaling("standard")
+    assert np.allclose(channels.shift.reshape(3, 4)[:, 0], values.reshape(100, 3, 4).mean(axis=(0, 2)))
+    assert np.allclose(channels.scale.reshape(3, 4)[:, 3], values.reshape(100, 3, 4).std(axis=(0, 2)))
+
+
+@pytest.mark.parametrize("format", ["npz", "idx"])
+def test_only_tables_are_streamed(tmp_path: Path, format: str) -> None:
+    with pytest.raises((UserError, ValueError), match="can be streamed"):
+        load({"path": tmp_path / "x", "format": format, "loading": "stream"})
