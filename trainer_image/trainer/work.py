@@ -4,7 +4,7 @@ import torch
 
 from trainer.checkpoint.folder import Folder
 from trainer.data.dataset import Dataset
-from trainer.data.loading import load_dataset
+from trainer.data.loading import load_dataset, require_same_data
 from trainer.distributed import World, join
 from trainer.exactness import circumstances, use_deterministic_kernels
 from trainer.finish import finish
@@ -36,6 +36,7 @@ def work(around: Surroundings) -> tuple[Outcome, str]:
     plan = around.board.plan = plan_for(recipe, len(data.train))
     _tell_size(around, data)
     world = join(config)
+    require_same_data(world.gather(data.digest.encode()))
     data = data.to(world.device)
     if world.device.type == "cuda":
         around.board.device_memory = lambda: torch.cuda.memory_allocated(world.device)

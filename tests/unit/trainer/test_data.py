@@ -11,11 +11,11 @@ from support.trainer import recipe
 from trainer.config import Mounts
 from trainer.data.batches import batches
 from trainer.data.dataset import Dataset
-from trainer.data.loading import load_dataset
+from trainer.data.loading import load_dataset, require_same_data
 from trainer.data.rows import ResidentRows, epoch_order
 from trainer.data.scaling import Statistics
 from trainer.distributed import World
-from trainer.errors import DataError
+from trainer.errors import DataError, UserError
 from trainer.plan import StagePlan, plan_for
 from trainingjob_api.spec.training import Training
 
@@ -188,3 +188,11 @@ def test_paths_are_found_where_they_are_mounted() -> None:
     assert mounts.locate("/data/deep/x.csv") == Path("/there/x.csv")
     assert mounts.locate("/database/x.csv") == Path("/database/x.csv")
     assert Mounts.from_json(mounts.to_json()) == mounts
+
+
+def test_ranks_that_have_read_different_data_do_not_train_together() -> None:
+    require_same_data([b"a", b"a", b"a"])
+    with pytest.raises(DataError, match="rank 2 has read other data than rank 0"):
+        require_same_data([b"a", b"a", b"b"])
+    with pytest.raises(UserError, match=r"data\.loading: auto streams on some nodes only"):
+        require_same_data([b"stream:a", b"a"])

@@ -1,12 +1,14 @@
 """From a recipe to its data: read once, or streamed."""
 
+from collections.abc import Sequence
+
 from trainer.config import Mounts
 from trainer.data.dataset import Dataset
 from trainer.data.memory import memory_of_a_rank
 from trainer.data.reading import Source, source_of
 from trainer.data.resident import load_resident
-from trainer.data.streaming import load_streamed, resident_bytes
-from trainer.errors import UserError
+from trainer.data.streaming import STREAM, load_streamed, resident_bytes
+from trainer.errors import DataError, UserError
 from trainingjob_api.spec.training import Training
 
 
@@ -14,6 +16,16 @@ def load_dataset(recipe: Training, mounts: Mounts) -> Dataset:
     """Reads, splits and scales. DataError names file, row and column of what is wrong."""
     source = source_of(recipe, mounts)
     return load_streamed(recipe, source) if _streams(source) else load_resident(recipe, source)
+
+
+def require_same_data(digests: Sequence[bytes]) -> None:
+    """Of the ranks' data, by rank. What differs would not fail, it would only be wrong."""
+    other = next((rank for rank, digest in enumerate(digests) if digest != digests[0]), None)
+    if other is None:
+        return
+    if len({digest.startswith(STREAM) for digest in digests}) > 1:
+        raise UserError("data.loading: auto streams on some nodes only, because others have more memory: choose one")
+    raise DataError(f"data.path: rank {other} has read other data than rank 0; every pod must see the same files")
 
 
 def _streams(source: Source) -> bool:

@@ -26,6 +26,8 @@ from trainer.data.tabular import Columns, TableFormat, choose_columns, schema_of
 from trainer.errors import DataError
 from trainingjob_api.spec.training import Training
 
+STREAM = b"stream:"
+"""What the digest of a stream begins with."""
 _BYTES_PER_VALUE = 20  # while a table is read: as it was found, in float64, and scaled in float32
 
 
@@ -54,7 +56,7 @@ def load_streamed(recipe: Training, source: Source) -> Dataset:
         validation = other(data.validation.path)
     digest = look.digest.hexdigest()
     test = other(data.test.path) if data.test else None
-    return Dataset(facts, train, validation, test, f"stream:{digest}")
+    return Dataset(facts, train, validation, test, STREAM.decode() + digest)
 
 
 @dataclass(frozen=True)
