@@ -1,6 +1,6 @@
 """Networks as users write them, for tests of `model.entrypoint`."""
 
-from torch import nn
+from torch import Tensor, nn
 
 from trainer.models import Shapes
 from trainingjob_api.spec.training import NetworkModel
@@ -12,3 +12,19 @@ def normalised(spec: NetworkModel, shapes: Shapes) -> nn.Module:
     return nn.Sequential(
         nn.Linear(shapes.features, width), nn.BatchNorm1d(width), nn.ReLU(), nn.Linear(width, shapes.outputs)
     )
+
+
+class _Moody(nn.Module):
+    """Does one thing or another by what it sees, as no exported program can."""
+
+    def __init__(self, shapes: Shapes) -> None:
+        super().__init__()
+        self.linear = nn.Linear(shapes.features, shapes.outputs)
+
+    def forward(self, rows: Tensor) -> Tensor:
+        outputs: Tensor = self.linear(rows)
+        return outputs if float(rows.sum()) > 0 else -outputs
+
+
+def moody(spec: NetworkModel, shapes: Shapes) -> nn.Module:
+    return _Moody(shapes)

@@ -11,19 +11,37 @@ from torch import Tensor, nn
 
 from trainer.checkpoint import tensors as safe
 from trainer.checkpoint.files import replace
+from trainer.config import Mounts
 from trainer.data.classes import Label
 from trainer.data.dataset import DataFacts
+from trainer.errors import UserError
 from trainer.models import Shapes, build_model
 from trainingjob_api.spec.training import NetworkModel, Training
 
+DEFAULT_FOLDER = "model"
 _WEIGHTS, _DESCRIPTION = "model.safetensors", "model.json"
+
+
+def export_folder(recipe: Training, checkpoints: Path, mounts: Mounts) -> Path:
+    """Where the finished model belongs."""
+    if recipe.export is not None and recipe.export.path is not None:
+        return mounts.locate(recipe.export.path)
+    return checkpoints / DEFAULT_FOLDER
 
 
 def export(folder: Path, model: nn.Module, recipe: Training, facts: DataFacts) -> None:
     """Writes weights, and everything that is needed to use them: architecture, columns, scaling, classes."""
-    folder.mkdir(exist_ok=True)
-    replace(folder / _WEIGHTS, safe.encode(model.state_dict()))
-    replace(folder / _DESCRIPTION, json.dumps(_description(recipe, facts), indent=1).encode() + b"\n")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        replace(folder / _WEIGHTS, safe.encode(model.state_dict()))
+        replace(folder / _DESCRIPTION, json.dumps(_description(recipe, facts), indent=1).encode() + b"\n")
+    except OSError as error:
+        if recipe.export is None or recipe.export.path is None:
+            raise
+        raise UserError(
+            f"training.export.path {recipe.export.path} cannot be written: {error}. The last checkpoint is saved: "
+            "with another path the model is exported at once, nothing is trained again"
+        ) from error
 
 
 def _description(recipe: Training, facts: DataFacts) -> dict[str, Any]:
@@ -34,12 +52,21 @@ def _description(recipe: Training, facts: DataFacts) -> dict[str, Any]:
         "architecture": recipe.model.to_json_object(),
         "features": list(facts.features),
         "shape": list(facts.shape),
-        "inputScaling": {"shift": facts.scaling.shift.tolist(), "scale": facts.scaling.scale.tolist()},
+        "inputScaling": {
+            "shift": facts.scaling.shift[:: _repetitions(facts.shape)].tolist(),
+            "scale": facts.scaling.scale[:: _repetitions(facts.shape)].tolist(),
+        },
         "target": facts.target,
         "labels": list(facts.labels) if facts.labels is not None else None,
         "outputScaling": {"shift": float(target.shift), "scale": float(target.scale)} if target else None,
-        "use": "(value - shift) / scale for each input; classes: labels[argmax]; numbers: output * scale + shift",
+        "use": "(value - shift) / scale for each input (of images: for each channel); "
+        "classes: labels[argmax]; numbers: output * scale + shift",
     }
+
+
+def _repetitions(shape: Sequence[int]) -> int:
+    """All pixels of a channel are scaled alike: one number stands for them."""
+    return shape[1] * shape[2] if len(shape) == 3 else 1
 
 
 @dataclass(frozen=True)
@@ -49,7 +76,7 @@ class Predictor:
     model: nn.Module
     description: dict[str, Any]
 
-    def __call__(self, rows: Sequence[Sequence[float]] | Tensor) -> list[Label]:
+    def __call__(self, rows: Sequence[Any] | Tensor) -> list[Label]:
         """One answer for each row: a class, or a number in units of the target."""
         outputs = self.outputs(rows)
         if labels := self.description["labels"]:
@@ -59,17 +86,31 @@ class Predictor:
         return answers
 
     @torch.no_grad()
-    def outputs(self, rows: Sequence[Sequence[float]] | Tensor) -> Tensor:
-        """What the network itself says: one logit for each class, or one scaled number."""
-        scaling = self.description["inputScaling"]
+    def outputs(self, rows: Sequence[Any] | Tensor) -> Tensor:
+        """What the network itself says: one logit for each class, or one scaled number.
+
+        rows: numbers (rows, features), or with the shape that a row has, such as (rows, channels, height, width).
+        """
         inputs = torch.as_tensor(rows, dtype=torch.float64)
-        scaled = (inputs - torch.tensor(scaling["shift"])) / torch.tensor(scaling["scale"], dtype=torch.float64)
-        outputs: Tensor = self.model(scaled.float())
+        shift, scale = self.input_scaling
+        if inputs.dim() < 2 or inputs[:1].numel() not in (0, len(shift)):
+            raise ValueError(
+                f"a row has {len(shift)} values, of the shape {self.description['shape']}; "
+                f"these rows are of the shape {list(inputs.shape[1:])}"
+            )
+        outputs: Tensor = self.model(((inputs.reshape(-1, len(shift)) - shift) / scale).float())
         return outputs
+
+    @property
+    def input_scaling(self) -> tuple[Tensor, Tensor]:
+        """Shift and scale of every value of a flat row, in float64."""
+        scaling, times = self.description["inputScaling"], _repetitions(self.description["shape"])
+        shift, scale = (torch.tensor(scaling[name], dtype=torch.float64) for name in ("shift", "scale"))
+        return shift.repeat_interleave(times), scale.repeat_interleave(times)
 
 
 def load(folder: Path | str) -> Predictor:
-    """Opens an exported model."""
+    """Opens an exported model. A custom network is made by its entrypoint, which must be importable."""
     description = json.loads((Path(folder) / _DESCRIPTION).read_text())
     outputs = len(description["labels"]) if description["labels"] else 1
     architecture = NetworkModel.model_validate(description["architecture"])

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from trainer.checkpoint.files import replace
@@ -9,16 +10,19 @@ from trainer.checkpoint.folder import Folder
 from trainer.data.dataset import Dataset
 from trainer.early_stopping import criterion, is_spent
 from trainer.evaluation import sums_of
-from trainer.export import export
+from trainer.export import DEFAULT_FOLDER, export
 from trainer.history import History
 from trainer.learner import Learner
+from trainer.programs import write_programs
 from trainer.session import Run
 from trainer.state import TrainState
 from trainingjob_api.progress import Outcome, State, TestMetrics
 from trainingjob_api.spec.training import Training
 
 
-def finish(run: Run, recipe: Training, learner: Learner, state: TrainState, data: Dataset) -> tuple[Outcome, str]:
+def finish(
+    run: Run, recipe: Training, learner: Learner, state: TrainState, data: Dataset, model_folder: Path
+) -> tuple[Outcome, str]:
     """Returns how training ended, once everything is on disk. The last state comes first: then nothing can be lost."""
     run.save(state, required=True)
     run.enter(State.FINISHED)
@@ -30,7 +34,8 @@ def finish(run: Run, recipe: Training, learner: Learner, state: TrainState, data
     outcome = Outcome.EARLY_STOPPED if spent else Outcome.COMPLETED
     message = _describe(recipe, state, spent)
     if run.world.is_rank_zero:
-        _write_results(run, recipe, learner, data, outcome, message)
+        export(model_folder, learner.model, recipe, data.facts)
+        _write_results(run, recipe, model_folder, outcome, message)
     run.tell_supervisor()
     run.world.wait_for_all()  # only rank 0 knows that the results are on disk
     return outcome, message
@@ -53,21 +58,23 @@ def _describe(recipe: Training, state: TrainState, spent: bool) -> str:
     return f"stopped early after {text}" if spent else f"completed {text}"
 
 
-def _write_results(run: Run, recipe: Training, learner: Learner, data: Dataset, outcome: Outcome, message: str) -> None:
+def _write_results(run: Run, recipe: Training, model_folder: Path, outcome: Outcome, message: str) -> None:
     """The done mark comes last: it is what a later attempt believes."""
     from trainer.curves import draw_curves  # matplotlib takes half a second that only the end needs
 
     folder = Folder(run.config)
     progress = run.board.progress()
-    export(folder.path / "model", learner.model, recipe, data.facts)
     epochs = History(folder.path).epochs()
     draw_curves(epochs, run.config, progress, folder.path / "curves.png")
     replace(folder.path / "report.json", json.dumps(_report(run, outcome, message), indent=1).encode() + b"\n")
+    run.enter(State.FINISHED)
+    write_programs(model_folder, recipe)  # after everything that cannot go wrong
     folder.write_done(outcome, message, progress)
 
 
 def _report(run: Run, outcome: Outcome, message: str) -> dict[str, Any]:
-    progress = run.board.progress()
+    progress, recipe = run.board.progress(), run.config.recipe
+    model = recipe.export.path if recipe.export and recipe.export.path else DEFAULT_FOLDER
     return {
         "job": f"{run.config.namespace}/{run.config.name}",
         "uid": run.config.uid,
@@ -76,9 +83,9 @@ def _report(run: Run, outcome: Outcome, message: str) -> dict[str, Any]:
         "last": progress.latest and progress.latest.to_json_object(),
         "best": progress.best and progress.best.to_json_object(),
         "test": progress.test and progress.test.to_json_object(),
-        "recipe": run.config.recipe.to_json_object(),
+        "recipe": recipe.to_json_object(),
         "model": {
-            "folder": "model",
-            "load": "from trainer.export import load; predict = load('model'); predict([[...], ...])",
+            "folder": model,
+            "load": f"from trainer.export import load; predict = load({model!r}); predict([[...], ...])",
         },
     }

@@ -20,6 +20,13 @@ def skip_compiler() -> None:
         torch._dynamo = sys.modules[_NAME] = _StandIn()
 
 
+def restore_compiler() -> None:
+    """Puts the real one back, for whoever needs more of it than a few answers."""
+    if isinstance(sys.modules.get(_NAME), _StandIn):
+        del sys.modules[_NAME], torch._dynamo
+    importlib.import_module(_NAME)
+
+
 class _StandIn(ModuleType):
     """What torch's own modules ask for while nothing is compiled."""
 
@@ -37,6 +44,5 @@ class _StandIn(ModuleType):
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
-        if sys.modules.get(_NAME) is self:
-            del sys.modules[_NAME], torch._dynamo
-        return getattr(importlib.import_module(_NAME), name)
+        restore_compiler()
+        return getattr(sys.modules[_NAME], name)

@@ -7,6 +7,7 @@ from trainer.data.dataset import Dataset
 from trainer.data.loading import load_dataset, require_same_data
 from trainer.distributed import World, join
 from trainer.exactness import circumstances, use_deterministic_kernels
+from trainer.export import export_folder
 from trainer.finish import finish
 from trainer.learner import Learner
 from trainer.loop import train
@@ -50,7 +51,7 @@ def work(around: Surroundings) -> tuple[Outcome, str]:
     learner.warm_up(data.train)
     run.restore(state)
     train(run, recipe, plan, learner, state, data)
-    return finish(run, recipe, learner, state, data)
+    return finish(run, recipe, learner, state, data, export_folder(recipe, Folder(run.config).path, config.mounts))
 
 
 def _tell_size(around: Surroundings, data: Dataset) -> None:

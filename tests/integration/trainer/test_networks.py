@@ -1,13 +1,18 @@
 """Networks of every kind in real ranks: interrupted, they end with the bits of those that were not."""
 
+import json
 import signal
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import onnxruntime
 import pytest
+import torch
 
 from support.fork_server import ForkServer
 from support.trainer import history_of, newest_tensors, recipe, run_config, until, write_table
+from trainer.export import load
 from trainer.pulse import read_pulse
 from trainingjob_api.contract import ExitCode
 from trainingjob_api.progress import State
@@ -57,3 +62,39 @@ def test_interrupted_in_training_and_in_evaluation(
     assert server.start(run_config(disturbed, training, 3), RANKS).codes() == [0] * RANKS
     assert newest_tensors(disturbed) == newest_tensors(tmp_path / "undisturbed")
     assert history_of(disturbed) == history_of(tmp_path / "undisturbed")
+
+
+def test_a_rank_exports_programs_that_answer_as_its_model_does(server: ForkServer, table: Path, tmp_path: Path) -> None:
+    """In ranks a stand-in has taken the compiler's place; exporting needs the real one."""
+    export = {"formats": ["torchExport", "onnx"], "path": str(tmp_path / "models" / "mine")}
+    training = recipe(table, epochs=3, export=export)
+    assert server.start(run_config(tmp_path / "c", training), 2).codes() == [0, 0]
+
+    rows = torch.from_numpy(np.loadtxt(table, delimiter=",", skiprows=1, usecols=range(6)))
+    predict = load(tmp_path / "models" / "mine")
+    expected = predict.outputs(rows).softmax(dim=1)
+    program = torch.export.load(tmp_path / "models" / "mine" / "model.pt2").module()
+    torch.testing.assert_close(program(rows.float()), expected, rtol=1e-4, atol=1e-4)
+    session = onnxruntime.InferenceSession((tmp_path / "models" / "mine" / "model.onnx").read_bytes())
+    (by_onnx,) = session.run(None, {"rows": rows.float().numpy()})
+    torch.testing.assert_close(torch.from_numpy(by_onnx), expected, rtol=1e-4, atol=1e-4)
+    assert json.loads((tmp_path / "c" / "report.json").read_text())["model"]["folder"] == export["path"]
+
+
+def test_an_export_that_fails_loses_nothing_and_is_made_up_for_without_training(
+    server: ForkServer, table: Path, tmp_path: Path
+) -> None:
+    training = recipe(table, model={"type": "custom", "entrypoint": "support.networks:moody"}, epochs=3)
+    group = server.start(run_config(tmp_path, {**training, "export": {"formats": ["onnx"]}}), 1)
+    assert group.codes() == [ExitCode.USER_ERROR]
+    end = group.end()
+    assert end is not None
+    assert end.message.startswith("training.export.formats: onnx: ")
+    assert {"report.json", "curves.png", "model"} <= {path.name for path in tmp_path.iterdir()}
+    assert not (tmp_path / "done.json").exists()
+    before = newest_tensors(tmp_path)
+
+    again = server.start(run_config(tmp_path, training, 2), 1)
+    assert again.codes() == [0]
+    assert newest_tensors(tmp_path) == before
+    assert json.loads((tmp_path / "done.json").read_text())["outcome"] == "Completed"

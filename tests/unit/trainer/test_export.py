@@ -1,0 +1,170 @@
+"""Exported models answer as the trained one does, whoever loads them."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import pytest
+import torch
+from torch import Tensor, nn
+
+from trainer.config import Mounts
+from trainer.data.dataset import DataFacts
+from trainer.data.scaling import Scaling
+from trainer.errors import UserError
+from trainer.export import export, export_folder, load
+from trainer.models import Shapes, build_model
+from trainer.programs import write_programs
+from trainingjob_api.spec.training import Training
+
+LABELS = ("cat", "dog", "owl")
+NETWORKS: dict[str, tuple[tuple[int, ...], dict[str, Any]]] = {
+    "mlp": ((6,), {"type": "mlp", "hiddenUnits": [8], "batchNorm": True, "dropout": 0.3}),
+    "cnn": (
+        (3, 8, 6),
+        {"type": "cnn", "channels": [4, 5], "kernelSizes": [3, 4], "batchNorm": True, "hiddenUnits": [7]},
+    ),
+    "lstm": ((5, 4), {"type": "lstm", "hiddenUnits": [6, 5], "bidirectional": True}),
+    "gru": ((5, 4), {"type": "gru", "hiddenUnits": [6], "readout": "max"}),
+    "custom": ((6,), {"type": "custom", "entrypoint": "support.networks:normalised", "hiddenUnits": [8]}),
+}
+
+
+def recipe(model: dict[str, Any], task: str = "classification", **export_fields: Any) -> Training:
+    data = {"path": "/t.csv", "target": "y", "sequence": {"length": 5}, "shape": None}
+    if model["type"] == "cnn":
+        data |= {"sequence": None, "shape": [3, 8, 6]}
+    return Training.model_validate({"task": task, "data": data, "model": model, "export": export_fields})
+
+
+def exported(folder: Path, shape: tuple[int, ...], training: Training) -> tuple[nn.Module, Tensor]:
+    """A network that has seen data, exported; returns it with raw rows in the units of the data."""
+    chance = np.random.default_rng(3)
+    channels = shape[0] if len(shape) == 3 else int(np.prod(shape))
+    repetitions = int(np.prod(shape)) // channels
+    scaling = Scaling(
+        *(np.repeat(chance.uniform(low, high, channels), repetitions) for low, high in ((-9, 9), (0.5, 30)))
+    )
+    regression = training.task == "regression"
+    torch.manual_seed(3)
+    model = build_model(training.model, Shapes(shape, 1 if regression else len(LABELS)))
+    scaled = torch.randn(33, int(np.prod(shape)))
+    model(scaled)  # running statistics
+    of_target = Scaling(np.float64(100.0), np.float64(20.0)) if regression else None
+    names = tuple(f"column-{number}" for number in range(shape[-1]))
+    export(
+        folder, model.eval(), training, DataFacts(names, shape, "y", scaling, None if regression else LABELS, of_target)
+    )
+    return model, torch.from_numpy(scaled.numpy() * scaling.scale + scaling.shift)
+
+
+def answers(model: nn.Module, raw: Tensor, folder: Path, task: str) -> Tensor:
+    """By hand: what the network says of scaled rows, in the target's terms."""
+    facts = json.loads((folder / "model.json").read_text())
+    repeated = raw.shape[1] // len(facts["inputScaling"]["shift"])
+    shift, scale = (
+        torch.tensor(facts["inputScaling"][name]).repeat_interleave(repeated) for name in ("shift", "scale")
+    )
+    with torch.no_grad():
+        outputs = model(((raw - shift) / scale).float())
+    return outputs.softmax(dim=1) if task == "classification" else outputs[:, 0] * 20 + 100
+
+
+def by_torch_export(file: Path) -> Callable[[Tensor], Tensor]:
+    program = torch.export.load(file).module()
+    return lambda rows: program(rows.float())
+
+
+def by_onnx(file: Path) -> Callable[[Tensor], Tensor]:
+    session = onnxruntime.InferenceSession(file.read_bytes())
+    return lambda rows: torch.from_numpy(session.run(None, {"rows": rows.float().numpy()})[0])
+
+
+@pytest.mark.parametrize("kind", NETWORKS)
+def test_every_format_gives_the_same_answers(tmp_path: Path, kind: str) -> None:
+    shape, fields = NETWORKS[kind]
+    task = "regression" if kind == "gru" else "classification"
+    training = recipe(fields, task, formats=["torchExport", "onnx"])
+    model, raw = exported(tmp_path, shape, training)
+    write_programs(tmp_path, training)
+    expected = answers(model, raw, tmp_path, task)
+    assert expected.std() > 0.01, "all rows are alike: nothing would be noticed"
+
+    for program in (by_torch_export(tmp_path / "model.pt2"), by_onnx(tmp_path / "model.onnx")):
+        for count in (33, 2, 1):
+            torch.testing.assert_close(program(raw[:count]), expected[:count], rtol=1e-4, atol=1e-4)
+    predict = load(tmp_path)
+    if task == "classification":
+        assert predict(raw.tolist()) == [LABELS[number] for number in expected.argmax(dim=1)]
+    else:
+        assert predict(raw) == pytest.approx(expected.tolist(), rel=1e-5)
+    assert predict(raw.view(-1, *shape)) == predict(raw)
+    assert predict(raw[:0]) == []
+
+
+def test_programs_carry_columns_and_labels(tmp_path: Path) -> None:
+    shape, fields = NETWORKS["mlp"]
+    training = recipe(fields, formats=["onnx", "torchExport"])
+    exported(tmp_path, shape, training)
+    write_programs(tmp_path, training)
+    described = json.loads((tmp_path / "model.json").read_text())
+    assert described["labels"] == list(LABELS)
+    assert described["features"] == [f"column-{number}" for number in range(6)]
+    session = onnxruntime.InferenceSession((tmp_path / "model.onnx").read_bytes())
+    assert json.loads(session.get_modelmeta().custom_metadata_map["model.json"]) == described
+    assert [(each.name, each.shape) for each in session.get_inputs()] == [("rows", ["rows", 6])]
+    assert [(each.name, each.shape) for each in session.get_outputs()] == [("probabilities", ["rows", 3])]
+    extra = {"model.json": ""}
+    torch.export.load(tmp_path / "model.pt2", extra_files=extra)
+    assert json.loads(extra["model.json"]) == described
+
+
+@pytest.mark.parametrize("kind", ["torchExport", "onnx"])
+def test_a_network_that_is_no_program_is_named_and_the_model_stays(tmp_path: Path, kind: str) -> None:
+    training = recipe({"type": "custom", "entrypoint": "support.networks:moody"}, formats=[kind])
+    model, raw = exported(tmp_path, (6,), training)
+    with pytest.raises(
+        UserError, match=f"training.export.formats: {kind}: .*[Dd]ata-dependent.*Nothing is lost"
+    ) as caught:
+        write_programs(tmp_path, training)
+    assert len(str(caught.value)) < 1000
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["model.json", "model.safetensors"]
+    assert load(tmp_path)(raw) == [
+        LABELS[number] for number in answers(model, raw, tmp_path, "classification").argmax(1)
+    ]
+
+
+def test_rows_of_another_width_are_refused(tmp_path: Path) -> None:
+    shape, fields = NETWORKS["cnn"]
+    exported(tmp_path, shape, recipe(fields))
+    with pytest.raises(ValueError, match=r"a row has 144 values, of the shape \[3, 8, 6\]; these .* \[3\]"):
+        load(tmp_path)([[1.0, 2.0, 3.0]])
+
+
+def test_pixels_of_a_channel_share_one_number(tmp_path: Path) -> None:
+    shape, fields = NETWORKS["cnn"]
+    exported(tmp_path, shape, recipe(fields))
+    scaling = json.loads((tmp_path / "model.json").read_text())["inputScaling"]
+    assert [len(scaling["shift"]), len(scaling["scale"])] == [3, 3]
+
+
+@pytest.mark.parametrize(
+    ("path", "folder"),
+    [(None, "/checkpoints/model"), ("/models/mine", "/claims/m/mine"), ("/elsewhere/mine", "/elsewhere/mine")],
+    ids=["by default", "in a mounted volume", "where no volume is known"],
+)
+def test_the_model_goes_where_the_recipe_says(path: str | None, folder: str) -> None:
+    training = recipe(NETWORKS["mlp"][1], **({"path": path} if path else {}))
+    assert export_folder(training, Path("/checkpoints"), Mounts({"/models": "/claims/m"})) == Path(folder)
+
+
+def test_a_path_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    training = recipe(NETWORKS["mlp"][1], path=f"{tmp_path}/file/model")
+    with pytest.raises(
+        UserError, match=r"training.export.path .*file/model cannot be written: .*nothing is trained again"
+    ):
+        exported(tmp_path / "file" / "model", (6,), training)

@@ -1,0 +1,128 @@
+"""The finished model as programs that need nothing of this project: torch.export's and ONNX.
+
+They take rows as they are in the data and answer in the target's terms: scaling is part of them.
+"""
+
+import json
+import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr
+from io import BytesIO, StringIO
+from pathlib import Path
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from trainer.checkpoint.files import replace
+from trainer.errors import UserError
+from trainer.export import Predictor, load
+from trainer.without_compiler import restore_compiler
+from trainingjob_api.spec.training import Training
+
+Format = Literal["torchExport", "onnx"]
+FILES: dict[Format, str] = {"torchExport": "model.pt2", "onnx": "model.onnx"}
+_TOLERANCE = 1e-4
+
+
+class Deployed(nn.Module):
+    """Raw float32 rows (rows, features) to probabilities (rows, classes), or values (rows,) in the target's units."""
+
+    shift: Tensor
+    scale: Tensor
+
+    def __init__(self, predictor: Predictor) -> None:
+        super().__init__()
+        shift, scale = predictor.input_scaling
+        self.model = predictor.model
+        self.register_buffer("shift", shift.float())
+        self.register_buffer("scale", scale.float())
+        self.target = predictor.description["outputScaling"]
+
+    def forward(self, rows: Tensor) -> Tensor:
+        outputs: Tensor = self.model((rows - self.shift) / self.scale)
+        if self.target is None:
+            return outputs.softmax(dim=1)
+        values: Tensor = outputs.squeeze(1) * self.target["scale"] + self.target["shift"]
+        return values
+
+
+def write_programs(folder: Path, recipe: Training) -> None:
+    """Makes the formats that a recipe asks for out of the exported model in the folder, one after the other.
+
+    UserError names the format that this network cannot be brought into; the exported model stays as it is.
+    """
+    formats = recipe.export.formats if recipe.export is not None else []
+    if not formats:
+        return
+    restore_compiler()
+    predictor = load(folder)
+    for kind in formats:
+        try:
+            with _quiet():
+                content = _program(kind, predictor)
+            replace(folder / FILES[kind], content)
+        except Exception as error:
+            raise UserError(
+                f"training.export.formats: {kind}: {_reason(error)}. Nothing is lost: the model is in "
+                f"{folder} (model.safetensors, model.json); take {kind} out of the formats, or change the network's "
+                "code, and the job completes without training again"
+            ) from error
+
+
+def _program(kind: Format, predictor: Predictor) -> bytes:
+    deployed = Deployed(predictor).eval()
+    rows = _ordinary_rows(predictor)
+    rows_of_any_number = {"rows": {0: torch.export.Dim("rows")}}
+    program = torch.export.export(deployed, (rows,), dynamic_shapes=rows_of_any_number)
+    description = json.dumps(predictor.description)
+    if kind == "torchExport":
+        file = BytesIO()
+        torch.export.save(program, file, extra_files={"model.json": description})
+        _require_same_answers(deployed, torch.export.load(BytesIO(file.getvalue())).module(), rows)
+        return file.getvalue()
+    made = torch.onnx.export(
+        program,
+        (rows,),
+        input_names=["rows"],
+        output_names=["probabilities" if deployed.target is None else "values"],
+        dynamic_shapes=rows_of_any_number,
+        verbose=False,
+    )
+    assert made is not None
+    made.model.metadata_props["model.json"] = description
+    content: bytes = made.model_proto.SerializeToString()
+    return content
+
+
+def _ordinary_rows(predictor: Predictor) -> Tensor:
+    """Three rows in the units of the data, up to two standard deviations around their mean."""
+    shift, scale = predictor.input_scaling
+    return (shift + scale * torch.linspace(-2, 2, 3 * len(shift), dtype=torch.float64).view(3, -1)).float()
+
+
+@torch.no_grad()
+def _require_same_answers(model: nn.Module, program: nn.Module, rows: Tensor) -> None:
+    """One row as well as several: tracing may have taken a number of rows for a constant."""
+    for some in (rows, rows[:1]):
+        torch.testing.assert_close(program(some), model(some), rtol=_TOLERANCE, atol=_TOLERANCE)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without what PyTorch says to its own developers."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings(), redirect_stderr(StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)
+
+
+def _reason(error: Exception) -> str:
+    """Its first line: PyTorch adds pages about its graphs."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return f"{type(error).__name__}: {lines[0][:300]}" if lines else type(error).__name__
