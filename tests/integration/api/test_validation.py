@@ -49,6 +49,51 @@ BAD_MANIFESTS: list[tuple[str, dict[str, Any], str]] = [
         {"spec.training.data.validation": {"fraction": 1.0}},
         "spec.training.data.validation.fraction",
     ),
+    ("no path", {"spec.training.data.path": ABSENT}, "spec.training.data.path"),
+    ("a path for data that is drawn", {"spec.training.data.format": "synthetic"}, "spec.training.data.path"),
+    (
+        "a test of data that is drawn",
+        {"spec.training.data": {"format": "synthetic", "test": {"path": "/data/t.csv"}}},
+        "spec.training.data.format",
+    ),
+    ("a format that nobody knows", {"spec.training.data.format": "hdf5"}, "spec.training.data.format"),
+    (
+        "what to draw, for a file",
+        {"spec.training.data.synthetic": {"samples": 10}},
+        "spec.training.data.synthetic",
+    ),
+    (
+        "columns of images",
+        {"spec.training.data": {"path": "/data", "format": "idx", "features": ["a"]}},
+        "spec.training.data.features",
+    ),
+    ("a shape of one number", {"spec.training.data.shape": [4]}, "spec.training.data.shape"),
+    (
+        "a shape for windows",
+        {"spec.training.data.shape": [2, 2], "spec.training.data.sequence": {"length": 2}},
+        "spec.training.data.sequence",
+    ),
+    ("windows of nothing", {"spec.training.data.sequence": {"length": 0}}, "spec.training.data.sequence.length"),
+    (
+        "windows over images",
+        {"spec.training.data": {"path": "/data", "format": "imageFolder", "sequence": {"length": 2}}},
+        "spec.training.data.sequence",
+    ),
+    (
+        "a series that is streamed",
+        {"spec.training.data.sequence": {"length": 2}, "spec.training.data.loading": "stream"},
+        "spec.training.data.loading",
+    ),
+    (
+        "images that are streamed",
+        {"spec.training.data": {"path": "/data", "format": "idx", "loading": "stream"}},
+        "spec.training.data.loading",
+    ),
+    (
+        "augmentation of what is no image",
+        {"spec.training.data.augmentation": {"horizontalFlip": True}, "spec.training.data.shape": [2, 2]},
+        "spec.training.data.augmentation",
+    ),
     ("a model that nobody knows", {"spec.training.model.type": "transformer"}, "spec.training.model.type"),
     ("a layer without units", {"spec.training.model.hiddenUnits": [64, 0]}, "spec.training.model.hiddenUnits[1]"),
     ("dropout of everything", {"spec.training.model.dropout": 1.0}, "spec.training.model.dropout"),
@@ -153,6 +198,16 @@ GOOD_MANIFESTS: list[tuple[str, dict[str, Any]]] = [
     ("a GPU", {"spec.pod.resources": {"limits": {"nvidia.com/gpu": 1}}}),
     ("another operator's", {"spec.managedBy": "example.com/other"}),
     ("a longest name", {"metadata.name": "a" * 48}),
+    (
+        "augmented images in MNIST's format",
+        {"spec.training.data": {"path": "/data", "format": "idx", "augmentation": {"cropPadding": 2}}},
+    ),
+    ("a stream from a bucket", {"spec.training.data.path": "s3://b/part-*", "spec.training.data.loading": "stream"}),
+    ("a time series", {"spec.training.data.sequence": {"length": 24, "horizon": 0}}),
+    (
+        "synthetic data",
+        {"spec.training.data": {"format": "synthetic", "synthetic": {"samples": 10}, "validation": {"fraction": 0.1}}},
+    ),
 ]
 
 

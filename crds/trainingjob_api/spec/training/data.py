@@ -85,7 +85,8 @@ _RULES = rules(
     ),
     rule("!has(self.augmentation) || !has(self.sequence)", "augmentation is for images", ".augmentation"),
     rule(
-        "!has(self.augmentation) || has(self.shape) || (has(self.format) && self.format in ['idx', 'imageFolder'])",
+        "!has(self.augmentation) || (has(self.shape) ? self.shape.size() == 3"
+        " : has(self.format) && self.format in ['idx', 'imageFolder'])",
         "augmentation needs images: give shape [channels, height, width]",
         ".augmentation",
     ),
@@ -174,11 +175,15 @@ class Data(Model):
             raise ValueError("synthetic belongs to format synthetic")
         if self.augmentation is not None and self.sequence is not None:
             raise ValueError("augmentation is for images")
-        if self.augmentation is not None and self.shape is None and self.format not in ("idx", "imageFolder"):
+        if self.augmentation is not None and not self._makes_images:
             raise ValueError("augmentation needs images: give shape [channels, height, width]")
         if self.sequence is not None and self.shape is not None:
             raise ValueError("give one of sequence and shape")
         return self
+
+    @property
+    def _makes_images(self) -> bool:
+        return len(self.shape) == 3 if self.shape else self.format in ("idx", "imageFolder")
 
     @model_validator(mode="after")
     def _format_allows_it(self) -> "Data":
