@@ -189,6 +189,29 @@ def test_a_batch_of_few_rows_gives_every_parameter_a_gradient_and_keeps_statisti
     assert model.eval()(rows(inputs, count)).shape == (count, 3)
 
 
+@pytest.mark.parametrize("precision", [torch.bfloat16, torch.float16])
+@pytest.mark.parametrize(
+    ("inputs", "fields"),
+    [
+        (COLUMNS, {"type": "mlp", "batchNorm": True}),
+        (IMAGES, {"type": "cnn", "batchNorm": True}),
+        (SEQUENCES, {"type": "lstm", "bidirectional": True}),
+        (SEQUENCES, {"type": "gru", "readout": "max"}),
+    ],
+    ids=["mlp", "cnn", "lstm", "gru"],
+)
+def test_a_network_computes_in_every_precision(
+    inputs: tuple[int, ...], fields: dict[str, Any], precision: torch.dtype
+) -> None:
+    model = network(inputs, **fields).eval()
+    for count in (0, 1, 9):
+        with torch.autocast("cpu", precision):
+            outputs = model(rows(inputs, count)).float()
+        torch.testing.assert_close(outputs, model(rows(inputs, count)), rtol=0, atol=0.03)
+        outputs.sum().backward()
+        assert all(weight.grad is not None and weight.grad.isfinite().all() for weight in model.parameters())
+
+
 @pytest.mark.parametrize("count", [0, 1])
 def test_batch_norm_keeps_its_statistics_when_there_is_nothing_to_learn_them_from(count: int) -> None:
     model = network(type="mlp", **SMALL, batchNorm=True)
