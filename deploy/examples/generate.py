@@ -10,6 +10,7 @@ import io
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from textwrap import indent
 
 import numpy as np
 from sklearn import datasets
@@ -55,7 +56,7 @@ def split(x: np.ndarray, y: list[object], names: Sequence[str], target: str, str
     return rows(np.sort(train)), rows(np.sort(test))
 
 
-def config_map(name: str, train: str, test: str) -> str:
+def config_map(name: str, train: str, test: str, code: str) -> str:
     """A ConfigMap with both files, gzipped: `kubectl apply` keeps a copy in an annotation of at most 256 KiB."""
 
     def packed(text: str) -> str:
@@ -64,11 +65,12 @@ def config_map(name: str, train: str, test: str) -> str:
     return (
         f"apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {name}\nbinaryData:\n"
         f"  train.csv.gz: {packed(train)}\n  test.csv.gz: {packed(test)}\n"
-    )
+    ) + (f"data:\n  network.py: |\n{indent(code, '    ')}" if code else "")
 
 
-def job(name: str, data: str, nodes: int, processes: int, training: str) -> str:
+def job(name: str, data: str, nodes: int, processes: int, training: str, with_code: bool) -> str:
     """The TrainingJob; only what differs between the examples is a parameter."""
+    path = "    env:\n      - {name: PYTHONPATH, value: /data}\n" if with_code else ""
     access = "ReadWriteMany" if nodes > 1 else "ReadWriteOnce"
     return f"""\
 apiVersion: trainingjob.dev/v1alpha1
@@ -88,7 +90,7 @@ spec:
     resources:
       requests: {{cpu: 250m, memory: 512Mi}}
       limits: {{memory: 2Gi}}
-    volumes:
+{path}    volumes:
       - name: data
         configMap: {{name: {data}}}
     volumeMounts:
@@ -96,7 +98,11 @@ spec:
 """
 
 
-def classification(target: str, epochs: int, hidden: str, rate: float = 0.003, extra: str = "") -> str:
+def mlp(hidden: str) -> str:
+    return f"{{type: mlp, hiddenUnits: {hidden}, dropout: 0.2}}"
+
+
+def classification(target: str, epochs: int, model: str, rate: float = 0.003, extra: str = "") -> str:
     return f"""\
     task: classification
     epochs: {epochs}
@@ -106,7 +112,7 @@ def classification(target: str, epochs: int, hidden: str, rate: float = 0.003, e
       target: {target}
       validation: {{fraction: 0.2}}
       test: {{path: /data/test.csv.gz}}
-    model: {{type: mlp, hiddenUnits: {hidden}, dropout: 0.2}}
+    model: {model}
     optimizer: {{type: adamw, learningRate: {rate}, weightDecay: 0.01}}
     schedule:
       type: cosine
@@ -128,6 +134,30 @@ REGRESSION = """\
     schedule: {type: cosine, warmup: {epochs: 10}}
     earlyStopping: {metric: validationLoss, patience: 40}"""
 
+NETWORK = '''\
+"""A network with a shortcut around its hidden layers."""
+
+from torch import nn
+
+
+class Shortcut(nn.Module):
+    def __init__(self, features, hidden, outputs, dropout):
+        super().__init__()
+        self.deep = nn.Sequential(
+            nn.Linear(features, hidden), nn.BatchNorm1d(hidden), nn.ReLU(), nn.Dropout(dropout),
+            nn.Linear(hidden, outputs),
+        )
+        self.direct = nn.Linear(features, outputs)
+
+    def forward(self, rows):
+        return self.deep(rows) + self.direct(rows)
+
+
+def build(spec, shapes):
+    return Shortcut(shapes.features, spec.hidden_units[0], shapes.outputs, spec.dropout)
+'''
+CUSTOM = "{type: custom, entrypoint: network:build, hiddenUnits: [32], dropout: 0.1}"
+
 EARLY = "\n    earlyStopping: {metric: validationLoss, patience: 30}"
 
 
@@ -136,23 +166,25 @@ def examples() -> dict[str, str]:
     iris, wine, cancer = labelled("iris"), labelled("wine"), labelled("breast_cancer")
     made = [
         ("digits", "Handwritten digits (UCI, 1,797 images of 8 x 8): two pods, data-parallel.",
-         digits(), 2, 1, classification("digit", 100, "[64, 32]")),
+         digits(), 2, 1, classification("digit", 100, mlp("[64, 32]"))),
         ("iris", "Iris flowers: one pod, one process.",
-         iris, 1, 1, classification("label", 100, "[32]", 0.02, EARLY)),
+         iris, 1, 1, classification("label", 100, mlp("[32]"), 0.02, EARLY)),
         ("wine", "Wines: one pod, two processes.",
-         wine, 1, 2, classification("label", 60, "[32]")),
+         wine, 1, 2, classification("label", 60, mlp("[32]"))),
         ("breast-cancer", "Breast cancer (Wisconsin): two pods of two processes.",
-         cancer, 2, 2, classification("label", 40, "[32, 16]")),
+         cancer, 2, 2, classification("label", 40, mlp("[32, 16]"))),
         ("iris-three-pods", "Iris flowers: three pods.",
-         iris, 3, 1, classification("label", 40, "[32]", 0.02)),
+         iris, 3, 1, classification("label", 40, mlp("[32]"), 0.02)),
+        ("iris-custom-network", "Iris flowers, with a network of one's own: its code lies beside the data.",
+         iris, 1, 1, classification("label", 60, CUSTOM, 0.02)),
         ("diabetes", "Diabetes progression after a year: a regression with early stopping.",
          diabetes(), 1, 1, REGRESSION),
     ]  # fmt: skip
     return {
         f"{name}.yaml": f"# {comment}\n# Generated by generate.py from scikit-learn's copy of the data.\n"
-        + config_map(f"{name}-data", *data)
+        + config_map(f"{name}-data", *data, code=NETWORK if "entrypoint" in training else "")
         + "---\n"
-        + job(name, f"{name}-data", nodes, processes, training)
+        + job(name, f"{name}-data", nodes, processes, training, with_code="entrypoint" in training)
         for name, comment, data, nodes, processes, training in made
     }
 

@@ -50,6 +50,8 @@ class Launch:
     port: int = 29500
     termination_log: Path | None = None
     mounts: Mounts = Mounts()
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """What a manifest sets where no pod has done it; a variable that is set already stays as it is."""
 
     @property
     def world_size(self) -> int:

@@ -14,7 +14,7 @@ _RANK_MODULE = "trainer.rank"
 
 def start_ranks(launch: Launch, folder: RunFolder) -> int:
     """PID of the only rank, or of torchrun's agent."""
-    environment = {**os.environ, **_shared_environment(launch, folder, os.environ)}
+    environment = {**launch.environment, **os.environ, **_shared_environment(launch, folder, os.environ)}
     if launch.world_size == 1:
         alone = {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "1"}
         return processes.start([sys.executable, "-m", _RANK_MODULE], {**environment, **alone})

@@ -40,7 +40,7 @@ def launch_from_manifest(
     documents = _documents(path)
     job = _the_job(documents, name, path, changes or {})
     folder = places.checkpoints / (job.spec.checkpoint.sub_path or default_sub_path(*_full_name(job)))
-    inline = _config_maps(documents, job, places.scratch)
+    mounts = Mounts({**_config_maps(documents, job, places.scratch), **places.mounts})
     run = RunConfig(
         namespace=job.metadata.namespace,
         name=job.metadata.name,
@@ -59,8 +59,17 @@ def launch_from_manifest(
         local_world_size=job.spec.nodes * job.spec.local_world_size,
         port=_free_port(),
         termination_log=termination_log(os.environ),
-        mounts=Mounts({**inline, **places.mounts}),
+        mounts=mounts,
+        environment=_environment(job, mounts),
     )
+
+
+def _environment(job: TrainingJob, mounts: Mounts) -> dict[str, str]:
+    """The pod's variables; where modules lie is a path like those of the recipe."""
+    values = {each.name: each.value for each in job.spec.pod.env or [] if each.value is not None}
+    if folders := values.get("PYTHONPATH"):
+        values["PYTHONPATH"] = os.pathsep.join(str(mounts.locate(folder)) for folder in folders.split(":"))
+    return values
 
 
 def _full_name(job: TrainingJob) -> tuple[str, str]:

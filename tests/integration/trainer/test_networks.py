@@ -1,5 +1,7 @@
 """Networks of every kind in real ranks: interrupted, they end with the bits of those that were not."""
 
+import base64
+import gzip
 import json
 import signal
 from pathlib import Path
@@ -9,9 +11,10 @@ import numpy as np
 import onnxruntime
 import pytest
 import torch
+import yaml
 
 from support.fork_server import ForkServer
-from support.trainer import history_of, newest_tensors, recipe, run_config, until, write_table
+from support.trainer import history_of, newest_tensors, recipe, run_config, trainer, until, write_table
 from trainer.export import load
 from trainer.pulse import read_pulse
 from trainingjob_api.contract import ExitCode
@@ -98,3 +101,32 @@ def test_an_export_that_fails_loses_nothing_and_is_made_up_for_without_training(
     assert again.codes() == [0]
     assert newest_tensors(tmp_path) == before
     assert json.loads((tmp_path / "done.json").read_text())["outcome"] == "Completed"
+
+
+def test_the_example_of_a_network_of_ones_own_trains_without_a_cluster(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its code lies in the manifest; PYTHONPATH there is a path in the pod."""
+    example = Path(__file__).parents[3] / "deploy/examples/iris-custom-network.yaml"
+    with trainer(None, tmp_path, arguments=("--config", str(example), "--checkpoints", str(tmp_path))) as pod:
+        assert pod.end() == ExitCode.COMPLETED, pod.text()
+    files = next(yaml.safe_load_all(example.read_text()))
+    (tmp_path / "network.py").write_text(files["data"]["network.py"])
+    lines = gzip.decompress(base64.b64decode(files["binaryData"]["test.csv.gz"])).decode().splitlines()[1:]
+    rows = [line.split(",") for line in lines]
+
+    monkeypatch.syspath_prepend(tmp_path)
+    predict = load(tmp_path / "default" / "iris-custom-network" / "model")
+    answers = predict([[float(value) for value in row[:-1]] for row in rows])
+    assert sum(answer == row[-1] for answer, row in zip(answers, rows, strict=True)) >= 0.9 * len(rows)
+
+
+def test_a_wrong_entrypoint_ends_a_job_that_need_not_be_tried_again(tmp_path: Path, table: Path) -> None:
+    training = recipe(table, model={"type": "custom", "entrypoint": "mine:network"})
+    (tmp_path / "mine.py").write_text("def network(spec, shapes):\n    return undefined")
+    with trainer(run_config(tmp_path / "c", training), tmp_path, ranks=2, PYTHONPATH=str(tmp_path)) as pod:
+        assert pod.end() == ExitCode.USER_ERROR, pod.text()
+    assert pod.message().message == (
+        "training.model.entrypoint mine:network: cannot be called: NameError: name 'undefined' is not defined "
+        f"({tmp_path}/mine.py, line 2)"
+    )
