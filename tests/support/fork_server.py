@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from support.trainer import DEADLINE, free_port, until
 from trainer.checkpoint.folder import Folder
@@ -24,6 +24,9 @@ from trainer.pulse import read_pulse
 from trainer.run_folder import RankEnd, RunFolder
 from trainingjob_api.contract import RUN_ENV
 from trainingjob_api.progress import RunConfig
+
+if TYPE_CHECKING:
+    from support.sabotage import Sabotage
 
 
 @dataclass
@@ -69,7 +72,7 @@ class ForkServer:
     codes: dict[int, int] = field(default_factory=dict)
     _started: int = 0
 
-    def start(self, config: RunConfig, ranks: int) -> Group:
+    def start(self, config: RunConfig, ranks: int, sabotage: "Sabotage | None" = None) -> Group:
         """Begins an attempt; the folder is claimed as the supervisor would."""
         Folder(config).claim()
         self._started += 1
@@ -85,6 +88,7 @@ class ForkServer:
                 "WORLD_SIZE": str(ranks),
                 "MASTER_ADDR": "127.0.0.1",
                 "MASTER_PORT": port,
+                **(sabotage.to_environment() if sabotage else {}),
             }
             self._ask({"environment": environment, "log": str(folder.path / f"log-{rank}")})
         pids = [self._answer()["pid"] for _ in range(ranks)]
@@ -152,8 +156,10 @@ def _become_rank(question: dict[str, dict[str, str]]) -> NoReturn:
     log = os.open(str(question["log"]), os.O_WRONLY | os.O_CREAT)
     os.dup2(log, 1)
     os.dup2(log, 2)
+    from support import sabotage
     from trainer.rank import main
 
+    sabotage.prepare()
     main()
 
 

@@ -16,7 +16,7 @@ from trainer.checkpoint.store import Name
 from trainer.distributed import World
 from trainer.errors import NonFinite
 from trainer.history import History
-from trainer.resumable import Resumable, encode_files
+from trainer.resumable import Position, Resumable, encode_files
 from trainer.writing import Writer
 from trainingjob_api.progress import RunConfig, SavedCheckpoint
 
@@ -32,7 +32,7 @@ class Saver:
         self._folder = Folder(run)
         self._store = self._folder.store()
         self._writer = Writer()
-        self.saved_step: int | None = None
+        self.saved: Position | None = None
 
     def save(self, state: Resumable, on_request: bool, wait: bool) -> str | None:
         """Returns why it could not be saved, on every rank. Collective.
@@ -50,7 +50,7 @@ class Saver:
     def _write(self, state: Resumable, rows: list[dict[str, Tensor]], on_request: bool, wait: bool) -> str | None:
         begin = time.monotonic()
         before = self._writer.finish()  # first: two copies of a large state at once would be one too many
-        if self.saved_step == state.position.step:
+        if self.saved == state.position:  # not by the step alone: an evaluation may have followed it
             return before
         if not state.is_finite():
             raise NonFinite("a weight is NaN or infinite; nothing was saved from it")
@@ -60,20 +60,26 @@ class Saver:
             return self._note_problem(error)
         files = encode_files(state, rows)  # copies: training may go on while they are written
         saved = self._describe(state, files, on_request, begin)
-        best_step = state.best_step
-        size = saved.size_bytes
-        problem = self._writer.run(lambda: self._commit(files, saved, best_step, begin), size, wait)
+        position, best_step = state.position, state.best_step
+        problem = self._writer.run(
+            lambda: self._commit(files, saved, position, best_step, begin), saved.size_bytes, wait
+        )
         return problem or (None if wait else before)
 
     def _commit(
-        self, files: Mapping[str, Content], saved: SavedCheckpoint, best_step: int | None, begin: float
+        self,
+        files: Mapping[str, Content],
+        saved: SavedCheckpoint,
+        position: Position,
+        best_step: int | None,
+        begin: float,
     ) -> str | None:
         try:
             content = {name: manifests.describe(file) for name, file in files.items()}
             self._store.commit(files, Manifest(saved=saved, all_finite=True, files=content), best_step)
         except OSError as error:
             return self._note_problem(error)
-        self.saved_step = saved.step
+        self.saved = position
         self._board.checkpoint_problem = None
         seconds = round(time.monotonic() - begin, 4)
         self._board.checkpoint = saved.model_copy(update={"save_seconds": seconds})

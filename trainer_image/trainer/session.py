@@ -62,7 +62,7 @@ class Run:
         files = self._newest_files()
         if files:
             likeness = state.load(files, self.world)
-            self._saver.saved_step = state.position.step
+            self._saver.saved = state.position
             self._note_resumption(likeness)
         self.board.epoch, self.board.step = state.position.epoch, state.position.step
         self.board.best = state.best_metrics

@@ -1,4 +1,4 @@
-"""What all ranks do together: the gradient of the whole batch, and a stop in each phase of an epoch."""
+"""What all ranks do together: the gradient of the whole batch, and going on after an interruption."""
 
 import json
 import os
@@ -12,9 +12,7 @@ from safetensors.numpy import load
 
 from support.fork_server import ForkServer
 from support.trainer import history_of, newest_tensors, recipe, run_config, until, write_table
-from trainer.pulse import read_pulse
 from trainingjob_api.contract import ExitCode
-from trainingjob_api.progress import State
 
 
 def gradient(server: ForkServer, folder: Path, training: dict[str, object], ranks: int) -> NDArray[np.float32]:
@@ -38,39 +36,6 @@ def test_any_number_of_ranks_gives_the_gradient_of_the_whole_batch(
     for ranks in (2, 3):
         together = gradient(server, tmp_path / str(ranks), training, ranks)
         assert np.abs(together - alone).max() < 1e-6
-
-
-@pytest.fixture(scope="module")
-def long_phases(tmp_path_factory: pytest.TempPathFactory) -> dict[str, object]:
-    """A recipe whose evaluation and saving take long enough to be met."""
-    folder = tmp_path_factory.mktemp("long")
-    train, held_back = write_table(folder / "train.csv", 101), write_table(folder / "validation.csv", 30_000, seed=2)
-    data = {"path": str(train), "target": "target", "validation": {"path": str(held_back)}}
-    model = {"type": "mlp", "hiddenUnits": [256, 256], "dropout": 0.2}
-    return recipe(train, data=data, model=model, epochs=6)
-
-
-@pytest.mark.parametrize("ranks", [1, 2])
-@pytest.mark.parametrize("phase", [State.EVALUATING, State.SAVING, State.FINISHED])
-def test_a_stop_in_a_phase_is_saved_and_exact(
-    server: ForkServer, long_phases: dict[str, object], tmp_path: Path, phase: State, ranks: int
-) -> None:
-    undisturbed, disturbed = tmp_path / "undisturbed", tmp_path / "disturbed"
-    assert server.start(run_config(undisturbed, long_phases), ranks).codes() == [0] * ranks
-
-    group = server.start(run_config(disturbed, long_phases), ranks)
-    until(lambda: (pulse := read_pulse(group.folder.pulse(0))) and pulse.state is phase, f"the phase {phase}")
-    group.signal(signal.SIGTERM, [ranks - 1])
-    codes = group.codes()
-    if phase is State.FINISHED:  # completing what is almost done is as good as stopping
-        assert set(codes) in ({ExitCode.STOPPED}, {ExitCode.COMPLETED})
-    else:
-        assert codes == [ExitCode.STOPPED] * ranks
-    assert (disturbed / "done.json").exists() == (codes == [0] * ranks)
-    if codes != [0] * ranks:
-        assert server.start(run_config(disturbed, long_phases, 2), ranks).codes() == [0] * ranks
-    assert newest_tensors(disturbed) == newest_tensors(undisturbed)
-    assert history_of(disturbed) == history_of(undisturbed)
 
 
 def test_early_stopping_ends_at_the_same_epoch_after_a_resume(server: ForkServer, table: Path, tmp_path: Path) -> None:

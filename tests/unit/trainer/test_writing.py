@@ -5,6 +5,7 @@ import threading
 import pytest
 
 from trainer import writing
+from trainer.errors import Superseded
 from trainer.writing import Writer
 
 LARGE = 10**12
@@ -53,3 +54,14 @@ def test_the_next_write_waits_for_the_one_before() -> None:
 
 def test_large_means_more_than_a_small_model() -> None:
     assert 1_000_000 < writing._BACKGROUND_BYTES < LARGE
+
+
+def test_what_ends_the_training_is_raised_by_the_next_call() -> None:
+    def write() -> str:
+        raise Superseded("a newer attempt")
+
+    writer = Writer()
+    assert writer.run(write, LARGE, wait=False) is None
+    with pytest.raises(Superseded):
+        writer.finish()
+    assert writer.finish() is None

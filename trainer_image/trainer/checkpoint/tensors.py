@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping
 from math import prod
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -38,15 +39,16 @@ def encode(tensors: Mapping[str, Tensor]) -> memoryview:
     # The largest types first: every tensor then begins at a multiple of its type's size.
     ordered = sorted(tensors.items(), key=lambda item: (-item[1].dtype.itemsize, item[0]))
     header, end = _describe(ordered)
-    content = torch.empty(len(header) + end, dtype=torch.uint8)
-    content[: len(header)] = torch.frombuffer(bytearray(header), dtype=torch.uint8)
+    memory = np.empty(len(header) + end, dtype=np.uint8)  # NumPy asks for huge pages: half the time of torch.empty
+    memory[: len(header)] = np.frombuffer(header, dtype=np.uint8)
+    content = torch.from_numpy(memory)
     begin = len(header)
     for _, tensor in ordered:
         stop = begin + tensor.nbytes
         if tensor.numel():
             content[begin:stop].view(tensor.dtype).view(tensor.shape).copy_(tensor.detach())
         begin = stop
-    return memoryview(content.numpy())  # type: ignore[arg-type]
+    return memory.data
 
 
 def decode(content: Content) -> dict[str, Tensor]:

@@ -1,0 +1,255 @@
+"""A saver with a state of its own: what is told, what is never written, and how much memory it takes."""
+
+import errno
+import os
+import re
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+
+from support.checkpoints import newest_step, whole_steps
+from support.disk import Countdown, Real, failing, intercepted
+from support.trainer import recipe, run_config
+from trainer import writing
+from trainer.board import Board
+from trainer.checkpoint.folder import Folder
+from trainer.checkpoint.store import Store
+from trainer.checkpoint.tensors import all_finite, decode
+from trainer.distributed import World
+from trainer.errors import NonFinite, Superseded
+from trainer.exactness import Likeness
+from trainer.history import History
+from trainer.resumable import Position
+from trainer.saving import Saver
+from trainingjob_api.progress import EpochMetrics
+
+TRAINING = recipe(Path("/data/table.csv"))
+MEGABYTE = 1024**2
+
+
+@dataclass
+class Weights:
+    """A state that is nothing but some numbers."""
+
+    values: Tensor = field(default_factory=lambda: torch.ones(100))
+    position: Position = field(default_factory=lambda: Position(step=1))
+    best_metrics: EpochMetrics | None = None
+    best_step: int | None = None
+
+    def next(self) -> "Weights":
+        """One step later."""
+        self.position = Position(step=self.position.step + 1)
+        self.values += 1
+        return self
+
+    def is_finite(self) -> bool:
+        return all_finite([self.values])
+
+    def shared_tensors(self) -> Mapping[str, Mapping[str, Tensor]]:
+        return {"model.safetensors": {"values": self.values}}
+
+    def own_tensors(self) -> Mapping[str, Tensor]:
+        return {"random": torch.get_rng_state()}
+
+    def facts(self) -> bytes:
+        return b"{}"
+
+    def load(self, files: Mapping[str, bytes | memoryview], world: World) -> Likeness:
+        raise NotImplementedError
+
+
+@dataclass
+class Place:
+    """A claimed folder and its saver."""
+
+    path: Path
+    attempt: int = 1
+
+    def __post_init__(self) -> None:
+        config = run_config(self.path, TRAINING, self.attempt)
+        Folder(config).claim()
+        self.board = Board(config)
+        self.history = History(self.path)
+        self.saver = Saver(config, World(0, 1, torch.device("cpu")), self.board, self.history)
+
+    def save(self, state: Weights, wait: bool = False) -> str | None:
+        return self.saver.save(state, on_request=False, wait=wait)
+
+
+@pytest.fixture
+def behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also small states are written in the background."""
+    monkeypatch.setattr(writing, "_BACKGROUND_BYTES", 0)
+
+
+def held(name_of_call: str, begun: threading.Event, go_on: threading.Event) -> Countdown:
+    """The first such call begins only when it may."""
+
+    def hold(name: str, real: Real, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        begun.set()
+        assert go_on.wait(30)
+        return real(*args, **kwargs)
+
+    return Countdown(1, hold, name_of_call)
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO])
+@pytest.mark.parametrize("wait", [True, False], ids=["waited for", "in the background"])
+def test_a_failure_at_any_call_is_told_and_the_next_save_succeeds(
+    memory: Path, behind: None, number: int, wait: bool
+) -> None:
+    told = 0
+    for call in range(1, 200):
+        place, state = Place(memory / str(call)), Weights()
+        place.history.append(EpochMetrics(epoch=1, train_loss=1.0))
+        assert place.save(state, wait=True) is None
+        place.history.append(EpochMetrics(epoch=2, train_loss=1.0))
+        fault = Countdown(call, failing(number))
+        with intercepted(fault):
+            problem = place.save(state.next(), wait)
+            problem = place.saver._writer.finish() or problem
+        if problem:
+            told += 1
+            assert os.strerror(number) in problem
+            assert place.board.checkpoint_problem == problem
+            assert newest_step(place.path) in (1, 2)
+        else:
+            assert newest_step(place.path) == 2
+        assert place.save(state.next(), wait=True) is None
+        assert place.board.checkpoint_problem is None
+        assert newest_step(place.path) == 3
+        assert [epoch.epoch for epoch in place.history.epochs()] == [1, 2]
+        if fault.made < call:
+            break
+    assert told > 20
+
+
+def test_training_may_change_what_is_being_written(memory: Path, behind: None) -> None:
+    place, state = Place(memory / "c"), Weights()
+    begun, go_on = threading.Event(), threading.Event()
+    with intercepted(held("write", begun, go_on)):
+        assert place.save(state) is None
+        assert begun.wait(30)
+        state.values.fill_(77)
+        go_on.set()
+        assert place.saver._writer.finish() is None
+    loaded = Store(memory / "c", 2).newest()
+    assert loaded is not None
+    assert decode(loaded.files["model.safetensors"])["values"].sum() == 100
+
+
+@pytest.mark.parametrize("call", ["mkdir", "write", "fsync", "rename"])
+def test_an_attempt_that_is_superseded_while_it_writes_commits_nothing_and_ends(
+    memory: Path, behind: None, call: str
+) -> None:
+    old, state = Place(memory / "c"), Weights()
+    assert old.save(state, wait=True) is None
+    begun, go_on = threading.Event(), threading.Event()
+    with intercepted(held(call, begun, go_on)):
+        assert old.save(state.next()) is None
+        assert begun.wait(30)
+        new = Place(memory / "c", attempt=2)
+        new.saver._store.remove_unfinished()
+        go_on.set()
+        with pytest.raises(Superseded):
+            old.save(state.next(), wait=True)
+    assert newest_step(memory / "c") == 1
+    assert new.save(Weights().next(), wait=True) is None
+    assert {path.name for path in (memory / "c").glob("step-*")} == {"step-1.1", "step-2.2"}
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_what_is_not_finite_is_never_written(memory: Path, value: float) -> None:
+    place, state = Place(memory / "c"), Weights()
+    assert place.save(state) is None
+    state.next().values[7] = value
+    with pytest.raises(NonFinite):
+        place.save(state)
+    assert whole_steps(memory / "c") == {1}
+    assert not list((memory / "c").glob("*.tmp"))
+
+
+def test_a_step_that_was_written_is_not_written_again(memory: Path, behind: None) -> None:
+    place, state = Place(memory / "c"), Weights()
+    assert place.save(state) is None
+    assert place.save(state, wait=True) is None
+    made = (memory / "c" / "step-1.1").stat().st_ino
+    assert place.save(state, wait=True) is None
+    assert (memory / "c" / "step-1.1").stat().st_ino == made
+
+
+def in_a_child(work: Callable[[], None], tmp_path: Path) -> None:
+    """Memory is measured in a process of its own."""
+    child = os.fork()
+    if child == 0:
+        try:
+            work()
+            os._exit(0)
+        except BaseException as error:
+            (tmp_path / "error").write_text(repr(error))
+            os._exit(1)
+    if os.waitpid(child, 0)[1]:
+        pytest.fail((tmp_path / "error").read_text())
+
+
+def memory_of(work: Callable[[], Any]) -> float:
+    """How many MB more than before were in use at the most."""
+    Path("/proc/self/clear_refs").write_text("5")  # the peak is what is used now
+    before = _status("VmRSS")
+    kept = work()
+    peak = _status("VmHWM") - before
+    del kept
+    return peak
+
+
+def _status(field_name: str) -> float:
+    match = re.search(rf"{field_name}:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    assert match is not None
+    return int(match[1]) / 1024
+
+
+def test_a_save_takes_the_memory_of_one_copy(tmp_path: Path) -> None:
+    """Of which the one before is gone when the next begins, and nothing is read back whole."""
+
+    def work() -> None:
+        place, state = Place(tmp_path / "c"), Weights(torch.ones(96 * MEGABYTE // 4))
+
+        def saves() -> None:
+            for _ in range(3):
+                assert place.save(state.next()) is None
+            assert place.saver._writer.finish() is None
+
+        used = memory_of(saves)
+        assert 90 < used < 96 * 1.3, f"{used} MB for a state of 96 MB"
+        left = _status("VmRSS")
+        assert left < _status("VmHWM") - 80, "the copy is still there"
+
+    in_a_child(work, tmp_path)
+
+
+def test_a_load_reads_every_byte_once_and_keeps_one_copy(tmp_path: Path) -> None:
+    def work() -> None:
+        place, state = Place(tmp_path / "c"), Weights(torch.ones(48 * MEGABYTE // 4))
+        assert place.save(state, wait=True) is None
+        read = _bytes_read()
+        used = memory_of(Store(tmp_path / "c", 2).newest)
+        assert 45 < used < 48 * 1.2, f"{used} MB for a state of 48 MB"
+        assert _bytes_read() - read < 48 * MEGABYTE * 1.05
+        loaded = Store(tmp_path / "c", 2).newest()
+        assert loaded is not None
+        used = memory_of(lambda: decode(loaded.files["model.safetensors"]))
+        assert used < 48 * 1.2, f"{used} MB for tensors of 48 MB"
+
+    in_a_child(work, tmp_path)
+
+
+def _bytes_read() -> int:
+    match = re.search(r"rchar: (\d+)", Path("/proc/self/io").read_text())
+    assert match is not None
+    return int(match[1])
