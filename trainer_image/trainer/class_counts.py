@@ -107,6 +107,11 @@ class ClassCounts:
         return float(self.right.sum() / self.actual.sum())
 
     @property
+    def curve_classes(self) -> range:
+        """The class that each curve tells from the rest."""
+        return range(0) if self.scores is None else range(len(self.actual) - len(self.scores), len(self.actual))
+
+    @property
     def areas(self) -> Tensor | None:
         """Under the ROC curve of each curve, scores in one bin counted as ties; NaN where all rows are of one side."""
         if self.scores is None:

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, PercentFormatter
 
 from trainer.checkpoint.files import replace
-from trainer.curves import style
+from trainer.curves import style_epochs
 from trainingjob_api.progress import EpochMetrics
 
 Curves = Mapping[str, Sequence[EpochMetrics]]
@@ -42,7 +42,7 @@ Value = Callable[[EpochMetrics], float | None]
 def _draw(axes: Axes, curves: Curves, title: str, held_back: Value, train: Value) -> None:
     has_held_back = any(held_back(epoch) is not None for epochs in curves.values() for epoch in epochs)
     value = held_back if has_held_back else train
-    style(
+    style_epochs(
         axes, f"{'Validation' if has_held_back else 'Train'} {title}" if title != "learning rate" else "Learning rate"
     )
     colors = colormaps["tab10" if len(curves) <= 10 else "tab20"].colors  # type: ignore[attr-defined]

@@ -1,44 +1,47 @@
 """curves.png: losses, accuracy or error, learning rate, over the epochs of all attempts."""
 
-import io
 from collections.abc import Callable, Sequence
+from math import sqrt
 from pathlib import Path
-
-import matplotlib
-
-matplotlib.use("Agg")
+from typing import Any
 
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator, PercentFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, PercentFormatter
 
-from trainer.checkpoint.files import replace
+from trainer.drawing import BEST, HELD_BACK, INK, RATE, TRAIN, new_figure, save, show_legend, style
 from trainingjob_api.progress import EpochMetrics, Progress, RunConfig
 
-_TRAIN, _HELD_BACK, _BEST, _RATE, _INK, _GRID = "#3b6fb6", "#d9822b", "#2f8f5b", "#7a5195", "#30363d", "#e6e8eb"
+Points = list[tuple[int, float]]
+Value = Callable[[EpochMetrics], float | None]
+
+_LOGARITHMIC_FROM = 30.0
+"""Losses that span more than this would be a corner on a linear axis."""
 
 
 def draw_curves(epochs: Sequence[EpochMetrics], run: RunConfig, progress: Progress, path: Path) -> None:
     """Writes the picture."""
-    figure = Figure(figsize=(13, 4.2), layout="constrained", facecolor="white")
+    figure = new_figure(13, 4.2, _title(run, progress))
     loss, quality, rate = figure.subplots(1, 3)
     best = progress.best.epoch if progress.best else None
-    _curve(loss, epochs, "Loss", lambda e: e.train_loss, lambda e: e.validation_loss, best)
+    style_epochs(loss, "Loss")
+    points = _pair(loss, epochs, lambda e: e.train_loss, lambda e: e.validation_loss)
+    _spread(loss, [value for _, value in points])
     if run.recipe.task == "classification":
-        _curve(quality, epochs, "Accuracy", lambda e: e.train_accuracy, lambda e: e.validation_accuracy, best)
+        style_epochs(quality, "Accuracy")
+        _pair(quality, epochs, lambda e: e.train_accuracy, lambda e: e.validation_accuracy)
         quality.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=None))
     else:
-        _curve(quality, epochs, "Mean absolute error", lambda e: e.train_mae, lambda e: e.validation_mae, best)
+        _errors(quality, epochs)
+    for axes in (loss, quality):
+        _mark_best(axes, best)
+        show_legend(axes)
     _learning_rate(rate, epochs)
-    figure.suptitle(_title(run, progress), fontsize=12, color=_INK, x=0.01, ha="left")
-    picture = io.BytesIO()
-    figure.savefig(picture, format="png", dpi=130)
-    replace(path, picture.getvalue())
+    save(figure, path)
 
 
 def _title(run: RunConfig, progress: Progress) -> str:
     test = progress.test
-    parts = [f"{run.name}: {progress.epoch} epochs"]
+    parts = [f"{run.name}: {progress.epoch} {'epoch' if progress.epoch == 1 else 'epochs'}"]
     if test is not None:
         quality = (
             f"accuracy {test.accuracy:.1%}" if test.accuracy is not None else f"mean absolute error {test.mae:.4g}"
@@ -47,43 +50,65 @@ def _title(run: RunConfig, progress: Progress) -> str:
     return "   ·   ".join(parts)
 
 
-Value = Callable[[EpochMetrics], float | None]
+def _errors(axes: Axes, epochs: Sequence[EpochMetrics]) -> None:
+    """The root of the mean square beside the mean of the absolute: a gap between them means outliers."""
+    style_epochs(axes, "Error, in units of the target")
+    _pair(axes, epochs, _train_rmse, lambda e: e.validation_rmse, "RMSE")
+    _pair(axes, epochs, lambda e: e.train_mae, lambda e: e.validation_mae, "MAE", linestyle=(0, (1, 1.2)))
+    axes.set_ylim(bottom=0)
 
 
-def _curve(
-    axes: Axes, epochs: Sequence[EpochMetrics], title: str, train: Value, held_back: Value, best: int | None
-) -> None:
-    style(axes, title)
-    for value, color, name in ((train, _TRAIN, "train"), (held_back, _HELD_BACK, "validation")):
-        points = [(epoch.epoch, number) for epoch in epochs if (number := value(epoch)) is not None]
+def _train_rmse(epoch: EpochMetrics) -> float | None:
+    return None if epoch.train_mse is None else sqrt(epoch.train_mse)
+
+
+def _pair(
+    axes: Axes, epochs: Sequence[EpochMetrics], train: Value, held_back: Value, what: str = "", linestyle: Any = "-"
+) -> Points:
+    """One line for each of the two splits; returns their points."""
+    drawn: Points = []
+    for value, color, split in ((train, TRAIN, "train"), (held_back, HELD_BACK, "validation")):
+        points = _points(epochs, value)
+        drawn += points
         if points:
-            axes.plot(*zip(*points, strict=True), color=color, linewidth=1.8, label=name, marker=_marker(points))
+            name = f"{what}, {split}" if what else split
+            _draw(axes, points, color=color, label=name, linestyle=linestyle)
+    return drawn
+
+
+def _points(epochs: Sequence[EpochMetrics], value: Value) -> Points:
+    return [(epoch.epoch, number) for epoch in epochs if (number := value(epoch)) is not None]
+
+
+def _draw(axes: Axes, points: Points, **look: Any) -> None:
+    marker = "o" if len(points) == 1 else None  # a single epoch would be an invisible line
+    axes.plot(*zip(*points, strict=True), linewidth=1.3 if len(points) > 300 else 1.8, marker=marker, **look)
+
+
+def _spread(axes: Axes, values: Sequence[float]) -> None:
+    """A logarithmic axis where a linear one would show nothing of the end."""
+    if values and min(values) > 0 and max(values) / min(values) > _LOGARITHMIC_FROM:
+        axes.set_yscale("log")
+        axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.3g}"))
+        axes.yaxis.set_minor_formatter(NullFormatter())
+
+
+def _mark_best(axes: Axes, best: int | None) -> None:
     if best is not None:
-        axes.axvline(best, color=_BEST, linewidth=1.2, linestyle=(0, (4, 3)), label=f"best epoch: {best}")
-    axes.legend(frameon=False, fontsize=9, labelcolor=_INK)
+        axes.axvline(best, color=BEST, linewidth=1.2, linestyle=(0, (4, 3)), label=f"best epoch: {best}")
 
 
 def _learning_rate(axes: Axes, epochs: Sequence[EpochMetrics]) -> None:
-    style(axes, "Learning rate")
-    points = [(epoch.epoch, epoch.learning_rate) for epoch in epochs if epoch.learning_rate is not None]
-    if points:
-        axes.plot(*zip(*points, strict=True), color=_RATE, linewidth=1.8, marker=_marker(points))
+    style_epochs(axes, "Learning rate")
+    if points := _points(epochs, lambda epoch: epoch.learning_rate):
+        _draw(axes, points, color=RATE)
     axes.yaxis.set_major_formatter(FuncFormatter(lambda rate, _: f"{rate:.2g}"))
     axes.set_ylim(bottom=0)
 
 
-def _marker(points: Sequence[object]) -> str | None:
-    """A single epoch would be an invisible line."""
-    return "o" if len(points) == 1 else None
-
-
-def style(axes: Axes, title: str) -> None:
-    """The look of every picture."""
-    axes.set_title(title, loc="left", fontsize=11, color=_INK)
-    axes.set_xlabel("epoch", color=_INK, fontsize=9)
-    axes.grid(color=_GRID, linewidth=0.8)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.spines[["left", "bottom"]].set_color("#b7bcc2")
-    axes.tick_params(colors=_INK, labelsize=9, length=3)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+def style_epochs(axes: Axes, title: str) -> None:
+    """The look of what is drawn over epochs."""
+    style(axes, title)
+    axes.set_xlabel("epoch", color=INK, fontsize=9)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))

@@ -1,19 +1,20 @@
 """After the last epoch: test, export, report, curves, and the mark that says it is done."""
 
-import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from trainer.checkpoint.files import replace
 from trainer.checkpoint.folder import Folder
 from trainer.data.dataset import Dataset
 from trainer.early_stopping import criterion, is_spent
+from trainer.errors import NonFinite
 from trainer.evaluation import sums_of
-from trainer.export import DEFAULT_FOLDER, export
+from trainer.export import export
 from trainer.history import History
 from trainer.learner import Learner
+from trainer.objectives import Classification
 from trainer.programs import write_programs
+from trainer.report import ClassReport, Evaluation, as_text, report
 from trainer.session import Run
 from trainer.state import TrainState
 from trainingjob_api.progress import Outcome, State, TestMetrics
@@ -28,25 +29,42 @@ def finish(
     run.enter(State.FINISHED)
     if criterion(recipe).restore_best:
         state.load_best()
-    run.board.test = _test(run, learner, state, data)
+    evaluation = _evaluate(run, learner, state, data)
+    run.board.test = _test_metrics(evaluation)
     run.enter(State.FINISHED)
     spent = is_spent(state.standing, recipe)
     outcome = Outcome.EARLY_STOPPED if spent else Outcome.COMPLETED
     message = _describe(recipe, state, spent)
     if run.world.is_rank_zero:
+        if run.board.test is not None:
+            run.log.event("test", **run.board.test.to_json_object())
         export(model_folder, learner.model, recipe, data.facts)
-        _write_results(run, recipe, model_folder, outcome, message)
+        _write_results(run, state, model_folder, evaluation, (outcome, message))
     run.tell_supervisor()
     run.world.wait_for_all()  # only rank 0 knows that the results are on disk
     return outcome, message
 
 
-def _test(run: Run, learner: Learner, state: TrainState, data: Dataset) -> TestMetrics | None:
-    if data.test is None:
+def _evaluate(run: Run, learner: Learner, state: TrainState, data: Dataset) -> Evaluation | None:
+    rows = data.test if data.test is not None else data.validation
+    if rows is None:
         return None
-    sums = run.world.sum_on_all(sums_of(run, learner, state, data.test, data.facts.inputs))
-    measures = learner.objective.evaluation_measures(sums, len(data.test))
-    return TestMetrics.model_validate({**asdict(measures), "samples": len(data.test)})
+    objective = learner.objective
+    sums = run.world.sum_on_all(sums_of(run, learner, state, rows, data.facts.inputs))
+    measures = objective.evaluation_measures(sums, len(rows))
+    classes = None
+    if isinstance(objective, Classification) and data.facts.labels is not None:
+        classes = ClassReport.of(objective.counts(sums), data.facts.labels)
+    return Evaluation("validation" if data.test is None else "test", len(rows), measures, classes)
+
+
+def _test_metrics(evaluation: Evaluation | None) -> TestMetrics | None:
+    if evaluation is None or evaluation.split != "test":
+        return None
+    try:
+        return TestMetrics.model_validate({**asdict(evaluation.measures), "samples": evaluation.samples})
+    except ValueError as error:
+        raise NonFinite(f"the finished model has a loss of {evaluation.measures.loss} on the test rows") from error
 
 
 def _describe(recipe: Training, state: TrainState, spent: bool) -> str:
@@ -58,34 +76,21 @@ def _describe(recipe: Training, state: TrainState, spent: bool) -> str:
     return f"stopped early after {text}" if spent else f"completed {text}"
 
 
-def _write_results(run: Run, recipe: Training, model_folder: Path, outcome: Outcome, message: str) -> None:
+def _write_results(
+    run: Run, state: TrainState, model_folder: Path, evaluation: Evaluation | None, end: tuple[Outcome, str]
+) -> None:
     """The done mark comes last: it is what a later attempt believes."""
     from trainer.curves import draw_curves  # matplotlib takes half a second that only the end needs
+    from trainer.report_picture import draw_report
 
-    folder = Folder(run.config)
-    progress = run.board.progress()
+    folder, progress = Folder(run.config), run.board.progress()
     epochs = History(folder.path).epochs()
     draw_curves(epochs, run.config, progress, folder.path / "curves.png")
-    replace(folder.path / "report.json", json.dumps(_report(run, outcome, message), indent=1).encode() + b"\n")
+    if evaluation and evaluation.classes and evaluation.classes.confusion:
+        title = f"{run.config.name}: {evaluation.samples} {evaluation.split} rows"
+        draw_report(evaluation.classes, title, folder.path / "report.png")
+    document = report(run.config, progress, epochs, state.circumstances, evaluation, *end)
+    replace(folder.path / "report.json", as_text(document).encode())
     run.enter(State.FINISHED)
-    write_programs(model_folder, recipe)  # after everything that cannot go wrong
-    folder.write_done(outcome, message, progress)
-
-
-def _report(run: Run, outcome: Outcome, message: str) -> dict[str, Any]:
-    progress, recipe = run.board.progress(), run.config.recipe
-    model = recipe.export.path if recipe.export and recipe.export.path else DEFAULT_FOLDER
-    return {
-        "job": f"{run.config.namespace}/{run.config.name}",
-        "uid": run.config.uid,
-        "outcome": outcome,
-        "message": message,
-        "last": progress.latest and progress.latest.to_json_object(),
-        "best": progress.best and progress.best.to_json_object(),
-        "test": progress.test and progress.test.to_json_object(),
-        "recipe": recipe.to_json_object(),
-        "model": {
-            "folder": model,
-            "load": f"from trainer.export import load; predict = load({model!r}); predict([[...], ...])",
-        },
-    }
+    write_programs(model_folder, run.config.recipe)  # after everything that cannot go wrong
+    folder.write_done(*end, progress)

@@ -4,11 +4,11 @@ import json
 import os
 from contextlib import suppress
 from datetime import UTC, datetime
-from errno import ELOOP, ENOSPC
+from errno import ELOOP
 from pathlib import Path
 from typing import Any
 
-from trainer.checkpoint.files import read_plain, replace
+from trainer.checkpoint.files import append, read_plain, replace
 from trainingjob_api.progress import EpochMetrics
 
 NAME = "history.jsonl"
@@ -60,15 +60,12 @@ class History:
             os.close(descriptor)
 
     def _write_pending(self) -> None:
-        descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
-        try:
-            end = os.lseek(descriptor, 0, os.SEEK_END)
-            if os.write(descriptor, self._pending) < len(self._pending):
-                os.ftruncate(descriptor, end)  # no half lines
-                raise OSError(ENOSPC, os.strerror(ENOSPC), str(self._path))
-            self._pending = b""
-        finally:
-            os.close(descriptor)
+        append(self._path, self._pending)
+        self._pending = b""
+
+    def timed_epochs(self) -> list[tuple[float, EpochMetrics]]:
+        """With the time at which each ended, in Unix seconds."""
+        return [(_time_of(line), EpochMetrics.model_validate(line)) for line in self._lines()]
 
     def epochs(self) -> list[EpochMetrics]:
         return [EpochMetrics.model_validate(line) for line in self._lines()]
@@ -98,3 +95,10 @@ def _parse(line: bytes) -> dict[str, Any] | None:
     except (ValueError, RecursionError):
         return None
     return numbers
+
+
+def _time_of(line: dict[str, Any]) -> float:
+    try:
+        return datetime.fromisoformat(line["time"]).timestamp()
+    except (KeyError, ValueError, TypeError):
+        return 0.0

@@ -5,6 +5,7 @@ The built-in loop uses nothing else, and a program of one's own needs nothing el
 
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from trainer.agreement import Agreement, Answer
 from trainer.board import Board
@@ -23,6 +24,9 @@ from trainer.run_folder import RunFolder
 from trainer.saving import Saver
 from trainer.stopping import StopRequest
 from trainingjob_api.progress import EpochMetrics, Resumption, RunConfig, State
+
+if TYPE_CHECKING:
+    from trainer.event_files import EventFiles
 
 
 class Run:
@@ -51,6 +55,7 @@ class Run:
         self._agreement = Agreement(world, lambda: stop.is_set, lambda: self._cadence.is_due_by_time(time.monotonic()))
         self._answer = Answer()
         self._checks: list[Callable[[], None]] = []
+        self._event_files: EventFiles | None = None
 
     def watch(self, check: Callable[[], None]) -> None:
         """check raises if the state is not fit to go on; it runs before every save and a few times a second."""
@@ -72,7 +77,20 @@ class Run:
             self.board.resumed(state.position.step, known)
             epochs = self._history.epochs()
             self.board.latest = epochs[-1] if epochs else None
+            self._open_event_files()
             self.tell_supervisor()
+
+    def _open_event_files(self) -> None:
+        recipe = self.config.training
+        if recipe is None or not recipe.tensorboard:
+            return
+        from trainer.event_files import EventFiles
+
+        self._event_files = EventFiles(self._folder.path, self._folder.generation)
+        try:
+            self._event_files.rewrite(self._history.timed_epochs())
+        except OSError as error:
+            self.log.event("tensorboard failed", problem=str(error))
 
     def count_step(self, samples: int) -> None:
         """One optimizer step over so many samples of all ranks is done."""
@@ -124,6 +142,8 @@ class Run:
         self.board.best = best
         if self.world.is_rank_zero:
             self._history.append(metrics)
+            if self._event_files:
+                self._event_files.append(metrics)
             self.log.epoch(metrics, is_best=best == metrics)
             self.tell_supervisor()
 

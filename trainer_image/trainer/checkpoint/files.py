@@ -46,6 +46,18 @@ def make_folder(path: Path) -> None:
         sync_folder(path.parent)
 
 
+def append(path: Path, content: bytes) -> None:
+    """Adds to a file, all of it or nothing; the file is made if it is not there."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | _NO_LINKS, 0o666)
+    try:
+        end = os.lseek(descriptor, 0, os.SEEK_END)
+        if os.write(descriptor, content) < len(content):
+            os.ftruncate(descriptor, end)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+    finally:
+        os.close(descriptor)
+
+
 def sync_folder(path: Path) -> None:
     """Puts a folder's entries on disk: without it a rename may be forgotten."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
