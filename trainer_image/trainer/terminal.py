@@ -1,13 +1,29 @@
 """The log on a terminal: a line of a table for every epoch, and a bar below that shows where training is."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
+
 from rich.console import Console, RenderableType
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
 from trainer.board import Board
 from trainingjob_api.progress import EpochMetrics, State
 
-_WIDTHS = {"epoch": 9, "train loss": 11, "val. loss": 11, "train": 9, "val.": 9, "rate": 9, "seconds": 8}
+
+@dataclass(frozen=True)
+class Column:
+    """One measure of an epoch; where a line is too short, those of the highest rank are left out first."""
+
+    title: str
+    value: Callable[[EpochMetrics], str | None]
+    rank: int = 0
+    least: int = 7
+
+    @property
+    def width(self) -> int:
+        return max(self.least, len(self.title)) + 2
 
 
 class Terminal:
@@ -16,49 +32,71 @@ class Terminal:
     def __init__(self, board: Board) -> None:
         self._board = board
         self._console = Console(highlight=False)
-        self._has_header = False
+        self._columns: list[Column] = []
         self._bar = _BoardBar(board, self._console)
         self._bar.start()
 
     def event(self, name: str, **fields: object) -> None:
-        given = "  ".join(f"[dim]{key}[/] {value}" for key, value in fields.items() if value is not None)
+        given = "  ".join(f"[dim]{key}[/] {escape(str(value))}" for key, value in fields.items() if value is not None)
         style = "bold red" if "fail" in name else "bold"
         self._console.print(f"[{style}]{name}[/]  {given}")
 
     def epoch(self, metrics: EpochMetrics, is_best: bool) -> None:
-        if not self._has_header:
-            self._console.print(Text("".join(name.rjust(width) for name, width in _WIDTHS.items()), style="dim"))
-            self._has_header = True
-        cells = zip(_cells(metrics, self._board.epochs), _WIDTHS.values(), strict=True)
-        mark = Text(" ★", style="yellow") if is_best else Text("")
-        self._console.print(Text("".join(cell.rjust(width) for cell, width in cells)) + mark)
+        if not self._columns:
+            self._columns = columns_for(metrics, self._console.width - len(_MARK))
+            titles = ("epoch".rjust(_EPOCH_WIDTH), *(column.title.rjust(column.width) for column in self._columns))
+            self._console.print(Text("".join(titles), style="dim"))
+        number = f"{metrics.epoch}/{self._board.epochs}".rjust(_EPOCH_WIDTH)
+        cells = ((column.value(metrics) or "–").rjust(column.width) for column in self._columns)
+        mark = Text(_MARK, style="yellow") if is_best else Text("")
+        self._console.print(Text("".join((number, *cells))) + mark)
 
     def close(self) -> None:
         self._bar.stop()
 
 
-def _cells(metrics: EpochMetrics, epochs: int) -> list[str]:
-    quality = (
-        (_ratio(metrics.train_accuracy), _ratio(metrics.validation_accuracy))
-        if metrics.train_accuracy is not None
-        else (_number(metrics.train_mae), _number(metrics.validation_mae))
-    )
-    return [
-        f"{metrics.epoch}/{epochs}",
-        _number(metrics.train_loss),
-        _number(metrics.validation_loss),
-        *quality,
-        _number(metrics.learning_rate),
-        _number(metrics.seconds_per_epoch),
-    ]
+def columns_for(metrics: EpochMetrics, width: int) -> list[Column]:
+    """Those that a first epoch has values for, as many as fit into a line of so many characters."""
+    extra = [Column(name, _extra(name), rank=9) for name in metrics.extra or {}]
+    columns = [column for column in (*_COLUMNS, *extra) if column.value(metrics) is not None]
+    while columns and _EPOCH_WIDTH + sum(column.width for column in columns) > width:
+        highest = max(column.rank for column in columns)
+        del columns[max(place for place, column in enumerate(columns) if column.rank == highest)]
+    return columns
 
 
-def _number(value: float | None) -> str:
-    return "–" if value is None else f"{value:.4g}"
+def _number(field: str) -> Callable[[EpochMetrics], str | None]:
+    return lambda metrics: _shown(getattr(metrics, field), ".4g")
 
 
-def _ratio(value: float | None) -> str:
-    return "–" if value is None else f"{value:.1%}"
+def _ratio(field: str) -> Callable[[EpochMetrics], str | None]:
+    return lambda metrics: _shown(getattr(metrics, field), ".1%")
+
+
+def _extra(name: str) -> Callable[[EpochMetrics], str | None]:
+    return lambda metrics: _shown((metrics.extra or {}).get(name), ".4g")
+
+
+def _shown(value: float | None, form: str) -> str | None:
+    return None if value is None else format(value, form)
+
+
+_MARK = " ★"
+_EPOCH_WIDTH = 9
+_COLUMNS = (
+    Column("train loss", _number("train_loss")),
+    Column("val. loss", _number("validation_loss")),
+    Column("train acc.", _ratio("train_accuracy"), rank=1),
+    Column("val. acc.", _ratio("validation_accuracy")),
+    Column("F1", _ratio("validation_f1"), rank=3, least=6),
+    Column("ROC AUC", _number("validation_roc_auc"), rank=4),
+    Column("train MAE", _number("train_mae"), rank=1, least=9),
+    Column("val. MAE", _number("validation_mae"), least=9),
+    Column("RMSE", _number("validation_rmse"), rank=3, least=9),
+    Column("R²", _number("validation_r2"), rank=4),
+    Column("rate", _number("learning_rate"), rank=5, least=8),
+    Column("seconds", _number("seconds_per_epoch"), rank=2),
+)
 
 
 class _BoardBar(Progress):
