@@ -12,6 +12,7 @@ pytestmark = [pytest.mark.any_cluster, pytest.mark.usefixtures("definition")]
 
 TEMPLATE = {"size": "1Gi"}
 SCRIPT = {"spec.training": ABSENT, "spec.script": {"path": "/code/train.py", "args": ["--rate", "0.1"]}}
+WINDOWS = {"spec.training.data.sequence": {"length": 5}}
 
 BAD_MANIFESTS: list[tuple[str, dict[str, Any], str]] = [
     ("a name that is too long", {"metadata.name": "a" * 49}, "metadata.name"),
@@ -97,6 +98,44 @@ BAD_MANIFESTS: list[tuple[str, dict[str, Any], str]] = [
     ("a model that nobody knows", {"spec.training.model.type": "transformer"}, "spec.training.model.type"),
     ("a layer without units", {"spec.training.model.hiddenUnits": [64, 0]}, "spec.training.model.hiddenUnits[1]"),
     ("dropout of everything", {"spec.training.model.dropout": 1.0}, "spec.training.model.dropout"),
+    (
+        "batch norm in an lstm",
+        {"spec.training.model": {"type": "lstm", "batchNorm": True}, **WINDOWS},
+        "spec.training.model.batchNorm",
+    ),
+    (
+        "an activation in a gru",
+        {"spec.training.model": {"type": "gru", "activation": "tanh"}, **WINDOWS},
+        "spec.training.model.activation",
+    ),
+    ("channels in an mlp", {"spec.training.model.channels": [8]}, "spec.training.model.channels"),
+    (
+        "two kernel sizes for three convolutions",
+        {
+            "spec.training.data.shape": [1, 8, 8],
+            "spec.training.model": {"type": "cnn", "channels": [4, 4, 4], "kernelSizes": [3, 3]},
+        },
+        "spec.training.model.kernelSizes",
+    ),
+    ("a cnn over columns", {"spec.training.model": {"type": "cnn"}}, "spec.training.model.type"),
+    ("an lstm over columns", {"spec.training.model": {"type": "lstm"}}, "spec.training.model.type"),
+    (
+        "an lstm over images",
+        {"spec.training.model": {"type": "lstm"}, "spec.training.data.shape": [1, 8, 8]},
+        "spec.training.model.type",
+    ),
+    ("a custom network from nowhere", {"spec.training.model": {"type": "custom"}}, "spec.training.model.entrypoint"),
+    (
+        "an entrypoint without a function",
+        {"spec.training.model": {"type": "custom", "entrypoint": "my.module"}},
+        "spec.training.model.entrypoint",
+    ),
+    (
+        "an export to a format that nobody knows",
+        {"spec.training.export": {"formats": ["tflite"]}},
+        "spec.training.export.formats[0]",
+    ),
+    ("an export to a bucket", {"spec.training.export": {"path": "s3://b/model"}}, "spec.training.export.path"),
     ("a loss for another task", {"spec.training.loss": {"type": "mse"}}, "spec.training.loss.type"),
     ("an optimizer that nobody knows", {"spec.training.optimizer.type": "lion"}, "spec.training.optimizer.type"),
     ("no learning rate", {"spec.training.optimizer.learningRate": 0}, "spec.training.optimizer.learningRate"),
@@ -204,6 +243,17 @@ GOOD_MANIFESTS: list[tuple[str, dict[str, Any]]] = [
     ),
     ("a stream from a bucket", {"spec.training.data.path": "s3://b/part-*", "spec.training.data.loading": "stream"}),
     ("a time series", {"spec.training.data.sequence": {"length": 24, "horizon": 0}}),
+    (
+        "a cnn over MNIST's files",
+        {"spec.training.data": {"path": "/data", "format": "idx"}, "spec.training.model": {"type": "cnn"}},
+    ),
+    (
+        "a network of one's own, exported",
+        {
+            "spec.training.model": {"type": "custom", "entrypoint": "my.networks:build", "activation": "gelu"},
+            "spec.training.export": {"formats": ["onnx", "torchExport"], "path": "/models/mine"},
+        },
+    ),
     (
         "synthetic data",
         {"spec.training.data": {"format": "synthetic", "synthetic": {"samples": 10}, "validation": {"fraction": 0.1}}},

@@ -4,6 +4,7 @@ import base64
 import gzip
 import json
 import signal
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +117,7 @@ def test_the_example_of_a_network_of_ones_own_trains_without_a_cluster(
     rows = [line.split(",") for line in lines]
 
     monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "network", raising=False)
     predict = load(tmp_path / "default" / "iris-custom-network" / "model")
     answers = predict([[float(value) for value in row[:-1]] for row in rows])
     assert sum(answer == row[-1] for answer, row in zip(answers, rows, strict=True)) >= 0.9 * len(rows)
