@@ -76,6 +76,12 @@ def is_alive(pid: int) -> bool:
     return stat is not None and stat[0] != "Z"
 
 
+def is_stuck(pid: int) -> bool:
+    """Stopped by a signal, or in the kernel, waiting for a disk or a server."""
+    stat = _stat(pid)
+    return stat is not None and stat[0] in "TtD"
+
+
 def _living() -> list[tuple[int, int]]:
     """(PID, parent's PID) of every process that is not a zombie."""
     pids = [int(entry) for entry in os.listdir("/proc") if entry.isdigit()]

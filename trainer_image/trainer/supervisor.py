@@ -134,7 +134,8 @@ class _Watch:
         late = [(pulse.deadline, rank, pulse) for rank, pulse in pulses.items() if pulse and pulse.is_overdue(now)]
         confirmed, self._was_late = bool(late) and self._was_late, bool(late)
         if confirmed:  # in two looks: what is read while it is written may be half of two values
-            _, rank, pulse = min(late, key=lambda entry: entry[0])
+            # The others wait for the one that is stuck, and may have been heard of before it.
+            _, rank, pulse = min(late, key=lambda entry: (not processes.is_stuck(entry[2].pid), entry[0]))
             self._ask_where_they_hang()
             return RankEnd(rank, Outcome.HANG, time.time(), self._describe_hang(rank, pulse))
         start = self._launch.run.deadlines.start_seconds

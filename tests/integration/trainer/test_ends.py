@@ -84,8 +84,9 @@ def test_a_rank_that_hangs(table: Path, tmp_path: Path, ranks: int) -> None:
         pod.wait_for_epoch(1)
         os.kill(pod.ranks()[ranks - 1], signal.SIGSTOP)
         assert pod.end() == ExitCode.HANG
-        assert pod.message().outcome is Outcome.HANG
-        assert "no step within 1 s" in pod.message().message
+        message = pod.message()
+        assert (message.outcome, message.rank) == (Outcome.HANG, ranks - 1)
+        assert f"rank {ranks - 1}: no step within 1 s" in message.message
 
 
 def test_a_start_that_takes_too_long(table: Path, tmp_path: Path) -> None:

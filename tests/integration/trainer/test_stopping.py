@@ -55,6 +55,18 @@ def test_while_torch_is_imported(table: Path, tmp_path: Path) -> None:
         assert message.saved_step is None
 
 
+def test_while_the_data_is_read(table: Path, tmp_path: Path) -> None:
+    """From a volume that does not answer; a pipe stands in for it."""
+    training = recipe(table)
+    training["data"]["path"] = str(tmp_path / "slow.csv")
+    os.mkfifo(tmp_path / "slow.csv")
+    with trainer(run_config(tmp_path / "c", training), tmp_path) as pod:
+        writer = until(lambda: _writer_of(tmp_path / "slow.csv"), "the data to be opened")
+        assert stop(pod) == ExitCode.STOPPED
+        os.close(writer)
+        assert "nothing to save yet" in pod.message().message
+
+
 def test_while_a_peer_is_missing(table: Path, tmp_path: Path) -> None:
     with trainer(run_config(tmp_path / "c", recipe(table)), tmp_path, PET_NNODES="2", PET_NODE_RANK="0") as pod:
         port = _port_of(pod)
@@ -126,6 +138,14 @@ def test_of_a_rank_that_does_not_answer_ends_in_time_and_says_that_nothing_was_s
         assert pod.end() == ExitCode.NOT_SAVED
         assert 2.0 <= time.monotonic() - begin < 2.0 + SOON
         assert pod.message().outcome is Outcome.NOT_SAVED
+
+
+def _writer_of(pipe: Path) -> int | None:
+    """The other end of a pipe that somebody has begun to read."""
+    try:
+        return os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
+    except OSError:  # ENXIO: nobody has
+        return None
 
 
 def _port_of(pod: TrainerProcess) -> int:

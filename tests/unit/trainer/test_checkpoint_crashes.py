@@ -16,6 +16,8 @@ from support.trainer import recipe, run_config
 from trainer.checkpoint.folder import Folder
 from trainer.checkpoint.store import Store
 from trainer.errors import Superseded
+from trainer.history import History
+from trainingjob_api.progress import EpochMetrics
 
 STATES_AT_EACH_CALL = 60
 TRAINING = recipe(Path("/data/table.csv"))
@@ -252,3 +254,14 @@ def test_an_older_attempt_that_goes_on_after_a_claim_commits_nothing(memory: Pat
         if not was_there:
             break
     assert call > 30
+
+
+def test_a_history_whose_sync_failed_is_written_anew(memory: Path) -> None:
+    history = History(memory)
+    history.append(EpochMetrics(epoch=1))
+    with intercepted(Countdown(1, failing(errno.EIO), "fsync")), pytest.raises(OSError, match="Input/output"):
+        history.flush()
+    with (memory / "history.jsonl").open() as old:  # held open, so that no other file gets the same number
+        history.flush()
+        assert not os.path.samestat(os.fstat(old.fileno()), (memory / "history.jsonl").stat())
+    assert [epoch.epoch for epoch in history.epochs()] == [1]
