@@ -122,7 +122,7 @@ class TrainState:
         if field := first_difference(facts.identity, self.identity):
             raise CheckpointMismatch(f"training.{field} is not that of the recipe which the checkpoint belongs to")
         self._require_same_columns(facts)
-        self.model.load_state_dict(decode_file(files, MODEL))
+        load_weights(self.model, decode_file(files, MODEL))
         self.learner.load_state_tensors(decode_file(files, OPTIMIZER))
         self.position, self.standing, self.epoch_seconds = facts.position, facts.standing, facts.epoch_seconds
         self.plateau = facts.plateau
@@ -164,6 +164,17 @@ class TrainState:
     def _best_is_model(self) -> bool:
         """At the end of a best epoch the weights need not be written twice."""
         return bool(self.best) and self.best_step == self.position.step
+
+
+def load_weights(model: nn.Module, weights: Mapping[str, Tensor]) -> None:
+    """CheckpointMismatch if the network is another one by now, such as a custom one whose code has changed."""
+    try:
+        model.load_state_dict(weights)
+    except RuntimeError as error:
+        first = str(error).splitlines()[1:2] or [str(error)]
+        raise CheckpointMismatch(
+            f"training.model: the weights of the checkpoint do not fit the network: {first[0].strip()[:500]}"
+        ) from error
 
 
 def read_facts(files: Mapping[str, Content]) -> Facts:

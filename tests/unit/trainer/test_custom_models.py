@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 import torch
 
-from trainer.errors import UserError
+from trainer.errors import CheckpointMismatch, UserError
 from trainer.models import Shapes, build_model
+from trainer.state import load_weights
 from trainingjob_api.spec.training import NetworkModel
 
 SHAPES = Shapes((2, 3), 4)
@@ -102,17 +103,30 @@ REFUSED = {
     "inputs of another shape": (
         "def network(*_): return nn.Linear(5, 4)",
         "mine:network",
-        r"the network cannot take two rows: RuntimeError: .*mat1 and mat2 shapes cannot be multiplied",
+        r"the network cannot take two rows in training: RuntimeError: .*mat1 and mat2 shapes cannot be multiplied",
     ),
     "a mistake in forward": (
         "class N(nn.Module):\n    def forward(self, rows):\n        return rows.nonsense\ndef network(*_): return N()",
         "mine:network",
-        r"cannot take two rows: AttributeError: .*'nonsense' \(.*mine\.py, line 5\)",
+        r"cannot take two rows in training: AttributeError: .*'nonsense' \(.*mine\.py, line 5\)",
     ),
     "outputs of another shape": (
         "def network(*_): return nn.Linear(6, 3)",
         "mine:network",
-        r"for two rows the network gives a tensor of the shape \(2, 3\), not \(2, 4\)",
+        r"the network gives a tensor of the shape \(2, 3\), not \(2, 4\)",
+    ),
+    "outputs of another shape for a single row": (
+        f"class N(nn.Module):\n    def __init__(self):\n        super().__init__()\n        self.layer = {LINEAR}\n"
+        "    def forward(self, rows): return self.layer(rows).squeeze()\ndef network(*_): return N()",
+        "mine:network",
+        r"the network gives a tensor of the shape \(4,\), not \(1, 4\)",
+    ),
+    "a mistake in evaluation only": (
+        f"class N(nn.Module):\n    def __init__(self):\n        super().__init__()\n        self.layer = {LINEAR}\n"
+        "    def forward(self, rows):\n        return self.layer(rows) if self.training else missing\n"
+        "def network(*_): return N()",
+        "mine:network",
+        r"the network cannot take one row in evaluation: NameError: .*mine\.py, line 8\)",
     ),
     "outputs that are no tensor": (
         "def network(*_): return nn.LSTM(6, 4)",
@@ -122,7 +136,7 @@ REFUSED = {
     "NaN": (
         f"def network(*_):\n    layer = {LINEAR}\n    layer.bias.data[0] = float('nan')\n    return layer",
         "mine:network",
-        "the network gives NaN or infinity for two ordinary rows",
+        "the network gives NaN or infinity for ordinary rows",
     ),
     "nothing to train": (
         "def network(*_): return N()\nclass N(nn.Module):\n    def forward(self, rows): return rows[:, :4]",
@@ -145,3 +159,13 @@ def test_what_cannot_be_trained_is_refused_with_its_place(
 ) -> None:
     with pytest.raises(UserError, match=f"training.model.entrypoint {entrypoint}: .*{message}"):
         build(package, source, entrypoint)
+
+
+def test_weights_of_other_code_are_refused(package: Path) -> None:
+    before = build(package, "def network(*_): return nn.Sequential(nn.Linear(6, 5), nn.Linear(5, 4))")
+    del sys.modules["mine"]
+    after = build(package, "def network(*_): return nn.Sequential(nn.Linear(6, 55), nn.Linear(55, 4))")
+    with pytest.raises(
+        CheckpointMismatch, match=r"training.model: .* do not fit .*: size mismatch for network.0.weight"
+    ):
+        load_weights(after, before.state_dict())

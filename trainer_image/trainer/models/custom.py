@@ -40,17 +40,20 @@ class Custom(nn.Module):
 
 
 def custom(spec: NetworkModel, shapes: Shapes) -> Custom:
-    """Calls the entrypoint and tries what it returns with two rows. UserError says what is wrong and where."""
+    """Calls the entrypoint and tries what it returns with a few rows. UserError says what is wrong and where."""
     with _blamed(spec, "cannot be called"):
         network = _function(spec)(spec, shapes)
     if not isinstance(network, nn.Module):
         raise _refusal(spec, f"returned {_name(network)}, not a torch.nn.Module")
     model = Custom(network, shapes.outputs)
-    with _blamed(spec, "the network cannot take two rows"), buffers_kept(model):
-        outputs = model(torch.linspace(-1, 1, 2 * shapes.features).reshape(2, -1))
-        _require_fit(spec, shapes, outputs)
+    rows = torch.linspace(-1, 1, 2 * shapes.features).reshape(2, -1)
+    with _blamed(spec, "the network cannot take two rows in training"), buffers_kept(model):
+        outputs = model(rows)
+        _require_fit(spec, (2, shapes.outputs), outputs)
         _require_trainable(spec, network, outputs)
-    return model
+    with _blamed(spec, "the network cannot take one row in evaluation"), torch.no_grad():
+        _require_fit(spec, (1, shapes.outputs), model.eval()(rows[:1]))
+    return model.train()
 
 
 def _function(spec: NetworkModel) -> Any:
@@ -72,18 +75,17 @@ def _function(spec: NetworkModel) -> Any:
     return function
 
 
-def _require_fit(spec: NetworkModel, shapes: Shapes, outputs: object) -> None:
-    expected = (2, shapes.outputs)
+def _require_fit(spec: NetworkModel, expected: tuple[int, int], outputs: object) -> None:
     if not isinstance(outputs, Tensor) or not outputs.is_floating_point():
         raise _refusal(spec, f"the network gives {_name(outputs)}, not a tensor of floating point numbers")
     if outputs.shape != expected:
         raise _refusal(
             spec,
-            f"for two rows the network gives a tensor of the shape {tuple(outputs.shape)}, not {expected}: "
-            "shapes.outputs values for each row",
+            f"the network gives a tensor of the shape {tuple(outputs.shape)}, not {expected}: "
+            "shapes.outputs values for each row, of a single row too",
         )
     if not bool(outputs.isfinite().all()):
-        raise _refusal(spec, "the network gives NaN or infinity for two ordinary rows (values from -1 to 1)")
+        raise _refusal(spec, "the network gives NaN or infinity for ordinary rows (values from -1 to 1)")
 
 
 def _require_trainable(spec: NetworkModel, network: nn.Module, outputs: Tensor) -> None:
