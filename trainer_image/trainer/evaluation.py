@@ -27,7 +27,7 @@ def measure_epoch(
     """The same on every rank; the only host synchronisation of an epoch."""
     # Each rank has running statistics of its own shares; rank 0's are those that a checkpoint holds.
     run.world.share(learner.model.buffers())
-    parts = [state.tally]
+    parts = [state.sums.total()]
     if data.validation is not None:
         parts.append(sums_of(run, learner, state, data.validation, data.facts.inputs))
     sums = run.world.sum_on_all(torch.cat(parts))

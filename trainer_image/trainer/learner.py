@@ -3,7 +3,6 @@
 import contextlib
 import math
 from collections.abc import Iterator, Mapping
-from functools import reduce
 from itertools import pairwise
 
 import torch
@@ -40,25 +39,35 @@ class Learner:
         self._precision = getattr(torch, recipe.precision)
         self._scaler = torch.amp.GradScaler(world.device.type) if recipe.precision == "float16" else None
         self._finite = torch.ones((), dtype=torch.bool, device=world.device)
-        self._norm = torch.zeros((), device=world.device)
+        self._norm = self._no_norm = torch.zeros((), device=world.device)
+        self._weights_of_losses: dict[int, Tensor] = {}
 
-    def step(self, batch: Batch, rate: float) -> Tensor:
-        """One optimizer step; returns this rank's sums over its rows (see Objective.tally)."""
+    def step(self, batch: Batch, rate: float) -> tuple[Tensor, Tensor]:
+        """One optimizer step; returns the outputs for this rank's rows and the sum of their losses."""
         set_rate(self.optimizer, rate)
-        tally = reduce(torch.add, [self._backward(batch, part) for part in self._parts(batch)])
+        for parameter in self._parameters:  # at the beginning: until then the last gradient can be looked at
+            parameter.grad = None
+        outputs, loss_sum = self._backward_in_parts(batch)
         if self._scaler is not None:
             self._scaler.unscale_(self.optimizer)
         self._penalize()
-        self._look_at(tally[0])
+        self._look_at(loss_sum)
         if self._clip_norm is not None:
+            self._norm = self._norm_of_gradients()
             nn.utils.clip_grads_with_norm_(self._parameters, self._clip_norm, self._norm)
         if self._scaler is None:
             self.optimizer.step()
         else:
             self._scaler.step(self.optimizer)
             self._scaler.update()
-        self.optimizer.zero_grad(set_to_none=True)
-        return tally
+        return outputs, loss_sum
+
+    def _backward_in_parts(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        if batch.size <= batch.part_size:
+            return self._backward(batch.features, batch.targets, batch.size)
+        parts = [self._backward(batch.features[part], batch.targets[part], batch.size) for part in self._parts(batch)]
+        outputs, losses = zip(*parts, strict=True)
+        return torch.cat(outputs), torch.stack(losses).sum()
 
     def _parts(self, batch: Batch) -> Iterator[slice]:
         """The rows of this rank that go through the network together; as many parts on every rank, perhaps empty."""
@@ -74,21 +83,29 @@ class Learner:
             return contextlib.nullcontext()
         return self._parallel.no_sync()  # type: ignore[operator, no-any-return]
 
-    def _backward(self, batch: Batch, part: slice) -> Tensor:
-        targets = batch.targets[part]
-        outputs = self._outputs(self._parallel, batch.features[part])
+    def _backward(self, features: Tensor, targets: Tensor, samples: int) -> tuple[Tensor, Tensor]:
+        outputs = self._outputs(self._parallel, features)
         loss_sum = self.objective.loss_sum(outputs, targets)
-        # DDP averages over ranks, whatever their shares are. Divided by the samples of all ranks and multiplied by
-        # their number, the result is the gradient of the whole batch, also when the last one does not divide evenly.
-        loss = loss_sum * (self.world.size / batch.size)
-        (loss if self._scaler is None else self._scaler.scale(loss)).backward()  # type: ignore[no-untyped-call]
-        with torch.no_grad():
-            return self.objective.tally(outputs, targets, loss_sum)
+        weight = self._weight(samples)
+        loss_sum.backward(gradient=weight if self._scaler is None else self._scaler.scale(weight))  # type: ignore[no-untyped-call]
+        return outputs.detach(), loss_sum.detach()
+
+    def _weight(self, samples: int) -> Tensor:
+        """What a loss counts in the gradient of a batch of so many samples of all ranks.
+
+        DDP averages over ranks, whatever their shares are. Divided by the samples of all ranks and multiplied by
+        their number, the result is the gradient of the whole batch, also when the last one does not divide evenly.
+        """
+        if samples not in self._weights_of_losses:
+            self._weights_of_losses[samples] = torch.tensor(self.world.size / samples, device=self.world.device)
+        return self._weights_of_losses[samples]
 
     def _outputs(self, model: nn.Module, features: Tensor) -> Tensor:
-        reduced = self._precision is not torch.float32
-        with torch.autocast(self.world.device.type, self._precision) if reduced else contextlib.nullcontext():
+        if self._precision is torch.float32:
             outputs: Tensor = model(features)
+        else:
+            with torch.autocast(self.world.device.type, self._precision):
+                outputs = model(features)
         return outputs.float()
 
     def _penalize(self) -> None:
@@ -122,7 +139,12 @@ class Learner:
 
     @property
     def gradient_norm(self) -> float:
-        return float(self._norm)
+        """Of the last step, before clipping; 0 if there was none. A host synchronisation."""
+        return float(self._norm_of_gradients() if self._clip_norm is None else self._norm)
+
+    def _norm_of_gradients(self) -> Tensor:
+        gradients = [parameter.grad for parameter in self._parameters if parameter.grad is not None]
+        return torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients))) if gradients else self._no_norm
 
     def state_tensors(self) -> dict[str, Tensor]:
         """The optimizer's state, and the loss scale of float16."""
@@ -140,8 +162,11 @@ class Learner:
             self._scaler.load_state_dict({**self._scaler.state_dict(), "scale": scale, "_growth_tracker": tracker})
 
     def check_finite(self) -> None:
-        """NonFinite if any loss or gradient was NaN or infinite since the last look. A host synchronisation."""
-        if not bool(self._finite):
+        """NonFinite if a loss was NaN or infinite since the last look, or the last gradient. A host synchronisation.
+
+        What an earlier gradient of this kind has left of the weights shows in the losses after it.
+        """
+        if not bool(self._finite) or (self._scaler is None and not math.isfinite(self.gradient_norm)):
             raise NonFinite(
                 "a loss or a gradient was NaN or infinite; nothing was saved from it. "
                 "Lower optimizer.learningRate, or look for extreme values in the data."
@@ -149,15 +174,14 @@ class Learner:
 
     def _look_at(self, loss_sum: Tensor) -> None:
         """On a CPU at once, before the weights move; on a GPU only noted, because looking would stop the device."""
-        gradients = [parameter.grad for parameter in self._parameters if parameter.grad is not None]
-        self._norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(gradients)))
         if self._scaler is not None:  # it skips a step whose gradients overflow, and scales less from then on
             scale = self._scaler._get_scale_async()
             assert scale is not None  # since the loss was scaled
             self._finite &= torch.isfinite(loss_sum) & (scale.squeeze() >= _SMALLEST_SCALE)
         elif self.world.device.type != "cpu":
-            self._finite &= torch.isfinite(self._norm) & torch.isfinite(loss_sum)
-        elif not (math.isfinite(self._norm.item()) and math.isfinite(loss_sum.item())):
+            self._finite &= torch.isfinite(loss_sum)
+        elif not math.isfinite(loss_sum.item()):
             self._finite.fill_(False)
-        if self.world.device.type == "cpu":
+            self.check_finite()
+        if self._scaler is not None and self.world.device.type == "cpu":
             self.check_finite()

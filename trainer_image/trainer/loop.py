@@ -26,8 +26,9 @@ def train(run: Run, recipe: Training, plan: Plan, learner: Learner, state: Train
         drawn = batches(data.train, stage, recipe.seed, epoch, consumed, run.world, augment)
         for batch in run.board.awaited(drawn):
             rate = planned(plan.moment(epoch, state.position.consumed))
-            tally = learner.step(batch, state.plateau.rate(rate, recipe.schedule))
-            state.advance(batch.size, tally)
+            outputs, loss_sum = learner.step(batch, state.plateau.rate(rate, recipe.schedule))
+            state.sums.add(outputs, batch.targets, loss_sum, batch.size)
+            state.advance(batch.size)
             run.count_step(batch.size)
             is_last = state.position.consumed == plan.rows  # what is due then comes after the evaluation
             if not is_last and (run.should_stop() or run.save_is_due()):

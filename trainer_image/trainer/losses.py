@@ -52,7 +52,8 @@ def focal(outputs: Tensor, targets: Tensor, gamma: float, alpha: float | None = 
 
 
 def _of_values(loss: LossSum) -> LossSum:
-    return lambda outputs, targets: loss(outputs.squeeze(1), targets)
+    # The targets are brought into shape, not the outputs: that would be an operation more on the way back.
+    return lambda outputs, targets: loss(outputs, targets[:, None])
 
 
 def _given(value: float | None, default: float) -> float:

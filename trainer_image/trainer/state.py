@@ -12,6 +12,7 @@ from trainer.checkpoint.files import Content
 from trainer.checkpoint.folder import first_difference
 from trainer.distributed import World
 from trainer.early_stopping import Standing
+from trainer.epoch_sums import EpochSums
 from trainer.errors import CheckpointCorrupt, CheckpointMismatch
 from trainer.exactness import Circumstances, Likeness, compare
 from trainer.learner import Learner
@@ -44,8 +45,8 @@ class TrainState:
     """A Resumable: one rank's view. Model, optimizer, position and standing are the same on every rank."""
 
     learner: Learner
-    tally: Tensor
-    """This rank's sums over the samples of the epoch so far."""
+    sums: EpochSums
+    """This rank's, over the samples of the epoch so far."""
     identity: dict[str, str]
     circumstances: Circumstances
     features: Sequence[str]
@@ -66,16 +67,15 @@ class TrainState:
     def best_metrics(self) -> EpochMetrics | None:
         return self.standing.metrics
 
-    def advance(self, samples: int, tally: Tensor) -> None:
+    def advance(self, samples: int) -> None:
         """One step more."""
         now = self.position
         self.position = Position(epoch=now.epoch, consumed=now.consumed + samples, step=now.step + 1)
-        self.tally += tally
 
     def finish_epoch(self, standing: Standing) -> None:
         """The epoch is done and measured; its weights are remembered if none were better."""
         self.position = Position(epoch=self.position.epoch + 1, step=self.position.step)
-        self.tally = torch.zeros_like(self.tally)
+        self.sums.clear()
         self.epoch_seconds = 0.0
         self.standing = standing
         if standing.waited == 0:
@@ -96,8 +96,8 @@ class TrainState:
 
     def own_tensors(self) -> dict[str, Tensor]:
         """What differs between ranks, on the CPU."""
-        own = {"tally": self.tally.cpu(), "cpu_rng": torch.get_rng_state()}
-        device = self.tally.device
+        own = {**self.sums.tensors(), "cpu_rng": torch.get_rng_state()}
+        device = self.learner.world.device
         return {**own, "cuda_rng": torch.cuda.get_rng_state(device)} if device.type == "cuda" else own
 
     def facts(self) -> bytes:
@@ -129,7 +129,7 @@ class TrainState:
         if facts.best_is_model:
             self.best = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
         elif BEST in files:
-            self.best = {name: value.to(self.tally.device) for name, value in decode_file(files, BEST).items()}
+            self.best = {name: value.to(world.device) for name, value in decode_file(files, BEST).items()}
         self.best_step = facts.best_step
         self._load_own(decode_file(files, RANKS), facts.circumstances.world_size, world)
         return compare(facts.circumstances, self.circumstances)
@@ -137,14 +137,14 @@ class TrainState:
     def _load_own(self, ranks: Mapping[str, Tensor], saved_size: int, world: World) -> None:
         if saved_size == world.size:
             own = own_of(ranks, world.rank)
-            self.tally.copy_(own["tally"])
+            self.sums.load(own)
             torch.set_rng_state(own["cpu_rng"])
             if "cuda_rng" in own:
-                torch.cuda.set_rng_state(own["cuda_rng"], self.tally.device)
+                torch.cuda.set_rng_state(own["cuda_rng"], world.device)
             return
         # Other ranks than then: the sums so far go to one of them, and each draws numbers of its own from here on.
-        total = torch.stack([ranks[f"{rank}.tally"] for rank in range(saved_size)]).sum(dim=0)
-        self.tally.copy_(total if world.is_rank_zero else torch.zeros_like(total))
+        if world.is_rank_zero:
+            self.sums.load_all([own_of(ranks, rank) for rank in range(saved_size)])
         seed = self.circumstances.recipe["seed"]
         torch.manual_seed(derived_seed(seed, "resumed", self.position.step, world.size, world.rank))
 

@@ -6,6 +6,7 @@ from trainer.checkpoint.folder import Folder
 from trainer.data.dataset import Dataset
 from trainer.data.loading import load_dataset, require_same_data
 from trainer.distributed import World, join
+from trainer.epoch_sums import EpochSums
 from trainer.exactness import circumstances, use_deterministic_kernels
 from trainer.export import export_folder
 from trainer.finish import finish
@@ -87,7 +88,7 @@ def _state(run: Run, recipe: Training, learner: Learner, data: Dataset) -> Train
     world = run.world
     return TrainState(
         learner=learner,
-        tally=torch.zeros(learner.objective.train_sums, dtype=torch.float64, device=world.device),
+        sums=EpochSums(learner.objective, world.device),
         identity=Folder(run.config).identity,
         circumstances=circumstances(recipe, data.digest, world.device, world.size),
         features=data.facts.features,

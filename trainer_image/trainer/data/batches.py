@@ -1,7 +1,7 @@
 """Batches of rows that lie on the device: slices of one order for each epoch."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from torch import Tensor
 
@@ -13,8 +13,7 @@ Augment = Callable[[Tensor, Tensor, int], Tensor]
 """(inputs (rows, columns), numbers of the rows, epoch) -> inputs of the same shape."""
 
 
-@dataclass(frozen=True)
-class Batch:
+class Batch(NamedTuple):
     """This rank's share of the rows of one optimizer step."""
 
     features: Tensor

@@ -9,6 +9,9 @@ from torch import Tensor
 
 from trainer.seeds import derived_seed
 
+_BLOCK_VALUES = 1 << 18
+"""Inputs of rows that are gathered at once: they are still in the processor's cache when their step comes."""
+
 
 class Share(NamedTuple):
     """One rank's rows of one optimizer step."""
@@ -56,7 +59,12 @@ class ResidentRows:
 
     def take(self, numbers: Tensor) -> tuple[Tensor, Tensor]:
         numbers = numbers.to(self.features.device)
-        return self.features[numbers], self.targets[numbers]
+        return self.features.index_select(0, numbers), self.targets.index_select(0, numbers)
+
+    @property
+    def inputs(self) -> int:
+        """Of a row, one at least."""
+        return max(1, self.features[:1].numel())
 
     @property
     def tensors(self) -> tuple[Tensor, ...]:
@@ -90,6 +98,11 @@ class WindowRows:
         return self.series[steps].flatten(1), self.targets[numbers + (self.length - 1 + self.horizon)]
 
     @property
+    def inputs(self) -> int:
+        """Of a row, one at least."""
+        return max(1, self.length * self.series.shape[1])
+
+    @property
     def tensors(self) -> tuple[Tensor, ...]:
         return self.series, self.targets
 
@@ -101,6 +114,22 @@ class WindowRows:
 
 
 def _draw(rows: ResidentRows | WindowRows, order: Tensor, places: Iterable[range]) -> Iterator[Share]:
+    for block in _blocks(places, max(1, _BLOCK_VALUES // rows.inputs)):
+        numbers = torch.cat([order[place.start : place.stop : place.step] for place in block])
+        sizes = [len(place) for place in block]
+        shares = (torch.split(tensor, sizes) for tensor in (numbers, *rows.take(numbers)))
+        yield from map(Share, *shares)
+
+
+def _blocks(places: Iterable[range], rows: int) -> Iterator[list[range]]:
+    """Places that have at least so many rows together, so that few calls gather the rows of many small steps."""
+    block: list[range] = []
+    wanted = rows
     for place in places:
-        numbers = order[place.start : place.stop : place.step]
-        yield Share(numbers, *rows.take(numbers))
+        block.append(place)
+        wanted -= len(place)
+        if wanted <= 0:
+            yield block
+            block, wanted = [], rows
+    if block:
+        yield block
