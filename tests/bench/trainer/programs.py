@@ -16,6 +16,7 @@ from typing import Any
 
 import torch
 from tests.bench.trainer.harness import Measured
+from tests.support.trainer import free_port
 from torch import Tensor, nn
 
 from trainer.config import Mounts
@@ -27,6 +28,7 @@ from trainer.seeds import derived_seed
 from trainingjob_api.spec.training import Training
 
 WARM_EPOCHS = 2
+NAME = "tests.bench.trainer.programs"
 
 
 @dataclass(frozen=True)
@@ -80,13 +82,14 @@ def clocked(task: Task, epoch: Callable[[int], float]) -> Measured:
     return Measured(rate, loss * task.unit)
 
 
-def run(program: str, folder: Path, training: dict[str, Any], threads: int = 1) -> Measured:
-    """Runs `module:function`, which gets the task; from the repository's root."""
+def run(program: str, folder: Path, training: dict[str, Any], ranks: int = 1) -> Measured:
+    """Runs `module:function`, which gets the task; from the repository's root. One thread for each rank."""
+    torchrun = ["-m", "torch.distributed.run", f"--nproc-per-node={ranks}", f"--master-port={free_port()}"]
     finished = subprocess.run(
-        [sys.executable, "-W", "ignore", "-m", __spec__.name, program, json.dumps(training)],
+        [sys.executable, "-W", "ignore", *(torchrun if ranks > 1 else []), "-m", NAME, program, json.dumps(training)],
         capture_output=True,
         text=True,
-        env={**os.environ, "OMP_NUM_THREADS": str(threads), "BENCH_FOLDER": str(folder)},
+        env={**os.environ, "OMP_NUM_THREADS": "1", "BENCH_FOLDER": str(folder), "GLOO_SOCKET_IFNAME": "lo"},
         timeout=600,
     )
     if finished.returncode:
@@ -97,5 +100,6 @@ def run(program: str, folder: Path, training: dict[str, Any], threads: int = 1) 
 if __name__ == "__main__":
     module, _, function = sys.argv[1].partition(":")
     measured = getattr(importlib.import_module(module), function)(load_task(json.loads(sys.argv[2])))
-    print(json.dumps({"value": measured.value, "loss": measured.loss}), flush=True)
+    if os.environ.get("RANK", "0") == "0":
+        print(json.dumps({"value": measured.value, "loss": measured.loss}), flush=True)
     os._exit(0)

@@ -1,0 +1,67 @@
+"""What saving and being watched cost a training: the same with and without."""
+
+import threading
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+from urllib.request import urlopen
+
+from tests.bench.trainer import pods
+from tests.bench.trainer.cases import CASES
+from tests.bench.trainer.harness import Comparison, Measured, Rival
+from tests.support.trainer import run_config, trainer
+
+_MLP = CASES["mlp"]
+
+
+def _training(folder: Path) -> dict[str, Any]:
+    return _MLP.training(_MLP.write(folder))
+
+
+def _alone(folder: Path) -> Measured:
+    return pods.train(folder, _training(folder))
+
+
+def _saving(folder: Path) -> Measured:
+    return pods.train(folder, _training(folder), checkpointEvery={"steps": 100})
+
+
+def _scraped(folder: Path) -> Measured:
+    training, done = _training(folder), threading.Event()
+    every = {"checkpointEvery": {"epochs": _MLP.epochs}}
+    with trainer(run_config(folder / "run", training, **every), folder, **pods.threads_of(1)) as pod:
+        address = pod.wait_for("started")["serving"]
+
+        def scrape() -> None:
+            while not done.wait(1.0):
+                with suppress(OSError):
+                    urlopen(f"{address}/metrics").read()
+
+        thread = threading.Thread(target=scrape)
+        thread.start()
+        try:
+            pods.require(pod, 0)
+        finally:
+            done.set()
+            thread.join()
+        return pods.pace(pods.history(folder / "run"), pods.rows_of(pod))
+
+
+COMPARISONS = (
+    Comparison(
+        "saving",
+        "mlp, a checkpoint on disk every 100 steps",
+        "samples/s",
+        _saving,
+        (Rival("never saving", _alone, 0.98),),
+        tolerance=0.0,
+    ),
+    Comparison(
+        "scraping",
+        "mlp, /metrics read every second",
+        "samples/s",
+        _scraped,
+        (Rival("nobody reads", _alone, 0.995),),
+        tolerance=0.0,
+    ),
+)
