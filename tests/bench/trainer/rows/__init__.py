@@ -1,6 +1,11 @@
-"""Every comparison, in the order of the table."""
+"""Every comparison, in the order of the tables."""
 
 from tests.bench.trainer.harness import Comparison
-from tests.bench.trainer.rows import throughput
+from tests.bench.trainer.rows import latencies, overheads, ranks, throughput
 
-COMPARISONS: tuple[Comparison, ...] = (*throughput.COMPARISONS,)
+COMPARISONS: tuple[Comparison, ...] = (
+    *throughput.COMPARISONS,
+    *ranks.COMPARISONS,
+    *overheads.COMPARISONS,
+    *latencies.COMPARISONS,
+)
