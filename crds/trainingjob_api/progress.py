@@ -178,7 +178,7 @@ class Resumption(Report):
     from_step: int
     from_attempt: int
     exactness: Literal["Bitwise", "StepExact", "Approximate"]
-    reason: str | None = Field(default=None, description="Why it is not Bitwise.")
+    reason: str | None = Field(default=None, description="Why it is not Bitwise; what is wrong with newer ones.")
     save_time: Time
     on_request: bool = Field(default=False, description="That checkpoint was saved on request: no step was lost.")
 

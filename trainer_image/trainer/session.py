@@ -12,7 +12,6 @@ from trainer.board import Board
 from trainer.cadence import Cadence
 from trainer.checkpoint.files import Content
 from trainer.checkpoint.folder import Folder
-from trainer.checkpoint.store import Loaded
 from trainer.distributed import World
 from trainer.errors import NotSaved, SaveFailed, Stopped
 from trainer.exactness import Likeness
@@ -55,6 +54,7 @@ class Run:
         self._agreement = Agreement(world, lambda: stop.is_set, lambda: self._cadence.is_due_by_time(time.monotonic()))
         self._answer = Answer()
         self._checks: list[Callable[[], None]] = []
+        self._passed_over: tuple[str, ...] = ()
         self._event_files: EventFiles | None = None
 
     def watch(self, check: Callable[[], None]) -> None:
@@ -169,7 +169,7 @@ class Run:
             store.remove_unfinished()
             if loaded := store.newest():
                 self.board.checkpoint = loaded.saved
-                self._note_damage(loaded)
+                self._passed_over = loaded.passed_over
                 names, contents = list(loaded.files), list(loaded.files.values())
         listing = bytes(self.world.from_rank_zero("\n".join(names).encode())).decode()
         names = listing.split("\n") if listing else []
@@ -177,26 +177,22 @@ class Run:
             name: self.world.from_rank_zero(contents[index] if contents else None) for index, name in enumerate(names)
         }
 
-    def _note_damage(self, loaded: Loaded) -> None:
-        """Steps are done again because newer checkpoints are damaged: whoever owns the volume must hear of it."""
-        if loaded.passed_over:
-            problem = f"went on from {loaded.name}: {'; '.join(loaded.passed_over[:3])}"
-            self.board.checkpoint_problem = problem
-            self.log.event("checkpoint damaged", problem=problem)
-
     def _note_resumption(self, likeness: Likeness) -> None:
         saved = self.board.checkpoint
         if saved is None:  # not rank 0
             return
+        # Steps are done again where newer checkpoints are damaged: whoever owns the volume must hear of it.
+        reasons = [*([likeness.reason] if likeness.reason else []), *self._passed_over[:3]]
         self.board.resume = Resumption(
             from_step=saved.step,
             from_attempt=saved.attempt,
             exactness=likeness.exactness,
-            reason=likeness.reason,
+            reason="; ".join(reasons) or None,
             save_time=saved.save_time,
             on_request=saved.on_request,
         )
-        self.log.event("resumed", step=saved.step, epoch=saved.epoch, **likeness._asdict())
+        facts = {"exactness": likeness.exactness, "reason": self.board.resume.reason}
+        self.log.event("resumed", step=saved.step, epoch=saved.epoch, **facts)
 
     def _report_problem(self, state: Resumable, problem: str, required: bool) -> None:
         step = state.position.step

@@ -163,3 +163,22 @@ def test_what_is_not_finite_ends_training_within_a_step_and_is_never_saved(
         for values in load(file.read_bytes()).values():
             assert values.dtype.kind != "f" or abs(values).max(initial=0) < float("inf"), file
     go_on(server, tmp_path / "c", training, ranks, undisturbed[ranks])
+
+
+def test_a_damaged_checkpoint_costs_steps_and_status_says_why(
+    server: ForkServer, training: dict[str, object], undisturbed: dict[int, Path], tmp_path: Path
+) -> None:
+    folder = tmp_path / "c"
+    group = server.start(run_config(folder, training, **EVERY), 2, Sabotage("kill", "trainer.finish:export"))
+    assert group.codes()[0] == -signal.SIGKILL
+    newest = folder / f"step-{STEPS}.1" / "model.safetensors"
+    content = bytearray(newest.read_bytes())
+    content[len(content) // 2] ^= 1
+    newest.write_bytes(content)
+    group = server.start(run_config(folder, training, 2, **EVERY), 2)
+    assert group.codes() == [0, 0]
+    resume = group.folder.read_progress().resume  # type: ignore[union-attr]
+    assert resume is not None
+    assert (resume.from_step, resume.exactness) == (16, "Bitwise")
+    assert resume.reason == f"step-{STEPS}.1/model.safetensors: its checksum is wrong"
+    assert newest_tensors(folder) == newest_tensors(undisturbed[2])

@@ -180,7 +180,8 @@ def is_folder(facts: os.stat_result) -> bool:
     return S_ISDIR(facts.st_mode)
 
 
-def test_a_power_cut_after_any_call_loses_nothing_that_was_acknowledged(memory: Path) -> None:
+@pytest.mark.parametrize("hint", [True, False], ids=["as it is", "where `latest` cannot be written"])
+def test_a_power_cut_after_any_call_loses_nothing_that_was_acknowledged(memory: Path, hint: bool) -> None:
     """Replays what is on disk after each call, and what may be: files cut short, changes of folders forgotten."""
     volume, chance = memory / "volume", random.Random(5)
     volume.mkdir()
@@ -189,6 +190,8 @@ def test_a_power_cut_after_any_call_loses_nothing_that_was_acknowledged(memory: 
     acknowledged: list[tuple[int, int, int]] = []  # (calls made, step, newest step that may be there)
     with intercepted(recorder):
         folder.claim()
+        if not hint:
+            (folder.path / "latest").mkdir()
         store = folder.store()
         for step in (1, 2, 3, 4):
             acknowledged.append((len(recorder.history), step - 1, step))
