@@ -19,6 +19,7 @@ from trainer.checkpoint.folder import Folder
 from trainer.checkpoint.store import Store, newest_saved
 from trainer.errors import CheckpointCorrupt, Superseded, VolumeNotWritable
 from trainer.history import History
+from trainingjob_api.progress import Outcome, Progress, State
 
 TRAINING = recipe(Path("/data/table.csv"))
 MANIFEST = "step-20.1/manifest.json"
@@ -164,8 +165,9 @@ def test_the_checkpoint_before_is_used_and_nothing_outside_is_touched(
 
     for name in store.names():
         shutil.rmtree(folder / str(name))
+    (memory / "elsewhere").mkdir()
     commit(Store(folder, 2), 20)
-    spoil(folder, memory / "elsewhere") if (memory / "elsewhere").mkdir() is None else None
+    spoil(folder, memory / "elsewhere")
     with pytest.raises(CheckpointCorrupt, match=r"step-20\.1"):
         Store(folder, 2).newest()
 
@@ -242,8 +244,6 @@ def test_a_spoilt_record_is_written_anew(memory: Path, spoil: Callable[[Path, Pa
 @pytest.mark.parametrize("record", ["job.json", "attempt.json", "done.json"])
 def test_a_flipped_bit_in_a_record_is_as_if_it_were_missing(memory: Path, record: str) -> None:
     """Not another attempt's number, another recipe, or an end that never was."""
-    from trainingjob_api.progress import Outcome, Progress, State
-
     config = run_config(memory / "c", TRAINING, 2)
     folder = Folder(config)
     folder.claim()
