@@ -103,6 +103,16 @@ def test_columns_go_by_name_whatever_their_order(tmp_path: Path) -> None:
     assert load({"path": tmp_path, "target": "y"}).train.features.tolist() == [[1, 2], [3, 4]]
 
 
+@pytest.mark.parametrize("loading", ["memory", "stream"])
+def test_a_test_file_needs_the_columns_that_are_used(tmp_path: Path, loading: str) -> None:
+    (tmp_path / "train.csv").write_text("a,b,y\n1,2,p\n3,4,q\n")
+    (tmp_path / "test.csv").write_text("more,a,y\n9,1,p\n")
+    fields = {"path": tmp_path / "train.csv", "target": "y", "test": {"path": str(tmp_path / "test.csv")}}
+    with pytest.raises(DataError, match=r"test\.csv: there is no column 'b'; the file has more, a, y"):
+        load({**fields, "loading": loading})
+    assert len(load({**fields, "loading": loading, "features": ["a"]}).test) == 1
+
+
 def test_labels_are_words_if_they_are_words_anywhere(tmp_path: Path) -> None:
     (tmp_path / "1.csv").write_text("a,y\n1,7\n")
     (tmp_path / "2.csv").write_text("a,y\n1,none\n")

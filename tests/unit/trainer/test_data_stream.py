@@ -145,6 +145,12 @@ def test_every_epoch_has_an_order_of_its_own_that_mixes_files(tmp_path: Path) ->
     assert len({number < ROWS // 2 for number in orders[0][: ROWS // 2]}) == 2
 
 
+def test_an_epoch_does_not_begin_with_the_same_files(tmp_path: Path) -> None:
+    rows = load(write(tmp_path, "parquet"), validation={"fraction": 0.1}).train
+    begins = {min(numbers(epoch_of(rows, world(), epoch=epoch))[:40]) // 70 for epoch in range(6)}
+    assert len(begins) > 1
+
+
 @pytest.mark.parametrize("kind", ["csv", "parquet"])
 def test_rows_are_taken_by_number_in_any_order(tmp_path: Path, kind: str) -> None:
     rows = load(write(tmp_path, kind)).train
@@ -171,15 +177,22 @@ def test_a_fraction_of_the_rows_is_held_back_from_training_and_scaling(tmp_path:
     assert together.round().int().sort().values.tolist() == list(range(ROWS))
 
 
+def test_targets_that_are_held_back_do_not_influence_the_scaling(tmp_path: Path) -> None:
+    held_back = {"fraction": 0.4}
+    data = load(write(tmp_path, "csv"), task="regression", target="twice", features=["n"], validation=held_back)
+    targets = data.train.take(torch.arange(len(data.train)))[1].double()
+    assert abs(float(targets.mean())) < 1e-6
+    assert abs(float(targets.std(correction=0)) - 1) < 1e-6
+
+
 def test_the_digest_tells_of_content_and_order(tmp_path: Path) -> None:
     path = write(tmp_path, "csv")
     first = load(path).digest
     assert load(path).digest == first
-    changed = (tmp_path / "part-0.csv").read_text()
-    (tmp_path / "part-0.csv").write_text(changed.replace("5.0,10,r", "5.0,10,p"))
-    assert load(path).digest != first
-    (tmp_path / "part-0.csv").write_text(changed.replace("4.0,8,q\n5.0,10,r", "5.0,10,r\n4.0,8,q"))
-    assert load(path).digest != first
+    content = (tmp_path / "part-0.csv").read_text()
+    for old, new in (("5.0,10,r", "5.0,10,p"), ("5.0,10,r", "5.5,10,r"), ("4.0,8,q\n5.0,10,r", "5.0,10,r\n4.0,8,q")):
+        (tmp_path / "part-0.csv").write_text(content.replace(old, new))
+        assert load(path).digest != first
 
 
 @pytest.mark.parametrize(
@@ -213,6 +226,11 @@ def test_classes_that_look_like_numbers_are_numbers(tmp_path: Path) -> None:
     assert data.train.take(torch.tensor([0, 1, 89]))[1].tolist() == [0, 2, 1]
     with pytest.raises(DataError, match=r"test\.csv, row 51, column 'y': the class 'z'"):
         load(tmp_path / "x.csv", test={"path": str(tmp_path / "test.csv")})
+
+
+def test_words_that_look_like_numbers_in_one_piece_stay_words(tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text("a,y\n" + "1,01\n" * 90 + "2,none\n" * 90)
+    assert load(tmp_path / "x.csv").facts.labels == ("01", "none")
 
 
 def test_a_file_that_changes_during_training_is_named(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from trainer.data.files import File, Place, locate
 from trainer.data.images import read_images
 from trainer.data.samples import Samples
 from trainer.data.synthetic import make_samples
-from trainer.data.tabular import Columns, choose_columns, read_samples
+from trainer.data.tabular import Columns, choose_columns, read_samples, require_in_all
 from trainer.errors import DataError
 from trainingjob_api.spec.training import Data, Training
 
@@ -48,8 +48,9 @@ class Source:
         """Other rows with the same columns and shape."""
         place = locate(path, self.mounts)
         if self.format == "csv" or self.format == "parquet":
-            columns = Columns(training.features, training.target)
-            return read_samples(self.files(place), self.format, columns, training.shape)
+            files, columns = self.files(place), Columns(training.features, training.target)
+            require_in_all(files, self.format, columns)
+            return read_samples(files, self.format, columns, training.shape)
         return self._read(place, "t10k", training.shape)
 
     def _read(self, place: Place, idx_prefix: str, shape: tuple[int, ...] | None) -> Samples:

@@ -21,8 +21,8 @@ from trainer.data.resident import scaling_of
 from trainer.data.samples import shaped
 from trainer.data.scaling import Scaling, Statistics
 from trainer.data.stream import Split, StreamedRows
-from trainer.data.table import Table, require_columns
-from trainer.data.tabular import Columns, TableFormat, choose_columns, schema_of
+from trainer.data.table import Table
+from trainer.data.tabular import Columns, TableFormat, choose_columns, require_in_all
 from trainer.errors import DataError
 from trainingjob_api.spec.training import Training
 
@@ -127,8 +127,7 @@ class _Look:
 
     def over_others(self, files: Sequence[File], decode: _Decode) -> list[Piece]:
         """Checks every value."""
-        for file in files:
-            require_columns(file.name, self.columns.names, schema_of(file, self.kind).names)
+        require_in_all(files, self.kind, self.columns)
         pieces = []
         for piece, table, _ in self._pieces(files):
             self.digest.update(decode.targets(table).numpy().data)

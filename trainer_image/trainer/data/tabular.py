@@ -41,6 +41,12 @@ def choose_columns(files: Sequence[File], kind: TableFormat, data: Data) -> Colu
     return Columns(select_features(files[0].name, schema.names, data.features, _kept_out(data, schema)), data.target)
 
 
+def require_in_all(files: Sequence[File], kind: TableFormat, columns: Columns) -> None:
+    """Files beside the training files need the columns that are used, and may have others."""
+    for file in files:
+        require_columns(file.name, columns.names, schema_of(file, kind).names)
+
+
 def _kept_out(data: Data, schema: pa.Schema) -> list[str]:
     """A target is no input, except the past of a series."""
     assert data.target is not None
@@ -94,7 +100,6 @@ def read_samples(files: Sequence[File], kind: TableFormat, columns: Columns, sha
 
 
 def _read_table(file: File, kind: TableFormat, columns: Columns) -> Table:
-    require_columns(file.name, columns.names, schema_of(file, kind).names)
     with explained(file):
         if kind == "parquet":
             read = parquet.read_table(_source(file), columns=columns.names, partitioning=None)
