@@ -202,7 +202,10 @@ def _applied(entries: dict[str, int], changes: Any) -> dict[str, int]:
 def _choices(node: Node, chance: random.Random) -> list[Any]:
     """What may be on disk of one inode."""
     if isinstance(node.durable, bytes):
-        halves = [content[: chance.randrange(len(content) + 1)] for content in node.pending]
+        # What was synced is not lost by what is appended to it.
+        safe = [len(node.durable) if content.startswith(node.durable) else 0 for content in node.pending]
+        ends = [chance.randint(begin, len(content)) for begin, content in zip(safe, node.pending, strict=True)]
+        halves = [content[:end] for end, content in zip(ends, node.pending, strict=True)]
         return list(dict.fromkeys([node.durable, *node.pending, *halves]))
     count = len(node.pending)
     if count <= 5:

@@ -8,7 +8,7 @@ from errno import ELOOP
 from pathlib import Path
 from typing import Any
 
-from trainer.checkpoint.files import append, read_plain, replace
+from trainer.checkpoint.files import append, read_plain, replace, sync_folder
 from trainingjob_api.progress import EpochMetrics
 
 NAME = "history.jsonl"
@@ -22,6 +22,7 @@ class History:
         self._path = folder / NAME
         self._pending = b""
         self._sync_failed = False
+        self._is_named = False
 
     def keep_until(self, epoch: int) -> int:
         """Forgets what comes after an epoch: it is about to be done again. Returns the last epoch that was known."""
@@ -48,6 +49,9 @@ class History:
             self._sync_failed = False
         with suppress(FileNotFoundError):
             self._sync()
+            if not self._is_named:  # a new file is on disk only once its folder is
+                sync_folder(self._path.parent)
+                self._is_named = True
 
     def _sync(self) -> None:
         descriptor = os.open(self._path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import random
 import re
 import threading
 from collections.abc import Callable, Mapping
@@ -14,7 +15,7 @@ import torch
 from torch import Tensor
 
 from support.checkpoints import newest_step, whole_steps
-from support.disk import Countdown, Real, failing, intercepted
+from support.disk import Countdown, Real, Recorder, failing, intercepted, write_tree
 from support.trainer import recipe, run_config
 from trainer import writing
 from trainer.board import Board
@@ -182,6 +183,27 @@ def test_a_step_that_was_written_is_not_written_again(memory: Path, behind: None
     made = (memory / "c" / "step-1.1").stat().st_ino
     assert place.save(state, wait=True) is None
     assert (memory / "c" / "step-1.1").stat().st_ino == made
+
+
+def test_after_a_power_cut_the_history_reaches_as_far_as_the_checkpoint(memory: Path) -> None:
+    recorder, chance, loaded = Recorder(memory / "volume"), random.Random(3), 0
+    (memory / "volume").mkdir()
+    with intercepted(recorder):
+        place = Place(memory / "volume" / "c")
+        for epoch in (1, 2, 3):
+            place.history.append(EpochMetrics(epoch=epoch))
+            assert place.save(Weights(position=Position(step=epoch, epoch=epoch))) is None
+    trees = {
+        tuple(sorted(tree.items())) for _, nodes in recorder.history for tree in recorder.states(nodes, 40, chance)
+    }
+    for number, tree in enumerate(trees):
+        (memory / str(number)).mkdir()
+        write_tree(memory / str(number), dict(tree))
+        if checkpoint := Store(memory / str(number) / "c", 2).newest():
+            epochs = [line.epoch for line in History(memory / str(number) / "c").epochs()]
+            assert epochs[: checkpoint.saved.epoch] == list(range(1, checkpoint.saved.epoch + 1))
+            loaded += 1
+    assert loaded > 30
 
 
 def in_a_child(work: Callable[[], None], tmp_path: Path) -> None:
