@@ -61,7 +61,7 @@ class ClassReport:
         return cls(labels, _table(counts, labels), confusion, _roc_curves(counts, labels))
 
     def as_written(self) -> dict[str, Any]:
-        curves = self.roc if len(self.roc) <= _ROC_CURVES else [curve for curve in self.roc if curve.label is None]
+        curves = self.roc if len(self.roc) <= _ROC_CURVES + 1 else [curve for curve in self.roc if curve.label is None]
         return {
             "classes": self.table,
             "confusion": self.confusion

@@ -23,7 +23,7 @@ def class_report(classes: int, rows: int = 500, occurring: int | None = None) ->
     targets = torch.randint(0, occurring or classes, (rows,), generator=generator)
     logits = torch.randn(rows, classes, generator=generator)
     logits[torch.arange(rows), targets] += 2
-    labels = tuple(f"a long name with a $ for the class {number}" for number in range(classes))
+    labels = tuple(rf"$\frac$ is no formula but class {number}" for number in range(classes))
     return ClassReport.of(ClassCounts.of(count_classes(logits, targets), classes), labels)
 
 
@@ -35,7 +35,7 @@ def test_roc_curves_are_thin_and_keep_their_area(classes: int) -> None:
         assert len(curve.false_positive_rate) <= 200
         assert (curve.false_positive_rate[0], curve.true_positive_rate[0]) == (0, 0)
         assert (curve.false_positive_rate[-1], curve.true_positive_rate[-1]) == (1, 1)
-        assert auc(curve.false_positive_rate, curve.true_positive_rate) == pytest.approx(curve.area, abs=5e-3)
+        assert auc(curve.false_positive_rate, curve.true_positive_rate) == pytest.approx(curve.area, abs=2e-3)
 
 
 def test_a_report_of_many_classes_stays_small() -> None:
