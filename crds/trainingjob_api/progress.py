@@ -56,6 +56,8 @@ class State(StrEnum):
     """What the trainer is doing."""
 
     STARTING = "starting"
+    RUNNING = "running"
+    """A program of the user's own that does not report."""
     RESTORING = "restoring"
     TRAINING = "training"
     EVALUATING = "evaluating"

@@ -137,7 +137,7 @@ def fork_server(scratch: Path) -> Iterator[ForkServer]:
 
 
 def _serve() -> None:
-    for slow in ("trainer.work", "trainer.curves"):  # torch and matplotlib, once
+    for slow in ("trainer.work", "trainer.script", "trainer.curves"):  # torch and matplotlib, once
         importlib.import_module(slow)
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})  # as the supervisor does
     for line in sys.stdin:

@@ -49,7 +49,9 @@ class Board:
     step: int = 0
     samples: int = 0
     plan: Plan | None = None
-    """None until the data is read."""
+    """None until the data is read, or a program has done its first epoch."""
+    epochs_asked: int | None = None
+    """By a program, once it says so."""
     gradient_norm: float | None = None
     latest: EpochMetrics | None = None
     best: EpochMetrics | None = None
@@ -119,7 +121,7 @@ class Board:
     @property
     def epochs(self) -> int:
         """0 while it is not known."""
-        return self.plan.epochs if self.plan else self.run.epochs_asked or 0
+        return self.plan.epochs if self.plan else self.epochs_asked or self.run.epochs_asked or 0
 
     @property
     def seconds_remaining(self) -> float | None:

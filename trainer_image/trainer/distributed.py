@@ -95,15 +95,20 @@ class World:
 
 def join(config: RankConfig) -> World:
     """Meets the other ranks; returns once all are there."""
-    device = _device(config.local_rank)
-    if config.world_size == 1:
+    return join_on(_device(config.local_rank), config.world_size, config.run.deadlines)
+
+
+def join_on(device: torch.device, size: int, deadlines: Deadlines) -> World:
+    """The same, for a device that is chosen already; a process group that exists is used as it is."""
+    if size == 1:
         return World(0, 1, device)
-    limit = _collective_timeout(config.run.deadlines)
-    backend = "nccl" if device.type == "cuda" else "gloo"
-    dist.init_process_group(backend, timeout=limit, device_id=device if device.type == "cuda" else None)
+    limit = _collective_timeout(deadlines)
+    if not dist.is_initialized():
+        backend = "nccl" if device.type == "cuda" else "gloo"
+        dist.init_process_group(backend, timeout=limit, device_id=device if device.type == "cuda" else None)
     control = dist.new_group(backend="gloo", timeout=limit)
     assert isinstance(control, dist.ProcessGroup)
-    return World(config.rank, config.world_size, device, control)
+    return World(dist.get_rank(), dist.get_world_size(), device, control)
 
 
 def _device(local_rank: int) -> torch.device:

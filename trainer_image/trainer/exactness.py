@@ -10,11 +10,13 @@ from trainer.checkpoint.folder import first_difference
 from trainingjob_api.base import Report
 from trainingjob_api.spec.training import Schedule, Training
 
+Exactness = Literal["Bitwise", "StepExact", "Approximate"]
+
 
 class Likeness(NamedTuple):
     """The word for status and the reason, if it is not Bitwise."""
 
-    exactness: Literal["Bitwise", "StepExact", "Approximate"]
+    exactness: Exactness
     reason: str | None = None
 
 
@@ -26,11 +28,20 @@ class Circumstances(Report):
     threads: int
     torch_version: str
     machine: str
-    data_digest: str
+    data_digest: str = ""
+    program: str | None = None
+    """Digest of the user's own program, which stands for data and recipe."""
     recipe: dict[str, Any]
 
 
 def circumstances(recipe: Training, data_digest: str, device: torch.device, world_size: int) -> Circumstances:
+    """Of the built-in trainer."""
+    here = machine(device, world_size)
+    return here.model_copy(update={"data_digest": data_digest, "recipe": _what_matters(recipe)})
+
+
+def machine(device: torch.device, world_size: int) -> Circumstances:
+    """What does not depend on what is trained."""
     name = torch.cuda.get_device_name(device) if device.type == "cuda" else torch.backends.cpu.get_cpu_capability()
     return Circumstances(
         world_size=world_size,
@@ -38,8 +49,7 @@ def circumstances(recipe: Training, data_digest: str, device: torch.device, worl
         threads=torch.get_num_threads(),
         torch_version=torch.__version__,
         machine=platform.machine(),
-        data_digest=data_digest,
-        recipe=_what_matters(recipe),
+        recipe={},
     )
 
 
@@ -76,10 +86,14 @@ def compare(then: Circumstances, now: Circumstances) -> Likeness:
     """How closely a training that was saved then can be followed now."""
     if then.data_digest != now.data_digest:
         return Likeness("Approximate", "the data has changed")
+    if then.program != now.program:
+        return Likeness("Approximate", "the program has changed")
     if field := first_difference(then.recipe, now.recipe):
-        return Likeness("StepExact", f"training.{field} has changed")
+        return Likeness("StepExact", f"{'training' if now.program is None else 'script'}.{field} has changed")
     if then.world_size != now.world_size:
-        return Likeness("StepExact", f"{now.world_size} ranks instead of {then.world_size}")
+        # Which sample comes when, and what each rank keeps to itself, is the program's affair.
+        word: Exactness = "StepExact" if now.program is None else "Approximate"
+        return Likeness(word, f"{now.world_size} ranks instead of {then.world_size}")
     for name in ("device", "machine", "torch_version", "threads"):
         before, after = getattr(then, name), getattr(now, name)
         if before != after:

@@ -1,5 +1,6 @@
 """One rank's process: signals first, then exporter and signs of life, then torch and the work, then its last word."""
 
+import atexit
 import faulthandler
 import os
 import signal
@@ -14,6 +15,8 @@ from trainer.processes import die_with_parent
 if TYPE_CHECKING:
     from trainer.config import RankConfig
     from trainer.run_folder import RankEnd
+    from trainer.surroundings import Surroundings
+    from trainingjob_api.progress import Outcome
 
 
 def main() -> NoReturn:
@@ -36,9 +39,7 @@ def _run(config: "RankConfig", stop: stopping.StopRequest) -> "RankEnd":
 
     around = prepare(config, stop)
     try:
-        from trainer.work import work  # torch
-
-        outcome, message = work(around)
+        outcome, message = _work(around)
         end = RankEnd(config.rank, outcome, time.time(), message)
     except BaseException as error:
         end = end_of(error, config.rank)
@@ -49,12 +50,24 @@ def _run(config: "RankConfig", stop: stopping.StopRequest) -> "RankEnd":
     return end
 
 
+def _work(around: "Surroundings") -> "tuple[Outcome, str]":
+    if around.config.run.script is not None:
+        from trainer.program import run_program
+
+        return run_program(around)
+    from trainer.work import work  # torch
+
+    return work(around)
+
+
 def _leave(end: "RankEnd", config: "RankConfig") -> NoReturn:
     """Without the interpreter's teardown, which takes half a second and helps nobody."""
     from trainer.run_folder import RunFolder
     from trainingjob_api.progress import EXIT_CODE_OF
 
     RunFolder(config.folder).write_end(end)
+    if config.run.script is not None:
+        atexit._run_exitfuncs()  # a program may have some of its own, which os._exit would leave out
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(EXIT_CODE_OF[end.outcome])

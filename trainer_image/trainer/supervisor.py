@@ -124,6 +124,10 @@ class _Watch:
 
     def _stopped(self) -> RankEnd:
         saved = self._saved()
+        if saved is None and self._is_silent():
+            self._folder.write_progress(_at_rest(self._launch, None, State.RUNNING))
+            message = "stopped on request; the program does not report, so nothing is known of what it saved or lost"
+            return self._say(Outcome.STOPPED, message)
         self._folder.write_progress(_at_rest(self._launch, saved))
         where = f"the last saved step is {saved.step}" if saved else "there is nothing to save yet"
         return self._say(Outcome.STOPPED, f"stopped on request before a new step was done; {where}")
@@ -168,6 +172,10 @@ class _Watch:
         pulses = self._pulses()
         return len(pulses) == self._launch.local_world_size and all(pulse.has_stepped for pulse in pulses)
 
+    def _is_silent(self) -> bool:
+        """Whether what runs is a program that has not called `trainer.script.start`."""
+        return self._launch.run.script is not None and all(pulse.state is State.RUNNING for pulse in self._pulses())
+
     def _all_ranks_gone(self) -> bool:
         """torchrun may linger for minutes, waiting for other nodes' agents."""
         if len(self._folder.ends(self._launch.local_ranks)) < self._launch.local_world_size:
@@ -191,12 +199,12 @@ def say(message: TerminationMessage) -> None:
         JsonLog().event("exit", outcome=message.outcome, exitCode=message.exit_code, message=message.message)
 
 
-def _at_rest(launch: Launch, saved: SavedCheckpoint | None) -> Progress:
+def _at_rest(launch: Launch, saved: SavedCheckpoint | None, state: State = State.STOPPING) -> Progress:
     """The progress of a training that stands where it was saved: no step was done after that."""
     return Progress(
         uid=launch.run.uid,
         attempt=launch.run.attempt,
-        state=State.STOPPING,
+        state=state,
         epoch=saved.epoch if saved else 0,
         epochs=launch.run.epochs_asked or 0,
         step=saved.step if saved else 0,

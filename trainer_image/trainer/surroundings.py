@@ -24,21 +24,24 @@ class Surroundings:
     log: Log
 
 
-def prepare(config: RankConfig, stop: StopRequest) -> Surroundings:
-    """Opens everything; rank 0 can be scraped from here on."""
+def prepare(config: RankConfig, stop: StopRequest, has_terminal: bool | None = None) -> Surroundings:
+    """Opens everything; rank 0 can be scraped from here on.
+
+    has_terminal: whether the log may draw on it; None: if there is one.
+    """
     pulse = PulseWriter(RunFolder(config.folder).pulse(config.rank))
     pulse.beat(State.STARTING, 0, within=config.run.deadlines.start_seconds)
     board = Board(config.run, world_size=config.world_size)
-    log = _log(config, board)
+    log = _log(config, board, sys.stdout.isatty() if has_terminal is None else has_terminal)
     if config.rank == 0:
         log.event("started", job=config.run.name, attempt=config.run.attempt, serving=_serve(board, config))
     return Surroundings(config, board, stop, pulse, log)
 
 
-def _log(config: RankConfig, board: Board) -> Log:
+def _log(config: RankConfig, board: Board, has_terminal: bool) -> Log:
     if config.rank != 0:
         return Silence()
-    if sys.stdout.isatty():
+    if has_terminal:
         from trainer.terminal import Terminal  # rich, which pods have no use for
 
         return Terminal(board)

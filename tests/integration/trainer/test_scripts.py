@@ -1,0 +1,139 @@
+"""A program of the user's own: paused anywhere it ends with the same bits, and each of its ends has a meaning."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from support.fork_server import ForkServer
+from support.scripts import PAUSABLE, script_config, write_script
+from support.trainer import history_of, newest_tensors, trainer
+from trainingjob_api.contract import ExitCode
+from trainingjob_api.progress import Outcome, State
+
+EPOCHS = 20
+
+
+@pytest.mark.parametrize("ranks", [1, 2, 3])
+def test_interrupted_at_random_steps(server: ForkServer, tmp_path: Path, ranks: int) -> None:
+    every = {"checkpointEvery": {"steps": 5}}
+    script = write_script(tmp_path, PAUSABLE)
+    arguments, steps = (str(EPOCHS), "0"), EPOCHS * -(-61 // (8 * ranks))
+    reference = tmp_path / "reference"
+    assert server.start(script_config(reference, script, *arguments, **every), ranks).codes() == [0] * ranks
+    chance, interrupted, folder = random.Random(ranks), 0, tmp_path / "interrupted"
+    for attempt, number in enumerate([signal.SIGTERM, signal.SIGKILL, signal.SIGTERM], start=1):
+        group = server.start(script_config(folder, script, *arguments, attempt=attempt, **every), ranks)
+        if group.wait_for_step(chance.randint(1, steps * attempt // 3 - 6)):
+            group.signal(number, [chance.randrange(ranks)] if number is signal.SIGTERM else None)
+        codes = group.codes()
+        if number is signal.SIGTERM and codes != [0] * ranks:
+            assert codes == [ExitCode.STOPPED] * ranks, group.end()
+        interrupted += codes != [0] * ranks
+    last = server.start(script_config(folder, script, *arguments, attempt=4, **every), ranks)
+    assert last.codes() == [0] * ranks, last.end()
+    assert newest_tensors(folder) == newest_tensors(reference)
+    assert history_of(folder) == history_of(reference)
+    assert interrupted >= 2, "most attempts were too fast to be interrupted: nothing was tested"
+
+
+START = "import torch; from trainer.script import start; model = torch.nn.Linear(2, 1); "
+ENDS = [
+    pytest.param("x = 1", Outcome.COMPLETED, "does not report", id="its last line"),
+    pytest.param("import sys; sys.exit(0)", Outcome.COMPLETED, "does not report", id="exit(0)"),
+    pytest.param(START + "start(model=model)", Outcome.COMPLETED, "0 steps", id="its last line, with a run"),
+    pytest.param("import sys; sys.exit(3)", Outcome.CRASH, "exit code 3", id="another exit code"),
+    pytest.param("import sys; sys.exit('no luck')", Outcome.CRASH, "no luck", id="words"),
+    pytest.param("raise KeyError('x')", Outcome.CRASH, "KeyError: 'x'", id="an exception"),
+    pytest.param("import nothing_there", Outcome.USER_ERROR, "nothing_there", id="an import of nothing"),
+    pytest.param("def (", Outcome.USER_ERROR, "SyntaxError", id="no Python"),
+    pytest.param("import torch; raise torch.OutOfMemoryError('a lot')", Outcome.OUT_OF_DEVICE_MEMORY, "", id="memory"),
+    pytest.param(
+        START + "start(model=model).check(torch.tensor(float('nan')))", Outcome.NON_FINITE, "step 1", id="NaN, checked"
+    ),
+    pytest.param(
+        START + "start(model=model, log={'a': [1, {2}]})", Outcome.USER_ERROR, "log.a.1 is a builtins.set", id="a set"
+    ),
+    pytest.param(START + "start(model=model, rate=0.1)", Outcome.USER_ERROR, "start(rate=...)", id="a number"),
+    pytest.param(START + "start(model=model); start()", Outcome.USER_ERROR, "once", id="start() twice"),
+    pytest.param(
+        START + "next(start(model=model).batches([1]))", Outcome.USER_ERROR, "run.epochs", id="batches of no epoch"
+    ),
+]
+
+
+@pytest.mark.parametrize(("text", "outcome", "words"), ENDS)
+def test_every_end_has_a_meaning(server: ForkServer, tmp_path: Path, text: str, outcome: Outcome, words: str) -> None:
+    group = server.start(script_config(tmp_path / "c", write_script(tmp_path, text)), 1)
+    group.codes()
+    end = group.end()
+    assert end is not None
+    assert (end.outcome, words in end.message) == (outcome, True), end
+
+
+def test_a_program_that_is_not_there(server: ForkServer, tmp_path: Path) -> None:
+    group = server.start(script_config(tmp_path / "c", tmp_path / "nowhere.py"), 1)
+    assert group.codes() == [ExitCode.USER_ERROR]
+    assert "nowhere.py" in group.end().message  # type: ignore[union-attr]
+
+
+def test_a_program_that_knows_nothing_is_not_taken_for_a_hang_and_stops_at_once(tmp_path: Path) -> None:
+    script = write_script(tmp_path, 'import time; print(\'{"event": "begun"}\', flush=True); time.sleep(600)')
+    short = {"startSeconds": 3, "stepSeconds": 1}
+    with trainer(script_config(tmp_path / "c", script, deadlines=short), tmp_path) as pod:
+        pod.wait_for("begun")
+        with pytest.raises(subprocess.TimeoutExpired):
+            pod.end(seconds=3.5)
+        pod.signal(signal.SIGTERM)
+        assert pod.end() == ExitCode.STOPPED
+        message = pod.message()
+    assert "nothing is known" in message.message
+    assert message.progress is not None
+    assert message.progress.state is State.RUNNING
+
+
+COUNTING = """
+    import atexit
+    from trainer.script import start
+    import torch
+
+    model = torch.nn.Linear(2, 1)
+    run = start(model=model)
+    for epoch in run.epochs(2):
+        for batch in run.batches([1, 2, 3]):
+            run.step()
+    atexit.register(print, '{"event": "left"}')
+"""
+
+
+def test_what_is_done_is_not_done_again_unless_more_is_asked_for(tmp_path: Path) -> None:
+    script = write_script(tmp_path, COUNTING)
+    for attempt, arguments, begins in ((1, [], True), (2, [], False), (3, ["--more"], True)):
+        with trainer(script_config(tmp_path / "c", script, *arguments, attempt=attempt), tmp_path) as pod:
+            assert pod.end() == ExitCode.COMPLETED
+            assert bool(pod.named("started")) is begins
+            assert bool(pod.named("left")) is begins
+            assert pod.message().saved_step == 6
+
+
+def test_without_any_pod_ctrl_c_pauses_and_the_same_command_goes_on(tmp_path: Path) -> None:
+    script = write_script(tmp_path, PAUSABLE)
+    reference, paused = tmp_path / "reference", tmp_path / "paused"
+    environment = {**os.environ, "RANK": "0", "WORLD_SIZE": "1", "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, str(script), "6", "0"]
+    for folder in (reference, paused):
+        folder.mkdir()
+    subprocess.run(command, cwd=reference, env=environment, check=True, capture_output=True)
+    with subprocess.Popen(command, cwd=paused, env=environment, stdout=subprocess.PIPE, text=True) as running:
+        assert running.stdout is not None
+        while '"epoch": 2' not in running.stdout.readline():
+            assert running.poll() is None
+        running.send_signal(signal.SIGINT)
+        assert "stopped on request" in running.stdout.read()
+    assert running.returncode == ExitCode.STOPPED
+    subprocess.run(command, cwd=paused, env=environment, check=True, capture_output=True)
+    assert newest_tensors(paused / "checkpoints/train") == newest_tensors(reference / "checkpoints/train")

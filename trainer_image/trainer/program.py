@@ -1,0 +1,90 @@
+"""Runs the user's own program as a rank: as `python program.py` would, but its end gets a meaning."""
+
+import hashlib
+import math
+import runpy
+import sys
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from trainer.errors import TrainerError, UserError
+from trainer.surroundings import Surroundings
+from trainingjob_api.progress import Outcome, State
+
+
+class Ended(SystemExit):
+    """Leaves the program after a stop on request: a SystemExit, which no `except Exception` in it swallows."""
+
+    def __init__(self, error: TrainerError, code: int) -> None:
+        super().__init__(code)
+        self.error = error
+
+
+class ProgramFailed(TrainerError):  # noqa: N818  (named after what has happened)
+    """The program has said itself that it failed."""
+
+
+@dataclass
+class Program:
+    """What runs in this process."""
+
+    around: Surroundings
+    finish: Callable[[], str] | None = None
+    """Known once the program has called `trainer.script.start`."""
+
+
+running: Program | None = None
+
+
+def run_program(around: Surroundings) -> tuple[Outcome, str]:
+    """Returns how it ended; every other end is an exception."""
+    global running
+    script = around.config.run.script
+    assert script is not None
+    path = around.config.mounts.locate(script.path)
+    if not path.is_file():
+        raise UserError(f"script.path: there is no file {script.path}; mount it with pod.volumes and pod.volumeMounts")
+    running = Program(around)
+    _say_nothing(around)
+    sys.argv = [str(path), *script.args]
+    sys.path.insert(0, str(path.parent))
+    _run(path)
+    _wait_for_threads()
+    if running.finish is None:
+        return Outcome.COMPLETED, "the program has ended; it does not report, so nothing is known of its checkpoints"
+    return Outcome.COMPLETED, running.finish()
+
+
+def _say_nothing(around: Surroundings) -> None:
+    """Until it calls start() nobody can tell a program that hangs from one that works."""
+    around.board.enter(State.RUNNING)
+    around.pulse.beat(State.RUNNING, 0, within=math.inf)
+
+
+def _run(path: Path) -> None:
+    try:
+        runpy.run_path(str(path), run_name="__main__")
+    except Ended as end:
+        raise end.error from None
+    except SystemExit as end:
+        if end.code not in (None, 0):
+            code = f"exit code {end.code}" if isinstance(end.code, int) else str(end.code)
+            raise ProgramFailed(f"the program ended with {code}") from end
+    except (ImportError, SyntaxError) as error:
+        raise UserError(f"{type(error).__name__}: {error}") from error
+
+
+def _wait_for_threads() -> None:
+    for thread in threading.enumerate():
+        if thread is not threading.main_thread() and not thread.daemon:
+            thread.join()
+
+
+def digest(path: Path) -> str:
+    """Of a program's own file."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()[:16]
+    except OSError:  # typed in, or in a notebook
+        return ""

@@ -1,0 +1,127 @@
+"""What `state_dict()` returns -> tensors, and back. What is no tensor becomes JSON; nothing becomes pickle."""
+
+import json
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from trainer.errors import CheckpointCorrupt, UserError
+
+TREE = "(tree)"
+_TENSORS = (Tensor, nn.Parameter, nn.Buffer)
+
+Json = Any
+Key = tuple[int, torch.dtype, torch.Size, tuple[int, ...]]
+
+
+def pack(values: Mapping[str, object]) -> dict[str, Tensor]:
+    """The tensors in nested values by where they are, and the rest of each value as the bytes of a JSON document.
+
+    What is neither is a UserError that says where it is: `optimizer.state.0.history`.
+    """
+    packing = _Packing()
+    trees = {f"{name}{TREE}": json.dumps(packing.tree(value, name)).encode() for name, value in values.items()}
+    documents = {name: torch.frombuffer(bytearray(tree), dtype=torch.uint8) for name, tree in trees.items()}
+    return {**packing.tensors, **documents}
+
+
+def unpack(tensors: Mapping[str, Tensor], name: str) -> Any:
+    """The value that was packed under that name; its tensors are on the CPU."""
+    try:
+        tree = json.loads(tensors[f"{name}{TREE}"].numpy().tobytes())
+        return _value(tree, tensors)
+    except (KeyError, ValueError) as error:
+        raise CheckpointCorrupt(f"`{name}` cannot be read from the checkpoint: {error}") from error
+
+
+class _Packing:
+    """Collects tensors on the way down."""
+
+    def __init__(self) -> None:
+        self.tensors: dict[str, Tensor] = {}
+        self._names: dict[Key, str] = {}
+        self._storages: set[int] = set()
+
+    def tree(self, value: object, path: str) -> Json:
+        if value is None or type(value) in (bool, int, str):
+            return value
+        if type(value) is float:
+            return value if math.isfinite(value) else {"float": str(value)}
+        if isinstance(value, Tensor):
+            return {"tensor": self._tensor(value, path)}
+        if isinstance(value, (np.ndarray, np.generic)):
+            return {"array" if isinstance(value, np.ndarray) else "scalar": self._array(value, path)}
+        if isinstance(value, dict):
+            return {"dict": [self._item(key, inner, f"{path}.{key}") for key, inner in value.items()]}
+        if type(value) in (list, tuple, torch.Size):
+            assert isinstance(value, (list, tuple))
+            inner = [self.tree(each, f"{path}.{index}") for index, each in enumerate(value)]
+            return inner if isinstance(value, list) else {"tuple": inner}
+        raise _not_possible(path, value)
+
+    def _item(self, key: object, value: object, path: str) -> list[Json]:
+        if not isinstance(key, (str, int, float, bool, tuple, type(None))):
+            raise _not_possible(f"{path} (the key)", key)
+        return [self.tree(key, f"{path} (the key)"), self.tree(value, path)]
+
+    def _tensor(self, value: Tensor, path: str) -> str:
+        if type(value) not in _TENSORS or value.layout is not torch.strided or value.is_quantized or value.is_meta:
+            raise _not_possible(path, value)
+        value = value.detach()
+        key = (value.data_ptr(), value.dtype, value.shape, value.stride())
+        if value.numel() and key in self._names:
+            return self._names[key]  # tied weights are written once
+        storage = value.untyped_storage().data_ptr()
+        if value.numel() and storage in self._storages:
+            value = value.clone()  # a view of what is written anyway
+        self._storages.add(storage)
+        self._names[key] = self._add(path, value)
+        return self._names[key]
+
+    def _array(self, value: np.ndarray | np.generic, path: str) -> str:
+        try:
+            return self._add(path, torch.from_numpy(np.array(value)))
+        except TypeError as error:
+            raise _not_possible(path, value) from error
+
+    def _add(self, path: str, value: Tensor) -> str:
+        name, number = path, 1
+        while name in self.tensors:
+            number += 1
+            name = f"{path}#{number}"
+        self.tensors[name] = value
+        return name
+
+
+def _not_possible(path: str, value: object) -> UserError:
+    kind = type(value)
+    return UserError(
+        f"{path} is a {kind.__module__}.{kind.__qualname__}, which a checkpoint cannot hold. Its state may consist of "
+        "dense tensors, numpy arrays, numbers, strings, None, lists, tuples and dicts; leave it out of state_dict()."
+    )
+
+
+def _value(tree: Json, tensors: Mapping[str, Tensor]) -> Any:
+    if isinstance(tree, list):
+        return [_value(each, tensors) for each in tree]
+    if not isinstance(tree, dict):
+        return tree
+    ((kind, content),) = tree.items()
+    match kind:
+        case "dict":
+            return {_value(key, tensors): _value(inner, tensors) for key, inner in content}
+        case "tuple":
+            return tuple(_value(each, tensors) for each in content)
+        case "float":
+            return float(content)
+        case "tensor":
+            return tensors[content]
+        case "array":
+            return tensors[content].numpy()
+        case "scalar":
+            return tensors[content].numpy()[()]
+    raise ValueError(f"nobody knows what {kind!r} is")

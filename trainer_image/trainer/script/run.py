@@ -1,0 +1,232 @@
+"""What a user's program holds of its run: it iterates epochs and batches, counts steps, and reports."""
+
+import copy
+import math
+from collections.abc import Generator, Iterable, Iterator
+from itertools import chain
+from typing import SupportsFloat, TypeVar
+
+import torch
+import torch.distributed as dist
+from pydantic import ValidationError
+
+from trainer.checkpoint.folder import Folder
+from trainer.clock import EpochClock
+from trainer.errors import NonFinite, NotSaved, Stopped, UserError
+from trainer.plan import Plan, StagePlan
+from trainer.program import Ended
+from trainer.resumable import Position
+from trainer.script.order import Entry, Orders, Place
+from trainer.script.state import ScriptState
+from trainer.session import Run
+from trainingjob_api.progress import EXIT_CODE_OF, EpochMetrics, Outcome, State
+
+T = TypeVar("T")
+
+_KNOWN = set(EpochMetrics.model_fields) - {"epoch", "extra"}
+
+
+class ScriptRun:
+    """One attempt of a program as one rank sees it. All ranks call its methods at the same places."""
+
+    def __init__(self, run: Run, state: ScriptState, is_alone: bool) -> None:
+        self._run = run
+        self._state = state
+        self._is_alone = is_alone  # nobody else will say how it ended
+        self._orders = Orders()
+        self._clock = EpochClock(state)
+        self._is_in_epoch = self._has_batches = self._has_reported = self._is_last = False
+        self._files_due = state.is_loaded
+        # DDP sums the first gradients of a process in another order than later ones; see `_rehearsed`.
+        self._rehearsal_due = state.is_loaded and run.world.size > 2
+        self._is_rehearsing = False
+
+    @property
+    def epoch(self) -> int:
+        """Whole epochs done."""
+        return self._state.position.epoch
+
+    @property
+    def steps(self) -> int:
+        """Steps done, those of earlier attempts included."""
+        return self._state.position.step
+
+    def epochs(self, count: int) -> Iterator[int]:
+        """The numbers of the epochs still to do; an epoch that was interrupted comes first, with what is left of it."""
+        self._run.board.epochs_asked = count
+        while self.epoch < count:
+            if self._state.position.consumed == 0:
+                self._be_where_it_was_saved()
+            self._clock = EpochClock(self._state)
+            self._is_in_epoch, self._has_batches, self._has_reported = True, False, False
+            self._run.enter(State.TRAINING)
+            yield self.epoch
+            self._finish_epoch(count)
+        if self._run.board.step:
+            self._save(required=True)
+
+    def batches(self, loader: Iterable[T]) -> Iterator[T]:
+        """The batches of this epoch, but for those that an earlier attempt has done.
+
+        A DataLoader's order depends on the epoch and torch's initial seed alone. Anything else that is given here must
+        give the same order for the same epoch by itself; what was done is then read again and left out.
+        """
+        if not self._is_in_epoch or self._has_batches:
+            raise UserError("run.batches() is for the body of `for epoch in run.epochs(...)`, once in every epoch")
+        self._has_batches = True
+        world, position = self._run.world, self._state.position
+        place = Place(self._state.seed, position.epoch, position.consumed, world.rank, world.size)
+        entries = self._orders.entries(loader, place)
+        self._be_where_it_was_saved()  # nothing may be drawn between this and the next batch
+        if self._rehearsal_due:
+            entries = yield from self._rehearsed(entries)
+        for entry in entries:
+            self._consume(entry)
+            yield entry.batch
+        self._clock.note(self._state)
+        self._run.enter(State.EVALUATING)
+
+    def step(self, samples: int = 0) -> None:
+        """One optimizer step is done, over so many samples of this rank. The last line of the loop's body.
+
+        Here a stop is noticed: the state is saved, and the program ends with exit code 43.
+        """
+        if self._is_rehearsing:
+            self._is_rehearsing = False
+            return
+        together = samples * self._run.world.size
+        position = self._state.position
+        self._state.position = position.model_copy(update={"step": position.step + 1})
+        self._state.samples += together
+        self._run.count_step(together)
+        if self._run.should_stop() or (self._run.save_is_due() and not self._is_last):
+            self._clock.note(self._state)
+            self._save()
+
+    def evaluate(self, loader: Iterable[T]) -> Iterator[T]:
+        """The batches of a loader that is not trained on.
+
+        A single rank that is asked to stop does not finish them: after a resume they are all evaluated again. Several
+        ranks go on to their next step, for they need not have equal numbers of these batches.
+        """
+        is_alone = self._run.world.size == 1
+        before = self._state.small_snapshot() if is_alone else None
+        for batch in loader:
+            self._run.enter(State.EVALUATING)
+            if before is not None and self._run.should_stop(now=True):
+                self._state.go_back(before)
+                self._save()
+            yield batch
+
+    def report(self, **metrics: SupportsFloat) -> None:
+        """The numbers of this epoch, once, such as train_loss, validation_loss, validation_accuracy, or any name."""
+        if self._has_reported:
+            raise UserError("run.report() takes all numbers of an epoch at once")
+        self._has_reported = True
+        numbers = {name: float(value) for name, value in metrics.items()}
+        for name in ("train_loss", "validation_loss"):
+            if not math.isfinite(numbers.get(name, 0.0)):
+                raise NonFinite(f"epoch {self.epoch + 1}: {name} is {numbers[name]}; nothing was saved from it")
+        measured = self._measured({name: number for name, number in numbers.items() if math.isfinite(number)})
+        best = self._state.best_metrics
+        if _is_better(measured, best):
+            self._state.best_metrics, self._state.best_step = measured, self.steps
+        self._run.report(measured, self._state.best_metrics)
+
+    def check(self, *losses: torch.Tensor) -> None:
+        """NonFinite (exit code 45) if any of them is NaN or infinite. On a GPU this waits for the device."""
+        for loss in losses:
+            if not bool(torch.isfinite(loss).all()):
+                raise NonFinite(f"step {self.steps + 1}: a loss is NaN or infinite; nothing was saved from it")
+
+    def finish(self) -> str:
+        """The program has come to its end; later attempts complete at once."""
+        world = self._run.world
+        together = world.size == 1 or dist.is_initialized()
+        if self._run.board.step and together:
+            self._save(required=True)
+        self._run.enter(State.FINISHED)
+        message = f"the program has ended after {self.epoch} epochs, {self.steps} steps"
+        if world.is_rank_zero:
+            Folder(self._run.config).write_done(Outcome.COMPLETED, message, self._run.board.progress())
+            self._run.tell_supervisor()
+        if together:
+            world.wait_for_all()  # only rank 0 knows that the mark is on disk
+        return message
+
+    def _rehearsed(self, entries: Iterator[Entry]) -> Generator[T, None, Iterator[Entry]]:
+        """One step that is taken back.
+
+        DDP regroups its gradient buckets after the first backward pass, which changes the order of summation from
+        three ranks on. After a step that does not count, a resumed program sums as one that never stopped.
+        """
+        first = next(entries, None)
+        if first is None:
+            return entries
+        before = self._state.snapshot()  # after the batch was read, which may draw as well
+        self._rehearsal_due, self._is_rehearsing = False, True
+        while self._is_rehearsing:  # several times, if the program collects gradients before it steps
+            yield copy.deepcopy(first.batch)
+        self._state.go_back(before)
+        return chain([first], entries)
+
+    def _be_where_it_was_saved(self) -> None:
+        """Once more, right where the saved program went on: since start() it may have drawn, counted or reset."""
+        if self._files_due:
+            self._state.load_again(self._run.world)
+            self._files_due = False
+
+    def _consume(self, entry: Entry) -> None:
+        position = self._state.position
+        self._state.position = position.model_copy(update={"consumed": position.consumed + entry.consumed})
+        self._is_last = entry.is_last
+
+    def _finish_epoch(self, count: int) -> None:
+        self._be_where_it_was_saved()
+        if not self._has_reported:
+            self.report()
+        self._is_in_epoch = self._is_last = False
+        self._state.position = Position(epoch=self.epoch + 1, step=self.steps)
+        self._state.epoch_seconds, self._state.samples = 0.0, 0
+        self._run.board.plan = _plan(count, self.epoch, self.steps)
+        if self._run.should_stop(now=True) or self._run.save_is_due(epoch_done=True):
+            self._save()
+
+    def _measured(self, numbers: dict[str, float]) -> EpochMetrics:
+        state, seconds = self._state, self._clock.training
+        given = {
+            "epoch": self.epoch + 1,
+            "learning_rate": next((o.param_groups[0]["lr"] for o in state.objects.optimizers), None),
+            "seconds_per_epoch": self._clock.total(),
+            "samples_per_second": state.samples / seconds if state.samples else None,
+            **{name: number for name, number in numbers.items() if name in _KNOWN},
+            "extra": {name: number for name, number in numbers.items() if name not in _KNOWN} or None,
+        }
+        try:
+            return EpochMetrics.model_validate(given)
+        except ValidationError as error:
+            problems = "; ".join(str(problem["msg"]) for problem in error.errors())
+            raise UserError(f"run.report(): {problems}") from error
+
+    def _save(self, required: bool = False) -> None:
+        try:
+            self._run.save(self._state, required)
+        except (Stopped, NotSaved) as error:
+            if self._is_alone:
+                self._run.log.event("ended", message=str(error))
+            raise Ended(error, EXIT_CODE_OF[error.outcome]) from None
+
+
+def _is_better(new: EpochMetrics, best: EpochMetrics | None) -> bool:
+    """By the loss on held-back samples if there is one, else by that of training."""
+    if new.validation_loss is not None:
+        return best is None or best.validation_loss is None or new.validation_loss < best.validation_loss
+    if new.train_loss is not None:
+        return best is None or best.train_loss is None or new.train_loss < best.train_loss
+    return False
+
+
+def _plan(epochs: int, done: int, steps: int) -> Plan | None:
+    """As far as the epochs so far tell; None if they told nothing."""
+    per_epoch = steps // done
+    return Plan(0, (StagePlan(0, epochs, 0, 1, 1, per_epoch, 1.0),)) if per_epoch else None
