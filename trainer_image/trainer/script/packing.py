@@ -12,6 +12,15 @@ from torch import Tensor, nn
 from trainer.errors import CheckpointCorrupt, UserError
 
 TREE = "(tree)"
+# What safetensors files hold as other types of that size.
+_VIEWS = {
+    torch.uint16: torch.int16,
+    torch.uint32: torch.int32,
+    torch.uint64: torch.int64,
+    torch.float8_e4m3fn: torch.uint8,
+    torch.float8_e5m2: torch.uint8,
+}
+_TYPES = {str(dtype).removeprefix("torch."): dtype for dtype in _VIEWS}
 _TENSORS = (Tensor, nn.Parameter, nn.Buffer)
 
 Json = Any
@@ -52,9 +61,9 @@ class _Packing:
         if type(value) is float:
             return value if math.isfinite(value) else {"float": str(value)}
         if isinstance(value, Tensor):
-            return {"tensor": self._tensor(value, path)}
+            return {"tensor": self._tensor(value, path), **_type(value)}
         if isinstance(value, (np.ndarray, np.generic)):
-            return {"array" if isinstance(value, np.ndarray) else "scalar": self._array(value, path)}
+            return self._array(value, path)
         if isinstance(value, dict):
             return {"dict": [self._item(key, inner, f"{path}.{key}") for key, inner in value.items()]}
         if type(value) in (list, tuple, torch.Size):
@@ -71,6 +80,8 @@ class _Packing:
     def _tensor(self, value: Tensor, path: str) -> str:
         if type(value) not in _TENSORS or value.layout is not torch.strided or value.is_quantized or value.is_meta:
             raise _not_possible(path, value)
+        if value.dtype is torch.complex128:
+            raise _not_possible(path, value)
         value = value.detach()
         key = (value.data_ptr(), value.dtype, value.shape, value.stride())
         if value.numel() and key in self._names:
@@ -82,19 +93,25 @@ class _Packing:
         self._names[key] = self._add(path, value)
         return self._names[key]
 
-    def _array(self, value: np.ndarray | np.generic, path: str) -> str:
+    def _array(self, value: np.ndarray | np.generic, path: str) -> Json:
         try:
-            return self._add(path, torch.from_numpy(np.array(value)))
+            tensor = torch.from_numpy(np.array(value))
         except TypeError as error:
             raise _not_possible(path, value) from error
+        kind = "array" if isinstance(value, np.ndarray) else "scalar"
+        return {kind: self._tensor(tensor, path), **_type(tensor)}
 
     def _add(self, path: str, value: Tensor) -> str:
         name, number = path, 1
         while name in self.tensors:
             number += 1
             name = f"{path}#{number}"
-        self.tensors[name] = value
+        self.tensors[name] = value.view(_VIEWS[value.dtype]) if value.dtype in _VIEWS else value
         return name
+
+
+def _type(value: Tensor) -> dict[str, str]:
+    return {"type": str(value.dtype).removeprefix("torch.")} if value.dtype in _VIEWS else {}
 
 
 def _not_possible(path: str, value: object) -> UserError:
@@ -110,7 +127,7 @@ def _value(tree: Json, tensors: Mapping[str, Tensor]) -> Any:
         return [_value(each, tensors) for each in tree]
     if not isinstance(tree, dict):
         return tree
-    ((kind, content),) = tree.items()
+    kind, content = next(iter(tree.items()))
     match kind:
         case "dict":
             return {_value(key, tensors): _value(inner, tensors) for key, inner in content}
@@ -119,9 +136,13 @@ def _value(tree: Json, tensors: Mapping[str, Tensor]) -> Any:
         case "float":
             return float(content)
         case "tensor":
-            return tensors[content]
+            return _typed(tree, tensors[content])
         case "array":
-            return tensors[content].numpy()
+            return _typed(tree, tensors[content]).numpy()
         case "scalar":
-            return tensors[content].numpy()[()]
+            return _typed(tree, tensors[content]).numpy()[()]
     raise ValueError(f"nobody knows what {kind!r} is")
+
+
+def _typed(tree: Json, value: Tensor) -> Tensor:
+    return value.view(_TYPES[tree["type"]]) if "type" in tree else value

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from trainer.checkpoint import tensors as safe
+from trainer.checkpoint.files import Content
 from trainer.distributed import World
 from trainer.errors import CheckpointCorrupt
 from trainer.exactness import Circumstances, Likeness, compare
@@ -21,7 +22,7 @@ from trainingjob_api.progress import EpochMetrics
 PROGRAM = "program.safetensors"
 _GENERATORS = "(generators)"
 
-Snapshot = list[tuple[Objects, bytes]]
+Snapshot = list[tuple[Objects, Content]]
 
 
 class Facts(Report):
@@ -53,7 +54,7 @@ class ScriptState:
     """Time spent in this epoch by earlier attempts."""
     samples: int = 0
     """Of this epoch, over all ranks, as far as the program told."""
-    _files: Mapping[str, bytes] = field(default_factory=dict)
+    _files: Mapping[str, Content] = field(default_factory=dict)
 
     @property
     def is_loaded(self) -> bool:
@@ -82,7 +83,7 @@ class ScriptState:
         )
         return json.dumps(facts.to_json_object(), indent=1).encode()
 
-    def load(self, files: Mapping[str, bytes], world: World) -> Likeness:
+    def load(self, files: Mapping[str, Content], world: World) -> Likeness:
         """Random generators come last: nothing may draw from them afterwards."""
         self._files, facts = files, _facts(files)
         self.seed, self.position, self.epoch_seconds = facts.seed, facts.position, facts.epoch_seconds
@@ -95,7 +96,7 @@ class ScriptState:
         self._load_objects(self._files, _facts(self._files), world)
         self._files = {}
 
-    def _load_objects(self, files: Mapping[str, bytes], facts: Facts, world: World) -> None:
+    def _load_objects(self, files: Mapping[str, Content], facts: Facts, world: World) -> None:
         self.objects.load(decode_file(files, PROGRAM))
         if facts.circumstances.world_size == world.size:
             self.own.load(own_of(decode_file(files, RANKS), world.rank))
@@ -128,8 +129,8 @@ def device_of(objects: Objects) -> torch.device:
     return torch.device("cpu") if first is None else first.device
 
 
-def _facts(files: Mapping[str, bytes]) -> Facts:
+def _facts(files: Mapping[str, Content]) -> Facts:
     try:
-        return Facts.model_validate_json(files[FACTS])
+        return Facts.model_validate_json(bytes(files[FACTS]))
     except (KeyError, ValueError) as error:
         raise CheckpointCorrupt(f"{FACTS} of the checkpoint cannot be understood: {error}") from error

@@ -1,0 +1,126 @@
+"""What a program's objects say of their state comes back as it was, without pickle, or is refused by name."""
+
+import random
+from collections import OrderedDict
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from trainer.checkpoint import tensors as safe
+from trainer.errors import CheckpointMismatch, UserError
+from trainer.script.objects import Objects
+from trainer.script.packing import pack, unpack
+
+TIED = torch.ones(3)
+
+
+def same(one: Any, other: Any) -> bool:
+    """Equal to the last bit, type and order of keys."""
+    if isinstance(one, torch.Tensor):
+        return one.dtype == other.dtype and torch.equal(one, other)
+    if isinstance(one, np.ndarray):
+        return one.dtype == other.dtype and np.array_equal(one, other)
+    if isinstance(one, dict):
+        return list(one) == list(other) and all(same(one[key], other[key]) for key in one)
+    if isinstance(one, (list, tuple)):
+        return type(one) is type(other) and len(one) == len(other) and all(map(same, one, other))
+    return type(one) is type(other) and bool(one == other)
+
+
+VALUES = [
+    pytest.param([1, 2**80, 2.5, 0.1 + 0.2, None, True, "ä", (1, (2, []))], id="plain values"),
+    pytest.param([float("inf"), -float("inf")], id="infinity"),
+    pytest.param({3: {"a.b": 1}, ("k", 1): 2, None: 3, 0.5: 4, "3": 5}, id="keys that are no strings"),
+    pytest.param({"a.b": torch.zeros(1), "a": {"b": torch.ones(1)}}, id="two tensors at one path"),
+    pytest.param([TIED, TIED, TIED[:2], TIED[1:]], id="tied weights and views"),
+    pytest.param([torch.zeros(0, 3), torch.zeros(3, 0), torch.tensor(2.0), torch.eye(3)[:, 1:]], id="odd shapes"),
+    pytest.param(
+        [torch.tensor([2**31], dtype=torch.uint32), torch.tensor([1.5]).to(torch.float8_e5m2)], id="odd types"
+    ),
+    pytest.param([np.float64(2.5), np.uint64(2**63), np.arange(6).reshape(2, 3)], id="numpy"),
+    pytest.param([random.getstate(), np.random.get_state(), torch.get_rng_state()], id="random generators"),
+]
+
+
+@pytest.mark.parametrize("value", VALUES)
+def test_a_state_comes_back_as_it_was(value: Any) -> None:
+    assert same(unpack(safe.decode(safe.encode(pack({"it": value}))), "it"), value)
+
+
+def test_tied_weights_are_written_once() -> None:
+    packed = pack({"it": {"a": TIED, "b": TIED}})
+    assert sum(tensor.dtype is torch.float32 for tensor in packed.values()) == 1
+
+
+class Tracked(torch.Tensor):
+    """A tensor that knows more than its numbers."""
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        pytest.param({"a": [0, {1, 2}]}, "it.a.1 is a builtins.set", id="a set"),
+        pytest.param({"f": len}, "it.f is a builtins.builtin_function_or_method", id="a function"),
+        pytest.param({frozenset(): 1}, "the key", id="a key that is no value"),
+        pytest.param([np.array([object()])], "it.0 is a numpy.ndarray", id="an array of objects"),
+        pytest.param([torch.ones(2).to_sparse()], "it.0", id="a sparse tensor"),
+        pytest.param([torch.ones(2).as_subclass(Tracked)], "Tracked", id="a tensor of another class"),
+        pytest.param([torch.ones(2, device="meta")], "it.0", id="a tensor without content"),
+    ],
+)
+def test_what_cannot_be_held_is_named(value: Any, words: str) -> None:
+    with pytest.raises(UserError, match=words):
+        pack({"it": value})
+
+
+def scheduled(model: nn.Module) -> dict[str, object]:
+    optimizer = torch.optim.SGD(model.parameters(), 0.1, momentum=0.9)
+    rates = torch.optim.lr_scheduler
+    warm = rates.LinearLR(optimizer, total_iters=2)
+    sequence = rates.SequentialLR(optimizer, [warm, rates.CosineAnnealingLR(optimizer, 9)], [2])
+    plateau = rates.ReduceLROnPlateau(optimizer)
+    return {"model": model, "optimizer": optimizer, "sequence": sequence, "plateau": plateau, "counts": OrderedDict()}
+
+
+def test_objects_of_torch_become_what_others_were() -> None:
+    def build() -> dict[str, Any]:
+        torch.manual_seed(0)
+        return {**scheduled(nn.Linear(2, 1)), "generator": torch.Generator(), "python": random.Random(1)}
+
+    def step(these: dict[str, Any]) -> float:
+        loss = these["model"](torch.rand(4, 2, generator=these["generator"]) + these["python"].random()).sum()
+        these["optimizer"].zero_grad()
+        loss.backward()
+        these["optimizer"].step()
+        these["sequence"].step()
+        these["plateau"].step(loss.item())
+        these["counts"]["steps"] = these["counts"].get("steps", 0) + 1
+        return float(loss)
+
+    first, second = build(), build()
+    for _ in range(3):
+        step(first)
+    Objects(second).load(safe.decode(safe.encode(Objects(first).pack())))
+    assert [step(first) for _ in range(4)] == [step(second) for _ in range(4)]
+    assert same(first["counts"], second["counts"])
+
+
+def test_wrappers_stand_for_the_module_inside() -> None:
+    model = nn.Linear(2, 1)
+    assert Objects({"model": nn.DataParallel(model)}).pack().keys() == Objects({"model": model}).pack().keys()
+
+
+@pytest.mark.parametrize(
+    ("now", "words"),
+    [
+        pytest.param({"model": nn.Linear(2, 1), "more": {}}, "`model`, `more`", id="another object"),
+        pytest.param({"model": nn.Linear(3, 1)}, "`model` does not take its state", id="another shape"),
+    ],
+)
+def test_a_state_that_does_not_fit_is_refused(now: dict[str, object], words: str) -> None:
+    saved = Objects({"model": nn.Linear(2, 1)}).pack()
+    with pytest.raises(CheckpointMismatch, match=words):
+        Objects(now).load(saved)
