@@ -63,6 +63,7 @@ class Reason(StrEnum):
     # checkpoints
     CHECKPOINT_SAVED = "CheckpointSaved"
     NO_CHECKPOINT = "NoCheckpoint"
+    NOT_REPORTED = "NotReported"
     EPHEMERAL_VOLUME = "EphemeralVolume"
     SAVE_FAILED = "SaveFailed"
     # what cannot go on without a person
@@ -110,7 +111,7 @@ class ProgressStatus(Report):
     epochs: int
     step: int
     epoch_text: str = Field(description="Such as 37/100.")
-    percent: int
+    percent: int | None = Field(default=None, description="Unset: nobody knows how many epochs there will be.")
     samples_per_second: float | None = None
     seconds_remaining: int | None = None
     remaining_text: str | None = Field(default=None, description="Such as 1m2s.")

@@ -119,9 +119,11 @@ class Observed:
         """When the first step is overdue; None when it was made, or when nobody can tell.
 
         Without a word from a rank 0 that runs with all its peers only the trainer knows; it keeps the deadline itself.
+        So it does where a program decides when its start begins.
         """
         starts = [pod.start_time for pod in self.pods if pod.start_time]
-        if not starts or self.has_stepped or (self.has_started and self.report is None):
+        only_the_trainer_knows = self.report is None or self.spec.script is not None
+        if not starts or self.has_stepped or (self.has_started and only_the_trainer_knows):
             return None
         return min(starts) + timedelta(seconds=self.spec.deadlines.start_seconds)
 

@@ -139,4 +139,5 @@ def _read(body: bytes, source: Source) -> Progress | None:
 def _gist(report: Progress) -> tuple[object, ...]:
     """What is worth waking the reconciler for."""
     has_checkpoint, is_resumed = report.checkpoint is not None, report.resume is not None
-    return report.epoch, report.state, has_checkpoint, is_resumed, report.checkpoint_problem
+    step = report.step if report.epochs == 0 else None  # of a program that does not say how many epochs it has
+    return report.epoch, report.state, has_checkpoint, is_resumed, report.checkpoint_problem, step

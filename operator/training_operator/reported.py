@@ -15,12 +15,15 @@ from trainingjob_api.status import (
 
 _Metrics = TypeVar("_Metrics", EpochMetrics | None, TestMetrics | None)
 
+_SILENT = (State.STARTING, State.RESTORING, State.RUNNING)
+"""In these a trainer has nothing to tell; in the last it never will, unless its program begins to report."""
+
 SHORTEST_INTERVAL = timedelta(seconds=10)
 
 
 def absorb(status: TrainingJobStatus, report: Progress, now: datetime) -> TrainingJobStatus:
     """Status with everything that this report tells; before it trains a trainer has nothing to tell."""
-    if report.state in (State.STARTING, State.RESTORING):
+    if report.state in _SILENT:
         return status
     resume = report.resume
     return status.model_copy(
@@ -39,13 +42,13 @@ def absorb(status: TrainingJobStatus, report: Progress, now: datetime) -> Traini
 def is_news(status: TrainingJobStatus, report: Progress) -> bool:
     """Whether it is worth a write: an epoch ended, or something was learned for the first time."""
     shown = status.progress
-    if report.state in (State.STARTING, State.RESTORING):
+    if report.state in _SILENT:
         return False
     if shown is None:
         return True
     return (
         report.epoch != shown.epoch
-        or (report.epoch == report.epochs and report.step != shown.step)
+        or (report.epochs in (0, report.epoch) and report.step != shown.step)
         or (report.resume is not None and status.resume is None)
         or (report.checkpoint is not None and status.checkpoint is None)
     )
@@ -63,7 +66,7 @@ def progress_of(report: Progress, now: datetime) -> ProgressStatus:
         epochs=report.epochs,
         step=report.step,
         epoch_text=f"{report.epoch}/{report.epochs}" if report.epochs else str(report.epoch),
-        percent=min(100, 100 * report.epoch // report.epochs) if report.epochs else 0,
+        percent=min(100, 100 * report.epoch // report.epochs) if report.epochs else None,
         samples_per_second=None if report.samples_per_second is None else _six_digits(report.samples_per_second),
         seconds_remaining=seconds,
         remaining_text=None if seconds is None else duration_text(seconds),

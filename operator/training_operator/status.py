@@ -14,7 +14,7 @@ from training_operator.store import Unreadable
 from training_operator.stories import story_of
 from training_operator.trouble import Trouble
 from trainingjob_api.contract import attempt_name
-from trainingjob_api.progress import Progress
+from trainingjob_api.progress import Progress, State
 from trainingjob_api.status import (
     Condition,
     ConditionType,
@@ -217,7 +217,9 @@ def _pause_completed(pause: PauseStatus, observed: Observed, ending: Ending) -> 
     """What the pause saved, as far as the pods told."""
     update: dict[str, object] = {"resources_released": True, "completed_time": observed.now}
     told = ending.progress
-    if told is not None:
+    if told is not None and told.state is State.RUNNING:
+        update["evidence"] = "PodReport"  # the pods have said that nobody knows
+    elif told is not None:
         saved = told.checkpoint
         update |= {
             "saved_step": saved.step if saved else None,

@@ -88,6 +88,8 @@ def pause_message(status: TrainingJobStatus) -> str:
         return "Not started; set suspend: false to start."
     if pause.saved_step is None and pause.evidence is None:
         return "Nobody saw what was saved; the next attempt tells."
+    if pause.saved_step is None and pause.lost_steps is None:
+        return "The program does not report: what was lost is not known, and it will begin anew."
     if pause.saved_step is None:
         return "Nothing was saved; training will begin at step 0."
     lost = "" if pause.lost_steps is None else f", {pause.lost_steps} steps lost"

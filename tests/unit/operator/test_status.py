@@ -1,11 +1,13 @@
 """What people are shown: phase, conditions and numbers, for every situation."""
 
 import dataclasses
+import json
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from support.manifests import ABSENT
 from training_operator import reported
 from training_operator.observe import Observed
 from training_operator.plan import decide
@@ -33,6 +35,7 @@ from unit.operator.factories import (
     training_job,
 )
 
+SCRIPT = {"training": ABSENT, "script": {"path": "/code/train.py"}}
 PAUSING = PauseStatus(request_time=ago(5), resources_released=False)
 UNSCHEDULABLE = (condition("PodScheduled", "False", "Unschedulable", "0/3 nodes are available: 3 Insufficient gpu"),)
 NO_CLAIM = (condition("PodScheduled", "False", "Unschedulable", 'persistentvolumeclaim "claim" not found'),)
@@ -315,6 +318,17 @@ class TestPause:
         assert pause is not None
         assert (pause.saved_step, pause.lost_steps) == (30, 7)
 
+    def test_a_program_that_reports_nothing_is_not_said_to_have_lost_nothing(self) -> None:
+        told = json.loads(said(43, Outcome.STOPPED, step=0, saved=None))
+        told["progress"]["state"] = "running"
+        job = training_job(open_status(pause=PAUSING), suspend=True, **SCRIPT)
+        status = shown(look(job, suspended_job(), gone=(pod(code=43, message=json.dumps(told)),)))
+        assert status.pause is not None
+        assert (status.pause.saved_step, status.pause.lost_steps, status.pause.evidence) == (None, None, "PodReport")
+        assert "not known" in (status.condition(ConditionType.SUSPENDED) or fail()).message
+        available = status.condition(ConditionType.CHECKPOINT_AVAILABLE) or fail()
+        assert (available.status, available.reason) == ("False", Reason.NOT_REPORTED)
+
     def test_what_nobody_saw_is_not_claimed(self) -> None:
         observed = look(training_job(open_status(pause=PAUSING), suspend=True), suspended_job())
         status = shown(observed)
@@ -477,6 +491,16 @@ def test_trouble_is_told() -> None:
     observed = look(training_job(open_status(recorded=False)))
     status = shown(observed, Trouble(Reason.NAME_TAKEN, "Job digits-1 exists"))
     assert true_conditions(status) == {"Stalled": "NameTaken"}
+
+
+@pytest.mark.parametrize("state", [State.RUNNING, State.RESTORING, State.TRAINING])
+def test_a_program_is_never_late_by_the_operators_clock(state: State) -> None:
+    told = report(epoch=0, step=0, saved=None, epochs=0, state=state)
+    observed = look(training_job(open_status(), **SCRIPT), job(), pod(started=10_000), report=told)
+    assert observed.start_deadline is None
+    progress = shown(observed).progress
+    assert (progress is None) is (state is not State.TRAINING)
+    assert progress is None or (progress.epoch_text, progress.percent) == ("0", None)
 
 
 def test_a_lost_node_is_told_with_what_helps() -> None:

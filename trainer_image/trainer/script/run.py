@@ -123,7 +123,9 @@ class ScriptRun:
         if self._has_reported:
             raise UserError("run.report() takes all numbers of an epoch at once")
         self._has_reported = True
-        numbers = {name: float(value) for name, value in metrics.items()}
+        numbers = {
+            name: value.item() if isinstance(value, torch.Tensor) else float(value) for name, value in metrics.items()
+        }
         for name in ("train_loss", "validation_loss"):
             if not math.isfinite(numbers.get(name, 0.0)):
                 raise NonFinite(f"epoch {self.epoch + 1}: {name} is {numbers[name]}; nothing was saved from it")
