@@ -46,6 +46,7 @@ def network(spec, shapes):
     by_hand = torch.nn.Sequential(torch.nn.Linear(6, 5), torch.nn.Tanh(), torch.nn.Linear(5, 4))
     rows = torch.randn(7, 6)
     assert torch.equal(model(rows), by_hand(rows))
+    assert model.training
     assert [name for name, _ in model.named_parameters()] == [
         f"network.{name}" for name, _ in by_hand.named_parameters()
     ]

@@ -212,13 +212,19 @@ def test_a_network_computes_in_every_precision(
         assert all(weight.grad is not None and weight.grad.isfinite().all() for weight in model.parameters())
 
 
-@pytest.mark.parametrize("count", [0, 1])
-def test_batch_norm_keeps_its_statistics_when_there_is_nothing_to_learn_them_from(count: int) -> None:
-    model = network(type="mlp", **SMALL, batchNorm=True)
-    model(rows(COLUMNS))
+@pytest.mark.parametrize(
+    ("inputs", "kind", "count"),
+    [(COLUMNS, "mlp", 0), (COLUMNS, "mlp", 1), (IMAGES, "cnn", 0)],
+    ids=["mlp without rows", "mlp with one row", "cnn without images"],
+)
+def test_batch_norm_keeps_its_statistics_when_there_is_nothing_to_learn_them_from(
+    inputs: tuple[int, ...], kind: str, count: int
+) -> None:
+    model = network(inputs, type=kind, **SMALL, batchNorm=True)
+    model(rows(inputs))
     before = [buffer.clone() for buffer in model.buffers()]
-    expected = model.eval()(rows(COLUMNS, count))
-    assert torch.equal(model.train()(rows(COLUMNS, count)), expected)
+    expected = model.eval()(rows(inputs, count))
+    assert torch.equal(model.train()(rows(inputs, count)), expected)
     assert all(torch.equal(one, other) for one, other in zip(before, model.buffers(), strict=True))
     assert torch.any(before[0] != 0)
 
