@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from support.trainer import DEADLINE, free_port, until
 from trainer.checkpoint.folder import Folder
@@ -27,6 +27,15 @@ from trainingjob_api.progress import RunConfig
 
 if TYPE_CHECKING:
     from support.sabotage import Sabotage
+
+
+@dataclass(frozen=True)
+class Interruption:
+    """A signal that ranks send to themselves right after a step."""
+
+    step: int
+    number: signal.Signals
+    ranks: Sequence[int]
 
 
 @dataclass
@@ -72,7 +81,13 @@ class ForkServer:
     codes: dict[int, int] = field(default_factory=dict)
     _started: int = 0
 
-    def start(self, config: RunConfig, ranks: int, sabotage: "Sabotage | None" = None) -> Group:
+    def start(
+        self,
+        config: RunConfig,
+        ranks: int,
+        sabotage: "Sabotage | None" = None,
+        interruption: Interruption | None = None,
+    ) -> Group:
         """Begins an attempt; the folder is claimed as the supervisor would."""
         Folder(config).claim()
         self._started += 1
@@ -90,7 +105,10 @@ class ForkServer:
                 "MASTER_PORT": port,
                 **(sabotage.to_environment() if sabotage else {}),
             }
-            self._ask({"environment": environment, "log": str(folder.path / f"log-{rank}")})
+            question: dict[str, Any] = {"environment": environment, "log": str(folder.path / f"log-{rank}")}
+            if interruption and rank in interruption.ranks:
+                question["interruption"] = [interruption.step, int(interruption.number)]
+            self._ask(question)
         pids = [self._answer()["pid"] for _ in range(ranks)]
         return Group(self, folder, pids)
 
@@ -146,21 +164,37 @@ def _serve() -> None:
         print(json.dumps(answer), flush=True)
 
 
-def _fork(question: dict[str, dict[str, str]]) -> int:
+def _fork(question: dict[str, Any]) -> int:
     pid = os.fork()
     return pid if pid else _become_rank(question)
 
 
-def _become_rank(question: dict[str, dict[str, str]]) -> NoReturn:
+def _become_rank(question: dict[str, Any]) -> NoReturn:
     os.environ.update(question["environment"])
     log = os.open(str(question["log"]), os.O_WRONLY | os.O_CREAT)
     os.dup2(log, 1)
     os.dup2(log, 2)
+    if "interruption" in question:
+        _interrupt_after(*question["interruption"])
     from support import sabotage
     from trainer.rank import main
 
     sabotage.prepare()
     main()
+
+
+def _interrupt_after(step: int, number: int) -> None:
+    """From a rank's own hand: no other process could meet a step of a millisecond."""
+    from trainer.session import Run
+
+    count_step = Run.count_step
+
+    def count_and_interrupt(self: Run, samples: int) -> None:
+        count_step(self, samples)
+        if self.board.step == step:
+            os.kill(os.getpid(), number)
+
+    Run.count_step = count_and_interrupt  # type: ignore[method-assign]
 
 
 def _wait(question: dict[str, float]) -> dict[str, int]:

@@ -206,12 +206,16 @@ def kill_tree(root: int) -> None:
             os.kill(pid, signal.SIGKILL)
 
 
+def newest_checkpoint(folder: Path) -> Path:
+    """The last one: by attempt, then by step."""
+    return max(folder.glob("step-*"), key=lambda path: [int(number) for number in path.name[5:].split(".")][::-1])
+
+
 def newest_tensors(folder: Path) -> dict[str, Any]:
     """Every tensor of the newest checkpoint and of the exported model, as bytes."""
     from safetensors.numpy import load
 
-    newest = max(folder.glob("step-*"), key=lambda path: int(path.name[5:].split(".")[0]))
-    files = [*newest.glob("*.safetensors"), *folder.glob("model/*.safetensors")]
+    files = [*newest_checkpoint(folder).glob("*.safetensors"), *folder.glob("model/*.safetensors")]
     return {
         f"{file.name}:{name}": (value.dtype.str, value.shape, value.tobytes())
         for file in files

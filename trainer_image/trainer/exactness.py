@@ -79,7 +79,7 @@ def _spans_training(schedule: Schedule | None) -> bool:
 def use_deterministic_kernels() -> None:
     """An operation that has none raises. Must come before CUDA is first used: cuBLAS reads its setting only then."""
     os.environ["CUBLAS_WORKSPACE_CONFIG"] = ":4096:8"
-    torch.use_deterministic_algorithms(True)
+    torch.set_deterministic_debug_mode("error")  # use_deterministic_algorithms would import the compiler
 
 
 def compare(then: Circumstances, now: Circumstances) -> Likeness:

@@ -7,12 +7,19 @@ import pytest
 
 from support.kubectl import Kubectl
 from support.manifests import ABSENT, VALID, changed
+from support.recipes import BAD_RECIPES, GOOD_RECIPES
 
 pytestmark = [pytest.mark.any_cluster, pytest.mark.usefixtures("definition")]
 
 TEMPLATE = {"size": "1Gi"}
 SCRIPT = {"spec.training": ABSENT, "spec.script": {"path": "/code/train.py", "args": ["--rate", "0.1"]}}
-WINDOWS = {"spec.training.data.sequence": {"length": 5}}
+
+STAGE = {"epochs": 20, "batchSize": 8}
+STAGES = {
+    "spec.training.epochs": ABSENT,
+    "spec.training.batchSize": ABSENT,
+    "spec.training.stages": [STAGE, {"epochs": 5, "batchSize": 32}],
+}
 
 BAD_MANIFESTS: list[tuple[str, dict[str, Any], str]] = [
     ("a name that is too long", {"metadata.name": "a" * 49}, "metadata.name"),
@@ -25,145 +32,6 @@ BAD_MANIFESTS: list[tuple[str, dict[str, Any], str]] = [
     ("recipe and script", {"spec.script": {"path": "/code/train.py"}}, "spec.training"),
     ("a script without a path", {**SCRIPT, "spec.script": {"args": []}}, "spec.script.path"),
     ("a script that is not Python", {**SCRIPT, "spec.script": {"path": "/code/train.sh"}}, "spec.script.path"),
-    ("no task", {"spec.training.task": ABSENT}, "spec.training.task"),
-    ("a task that nobody knows", {"spec.training.task": "clustering"}, "spec.training.task"),
-    ("no epochs at all", {"spec.training.epochs": 0}, "spec.training.epochs"),
-    ("epochs as text", {"spec.training.epochs": "ten"}, "spec.training.epochs"),
-    ("half an epoch", {"spec.training.epochs": 0.5}, "spec.training.epochs"),
-    ("an empty batch", {"spec.training.batchSize": 0}, "spec.training.batchSize"),
-    ("no data", {"spec.training.data": ABSENT}, "spec.training.data"),
-    ("no target", {"spec.training.data.target": ABSENT}, "spec.training.data.target"),
-    ("an empty list of features", {"spec.training.data.features": []}, "spec.training.data.features"),
-    ("validation that is empty", {"spec.training.data.validation": {}}, "spec.training.data.validation"),
-    (
-        "validation given twice",
-        {"spec.training.data.validation": {"fraction": 0.1, "path": "/data/v.csv"}},
-        "spec.training.data.validation",
-    ),
-    (
-        "validation that takes nothing",
-        {"spec.training.data.validation": {"fraction": 0}},
-        "spec.training.data.validation.fraction",
-    ),
-    (
-        "validation that takes everything",
-        {"spec.training.data.validation": {"fraction": 1.0}},
-        "spec.training.data.validation.fraction",
-    ),
-    ("no path", {"spec.training.data.path": ABSENT}, "spec.training.data.path"),
-    ("a path for data that is drawn", {"spec.training.data.format": "synthetic"}, "spec.training.data.path"),
-    (
-        "a test of data that is drawn",
-        {"spec.training.data": {"format": "synthetic", "test": {"path": "/data/t.csv"}}},
-        "spec.training.data.format",
-    ),
-    ("a format that nobody knows", {"spec.training.data.format": "hdf5"}, "spec.training.data.format"),
-    (
-        "what to draw, for a file",
-        {"spec.training.data.synthetic": {"samples": 10}},
-        "spec.training.data.synthetic",
-    ),
-    (
-        "columns of images",
-        {"spec.training.data": {"path": "/data", "format": "idx", "features": ["a"]}},
-        "spec.training.data.features",
-    ),
-    ("a shape of one number", {"spec.training.data.shape": [4]}, "spec.training.data.shape"),
-    (
-        "a shape for windows",
-        {"spec.training.data.shape": [2, 2], "spec.training.data.sequence": {"length": 2}},
-        "spec.training.data.sequence",
-    ),
-    ("windows of nothing", {"spec.training.data.sequence": {"length": 0}}, "spec.training.data.sequence.length"),
-    (
-        "windows over images",
-        {"spec.training.data": {"path": "/data", "format": "imageFolder", "sequence": {"length": 2}}},
-        "spec.training.data.sequence",
-    ),
-    (
-        "a series that is streamed",
-        {"spec.training.data.sequence": {"length": 2}, "spec.training.data.loading": "stream"},
-        "spec.training.data.loading",
-    ),
-    (
-        "images that are streamed",
-        {"spec.training.data": {"path": "/data", "format": "idx", "loading": "stream"}},
-        "spec.training.data.loading",
-    ),
-    (
-        "augmentation of what is no image",
-        {"spec.training.data.augmentation": {"horizontalFlip": True}, "spec.training.data.shape": [2, 2]},
-        "spec.training.data.augmentation",
-    ),
-    ("a model that nobody knows", {"spec.training.model.type": "transformer"}, "spec.training.model.type"),
-    ("a layer without units", {"spec.training.model.hiddenUnits": [64, 0]}, "spec.training.model.hiddenUnits[1]"),
-    ("dropout of everything", {"spec.training.model.dropout": 1.0}, "spec.training.model.dropout"),
-    (
-        "batch norm in an lstm",
-        {"spec.training.model": {"type": "lstm", "batchNorm": True}, **WINDOWS},
-        "spec.training.model.batchNorm",
-    ),
-    (
-        "an activation in a gru",
-        {"spec.training.model": {"type": "gru", "activation": "tanh"}, **WINDOWS},
-        "spec.training.model.activation",
-    ),
-    ("channels in an mlp", {"spec.training.model.channels": [8]}, "spec.training.model.channels"),
-    (
-        "two kernel sizes for three convolutions",
-        {
-            "spec.training.data.shape": [1, 8, 8],
-            "spec.training.model": {"type": "cnn", "channels": [4, 4, 4], "kernelSizes": [3, 3]},
-        },
-        "spec.training.model.kernelSizes",
-    ),
-    ("a cnn over columns", {"spec.training.model": {"type": "cnn"}}, "spec.training.model.type"),
-    ("an lstm over columns", {"spec.training.model": {"type": "lstm"}}, "spec.training.model.type"),
-    (
-        "an lstm over images",
-        {"spec.training.model": {"type": "lstm"}, "spec.training.data.shape": [1, 8, 8]},
-        "spec.training.model.type",
-    ),
-    ("a custom network from nowhere", {"spec.training.model": {"type": "custom"}}, "spec.training.model.entrypoint"),
-    (
-        "an entrypoint without a function",
-        {"spec.training.model": {"type": "custom", "entrypoint": "my.module"}},
-        "spec.training.model.entrypoint",
-    ),
-    (
-        "an export to a format that nobody knows",
-        {"spec.training.export": {"formats": ["tflite"]}},
-        "spec.training.export.formats[0]",
-    ),
-    ("an export to a bucket", {"spec.training.export": {"path": "s3://b/model"}}, "spec.training.export.path"),
-    ("a loss for another task", {"spec.training.loss": {"type": "mse"}}, "spec.training.loss.type"),
-    ("an optimizer that nobody knows", {"spec.training.optimizer.type": "lion"}, "spec.training.optimizer.type"),
-    ("no learning rate", {"spec.training.optimizer.learningRate": 0}, "spec.training.optimizer.learningRate"),
-    (
-        "a minimum for a constant rate",
-        {"spec.training.schedule": {"type": "constant", "minimum": 0.001}},
-        "spec.training.schedule.minimum",
-    ),
-    (
-        "a minimum above the rate",
-        {"spec.training.schedule": {"type": "cosine", "minimum": 0.1}},
-        "spec.training.schedule.minimum",
-    ),
-    (
-        "a warm-up as long as the training",
-        {"spec.training.schedule": {"type": "cosine", "warmup": {"epochs": 10}}},
-        "spec.training.schedule.warmup.epochs",
-    ),
-    (
-        "early stopping on rows that are not held back",
-        {"spec.training.data.validation": ABSENT, "spec.training.earlyStopping": {}},
-        "spec.training.earlyStopping",
-    ),
-    (
-        "early stopping of a regression by accuracy",
-        {"spec.training.task": "regression", "spec.training.earlyStopping": {"metric": "validationAccuracy"}},
-        "spec.training.earlyStopping.metric",
-    ),
     ("no checkpoint", {"spec.checkpoint": ABSENT}, "spec.checkpoint"),
     ("no volume", {"spec.checkpoint.volume": {}}, "spec.checkpoint.volume"),
     (
@@ -219,7 +87,8 @@ BAD_MANIFESTS: list[tuple[str, dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(
-    ("changes", "field"), [pytest.param(changes, field, id=title) for title, changes, field in BAD_MANIFESTS]
+    ("changes", "field"),
+    [pytest.param(changes, field, id=title) for title, changes, field in [*BAD_MANIFESTS, *BAD_RECIPES]],
 )
 def test_a_bad_manifest_is_refused_with_the_fields_path(kubectl: Kubectl, changes: dict[str, Any], field: str) -> None:
     assert field in kubectl.refusal(changed(VALID, changes))
@@ -261,7 +130,9 @@ GOOD_MANIFESTS: list[tuple[str, dict[str, Any]]] = [
 ]
 
 
-@pytest.mark.parametrize("changes", [pytest.param(changes, id=title) for title, changes in GOOD_MANIFESTS])
+@pytest.mark.parametrize(
+    "changes", [pytest.param(changes, id=title) for title, changes in [*GOOD_MANIFESTS, *GOOD_RECIPES]]
+)
 def test_a_good_manifest_is_accepted_and_nothing_is_added_to_it(kubectl: Kubectl, changes: dict[str, Any]) -> None:
     job = changed(VALID, changes)
     stored = kubectl("create", "--dry-run=server", "-o", "json", "-f", "-", stdin=json.dumps(job))
@@ -309,6 +180,30 @@ CHANGES: list[tuple[str, dict[str, Any], dict[str, Any], str | None]] = [
     ("a script's arguments need a pause", SCRIPT, {"spec.script.args": []}, SUSPENDED_ONLY),
     ("a script's arguments change while it is suspended", {**SCRIPT, "spec.suspend": True},
      {"spec.script.args": ABSENT}, None),
+    *[
+        (f"{field} needs a pause", {}, {f"spec.training.{field}": value}, SUSPENDED_ONLY)
+        for field, value in [
+            ("regularization", {"l2": 0.1}),
+            ("gradient", {"clipNorm": 1.0}),
+            ("earlyStopping", {"patience": 3}),
+            ("precision", "bfloat16"),
+            ("deterministic", True),
+            ("export", {"formats": ["onnx"]}),
+        ]
+    ],
+    ("stages need a pause", {}, {**STAGES}, SUSPENDED_ONLY),
+    ("stages may come in a pause", {"spec.suspend": True}, {**STAGES}, None),
+    ("stages may be fewer epochs", {**STAGES, "spec.suspend": True}, {"spec.training.stages": [STAGE]}, None),
+    ("a budget needs a pause", {}, {"spec.training.epochs": ABSENT, "spec.training.budget": {"steps": 5}},
+     SUSPENDED_ONLY),
+    ("a budget may change in a pause", {"spec.suspend": True, "spec.training.epochs": ABSENT,
+     "spec.training.budget": {"steps": 5}}, {"spec.training.budget": {"steps": 9}}, None),
+    ("epochs never shrink in a pause either", {"spec.suspend": True}, {"spec.training.epochs": 9},
+     "spec.training.epochs"),
+    ("the loss never changes its fields", {"spec.training.loss": {"type": "focal"}, "spec.suspend": True},
+     {"spec.training.loss.gamma": 1.0}, NEVER),
+    ("the momentum changes in a pause", {"spec.training.optimizer.type": "sgd", "spec.suspend": True},
+     {"spec.training.optimizer.momentum": 0.9}, None),
 ]  # fmt: skip
 
 

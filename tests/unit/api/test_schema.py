@@ -7,6 +7,7 @@ import yaml
 from pydantic import ValidationError
 
 from support.manifests import ABSENT, VALID, changed
+from support.recipes import BAD_RECIPES, GOOD_RECIPES
 from trainingjob_api.progress import (
     EXIT_CODE_OF,
     EpochMetrics,
@@ -82,6 +83,19 @@ def test_a_valid_manifest_is_read_and_defaults_are_filled_in() -> None:
 def test_what_no_server_has_checked_is_refused_by_the_models(change: dict[str, object], named: str) -> None:
     with pytest.raises(ValidationError, match=named):
         TrainingJob.model_validate(changed(VALID, change))
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"), [pytest.param(changes, field, id=title) for title, changes, field in BAD_RECIPES]
+)
+def test_a_bad_recipe_is_refused_by_the_models_too(changes: dict[str, object], field: str) -> None:
+    with pytest.raises(ValidationError, match=field.split(".")[-1].split("[")[0]):
+        TrainingJob.model_validate(changed(VALID, changes))
+
+
+@pytest.mark.parametrize("changes", [pytest.param(changes, id=title) for title, changes in GOOD_RECIPES])
+def test_a_good_recipe_is_accepted_by_the_models_too(changes: dict[str, object]) -> None:
+    TrainingJob.model_validate(changed(VALID, changes))
 
 
 @pytest.mark.parametrize(

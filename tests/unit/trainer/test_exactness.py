@@ -1,10 +1,13 @@
 """How exact a resume is, and why not more exact."""
 
+import os
+import sys
+
 import pytest
 import torch
 
 from support.trainer import Path, recipe
-from trainer.exactness import Circumstances, circumstances, compare
+from trainer.exactness import Circumstances, circumstances, compare, use_deterministic_kernels
 from trainingjob_api.spec.training import Training
 
 CPU = torch.device("cpu")
@@ -91,3 +94,16 @@ def test_a_recipe_in_stages_has_circumstances_too() -> None:
     found = circumstances(training(epochs=None, batchSize=None, stages=stages), "", CPU, 1)
     assert "epochs" not in found.recipe
     assert compare(found, found)[0] == "Bitwise"
+
+
+def test_deterministic_kernels_are_on_and_the_compiler_stays_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CUBLAS_WORKSPACE_CONFIG", raising=False)
+    before = set(sys.modules)
+    try:
+        use_deterministic_kernels()
+        assert torch.are_deterministic_algorithms_enabled()
+        assert not torch.is_deterministic_algorithms_warn_only_enabled()
+        assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
+    finally:
+        torch.set_deterministic_debug_mode("default")
+    assert "torch._inductor.config" not in sys.modules.keys() - before

@@ -1,8 +1,9 @@
 """How the weights move: loss, optimizer, schedule, stages, regularisation."""
 
+from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
 from trainingjob_api.base import Model, rule, rules
 from trainingjob_api.spec.training.choice import Belonging, Choice, belonging
@@ -14,21 +15,32 @@ Factor = Annotated[float, Field(ge=0.000001, le=1, json_schema_extra=_ABOVE_ZERO
 Epochs = Annotated[int, Field(ge=1, le=1_000_000)]
 
 
-def _number_or(word: str, limit: int) -> dict[str, Any]:
+@dataclass(frozen=True)
+class _NumberOr:
     """A number from 1 to a limit, or a word, which the API server's own schema cannot say."""
-    return {
-        "x-kubernetes-int-or-string": True,
-        **rules(
-            rule(
-                f"type(self) == int ? (int(self) >= 1 && int(self) <= {limit}) : string(self) == '{word}'",
-                f"must be a number from 1 to {limit}, or {word}",
-            )
-        ),
-    }
+
+    word: str
+    limit: int
+
+    @property
+    def message(self) -> str:
+        return f"must be a number from 1 to {self.limit}, or {self.word}"
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        number = f"int(self) >= 1 && int(self) <= {self.limit}"
+        expression = f"type(self) == int ? ({number}) : string(self) == '{self.word}'"
+        return {"x-kubernetes-int-or-string": True, **rules(rule(expression, self.message))}
+
+    def check(self, value: int | str) -> int | str:
+        if isinstance(value, int) and not 1 <= value <= self.limit:
+            raise ValueError(self.message)
+        return value
 
 
-BatchSize = Annotated[int | Literal["all"], Field(json_schema_extra=_number_or("all", 1_000_000))]
-WarmupEpochs = Annotated[int | Literal["auto"], Field(json_schema_extra=_number_or("auto", 100_000))]
+_BATCH, _WARMUP = _NumberOr("all", 1_000_000), _NumberOr("auto", 100_000)
+BatchSize = Annotated[int | Literal["all"], Field(json_schema_extra=_BATCH.schema), AfterValidator(_BATCH.check)]
+WarmupEpochs = Annotated[int | Literal["auto"], Field(json_schema_extra=_WARMUP.schema), AfterValidator(_WARMUP.check)]
 
 CLASSIFICATION_LOSSES = ("crossEntropy", "multiMargin", "focal")
 _LOSS_FIELDS: Belonging = {

@@ -1,0 +1,15 @@
+"""Recurrent networks that were stopped or killed after any step end with the same bits as if they were not."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.fork_server import ForkServer
+from support.interruptions import Trial, trials_of
+
+
+@pytest.mark.parametrize(("case", "seed"), trials_of("lstm", "gru"))
+def test_interrupted_after_random_steps(server: ForkServer, tmp_path: Path, case: Mapping[str, Any], seed: int) -> None:
+    assert Trial(server, case, tmp_path).run(seed) > 0
