@@ -63,7 +63,7 @@ def test_several_files_follow_each_other_by_name(tmp_path: Path, path: str) -> N
     (tmp_path / "parts").mkdir()
     for number in (1, 0):
         parquet.write_table(table(4 * number), tmp_path / "parts" / f"part-{number}.parquet")
-    (tmp_path / "parts" / "_SUCCESS").touch()
+    (tmp_path / "parts" / "_unfinished.parquet").touch()
     data = load({"path": tmp_path / path, "target": "y"})
     assert data.train.features.flatten().tolist() == list(range(8))
 
