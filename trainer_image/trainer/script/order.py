@@ -114,7 +114,7 @@ class _Beginning:
     def __call__(self, worker: int) -> None:
         info = get_worker_info()
         assert info is not None
-        info.__dict__["dataset"] = cast(_SeededRows, info.dataset).dataset
+        object.__setattr__(info, "dataset", cast(_SeededRows, info.dataset).dataset)  # torch freezes it
         if self.theirs is not None:
             self.theirs(worker)
 
@@ -167,7 +167,7 @@ def _by_batches(loader: Iterable[Any], place: Place) -> Iterator[Entry]:
     """A loader of which nothing is known: what was done is read again and left out."""
     seed = derived_seed(place.seed, "order", place.epoch)
     _prepare(loader, place.epoch, seed)
-    total = len(loader) if isinstance(loader, Sized) else None
+    total = _length(loader)
     # Here loaders draw their order, and their workers' seed: on each rank its own, as for all that a rank draws.
     with seeded(derived_seed(seed, place.rank)):
         iterator = iter(loader)
@@ -176,6 +176,13 @@ def _by_batches(loader: Iterable[Any], place: Place) -> Iterator[Entry]:
     for _ in islice(rest, done):
         pass
     return (Entry(batch, place.size, is_last=number == total) for number, batch in enumerate(rest, start=done + 1))
+
+
+def _length(loader: Iterable[Any]) -> int | None:
+    try:
+        return len(loader) if isinstance(loader, Sized) else None
+    except TypeError:  # a DataLoader over a stream has the method, but no answer
+        return None
 
 
 def _prepare(loader: Any, epoch: int, seed: int) -> None:
