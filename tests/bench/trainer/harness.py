@@ -8,6 +8,11 @@ from statistics import median
 from typing import Literal
 
 
+def one_thread(gpu: bool = False) -> dict[str, str]:
+    """The environment of every process on both sides; a GPU is seen only where one is asked for."""
+    return {"OMP_NUM_THREADS": "1", **({} if gpu else {"CUDA_VISIBLE_DEVICES": ""})}
+
+
 @dataclass(frozen=True)
 class Measured:
     """One run of one side."""

@@ -9,7 +9,7 @@ from torch.utils.data import DataLoader, TensorDataset
 def best(task: Task) -> Measured:
     """Rows stay in memory, are brought into the epoch's order at once, and batches are views of them."""
     optimizer = task.optimizer(fused=True)
-    total = torch.zeros(())
+    total = torch.zeros((), device=task.features.device)
 
     def epoch(number: int) -> float:
         order = task.order(number)

@@ -5,25 +5,19 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from tests.bench.trainer.harness import Measured
+from tests.bench.trainer.harness import Measured, one_thread
 from tests.support.trainer import TrainerProcess, run_config, trainer
 
 WARM_EPOCHS = 2
 SECONDS = 600.0
 
 
-def train(folder: Path, training: dict[str, Any], ranks: int = 1, threads: int = 1, **config: Any) -> Measured:
+def train(folder: Path, training: dict[str, Any], ranks: int = 1, gpu: bool = False, **config: Any) -> Measured:
     """Samples a second from the end of the warm epochs to the end of the last, all that lies in between included."""
     every = {"checkpointEvery": {"epochs": training["epochs"]}}
-    with trainer(
-        run_config(folder / "run", training, **{**every, **config}), folder, ranks, **threads_of(threads)
-    ) as pod:
+    with trainer(run_config(folder / "run", training, **{**every, **config}), folder, ranks, **one_thread(gpu)) as pod:
         require(pod, 0)
     return pace(history(folder / "run"), rows_of(pod))
-
-
-def threads_of(count: int) -> dict[str, str]:
-    return {"OMP_NUM_THREADS": str(count)}
 
 
 def require(pod: TrainerProcess, code: int) -> None:

@@ -15,7 +15,7 @@ from time import perf_counter
 from typing import Any
 
 import torch
-from tests.bench.trainer.harness import Measured
+from tests.bench.trainer.harness import Measured, one_thread
 from tests.support.trainer import free_port
 from torch import Tensor, nn
 
@@ -51,7 +51,7 @@ class Task:
         return choose(outputs, targets)
 
     def order(self, epoch: int) -> Tensor:
-        return epoch_order(len(self.features), self.recipe.seed, epoch)
+        return epoch_order(len(self.features), self.recipe.seed, epoch).to(self.features.device)
 
     def optimizer(self, **options: Any) -> torch.optim.Optimizer:
         return torch.optim.AdamW(self.model.parameters(), lr=self.recipe.optimizer.learning_rate, **options)
@@ -62,8 +62,9 @@ def load_task(training: dict[str, Any]) -> Task:
     data = load_dataset(recipe, Mounts())
     objective = objective_for(recipe, data.facts)
     torch.manual_seed(derived_seed(recipe.seed, "weights"))
-    model = build_model(recipe.model, Shapes(data.facts.shape, objective.outputs))
-    rows = data.train
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    model = build_model(recipe.model, Shapes(data.facts.shape, objective.outputs)).to(device)
+    rows = data.train.to(device)
     assert isinstance(rows, ResidentRows)
     targets = rows.targets if data.facts.labels is not None else rows.targets[:, None].contiguous()
     unit = 1.0 if data.facts.labels is not None else objective.train_measures(torch.ones(objective.train_sums), 1).loss
@@ -82,14 +83,14 @@ def clocked(task: Task, epoch: Callable[[int], float]) -> Measured:
     return Measured(rate, loss * task.unit)
 
 
-def run(program: str, folder: Path, training: dict[str, Any], ranks: int = 1) -> Measured:
+def run(program: str, folder: Path, training: dict[str, Any], ranks: int = 1, gpu: bool = False) -> Measured:
     """Runs `module:function`, which gets the task; from the repository's root. One thread for each rank."""
     torchrun = ["-m", "torch.distributed.run", f"--nproc-per-node={ranks}", f"--master-port={free_port()}"]
     finished = subprocess.run(
         [sys.executable, "-W", "ignore", *(torchrun if ranks > 1 else []), "-m", NAME, program, json.dumps(training)],
         capture_output=True,
         text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "BENCH_FOLDER": str(folder), "GLOO_SOCKET_IFNAME": "lo"},
+        env={**os.environ, **one_thread(gpu), "BENCH_FOLDER": str(folder), "GLOO_SOCKET_IFNAME": "lo"},
         timeout=600,
     )
     if finished.returncode:

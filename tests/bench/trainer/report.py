@@ -31,17 +31,16 @@ def _processor() -> str:
     return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown")
 
 
-def tables(results: Sequence[dict[str, Any]]) -> list[Table]:
+def tables(results: Sequence[dict[str, Any]]) -> list[Table | str]:
     """One for each comparison."""
     return [_table(list(rows)) for _, rows in groupby(results, key=lambda result: result["name"])]
 
 
-def _table(rows: list[dict[str, Any]]) -> Table:
+def _table(rows: list[dict[str, Any]]) -> Table | str:
     first = rows[0]
-    shown = Table(title=f"{first['name']}: {first['what']}", title_justify="left", caption_justify="left")
     if "missing" in first:
-        shown.caption = f"not measured: {first['missing']}"
-        return shown
+        return f"{first['name']}: {first['what']}: not measured, {first['missing']}"
+    shown = Table(title=f"{first['name']}: {first['what']}", title_justify="left", caption_justify="left")
     shown.caption = f"{first['unit']}; ours {first['ours']:.4g}; load before it {first['load']:.1f}"
     for name in ("against", "theirs", "ours / theirs", "lowest to highest", "aim", "same work"):
         shown.add_column(name, no_wrap=True)

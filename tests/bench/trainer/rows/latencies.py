@@ -13,7 +13,7 @@ from typing import Any
 
 from tests.bench.trainer import pods
 from tests.bench.trainer.cases import CASES, Case
-from tests.bench.trainer.harness import Comparison, Measured, Rival
+from tests.bench.trainer.harness import Comparison, Measured, Rival, one_thread
 from tests.support.trainer import run_config, trainer
 
 _LARGE = Case("mlp", {"type": "mlp", "hiddenUnits": [1024, 1024]}, (20,), batch=256, steps=40, epochs=10_000)
@@ -26,7 +26,9 @@ def _script(name: str, *arguments: str) -> list[str]:
 
 def _printed(command: Sequence[str]) -> float:
     """What a program says last."""
-    finished = subprocess.run(command, capture_output=True, text=True, timeout=pods.SECONDS, check=True)
+    finished = subprocess.run(
+        command, capture_output=True, text=True, timeout=pods.SECONDS, check=True, env={**os.environ, **one_thread()}
+    )
     return float(finished.stdout.splitlines()[-1])
 
 
@@ -36,7 +38,7 @@ def _stall(what: str, folder: Path) -> Measured:
 
 def _stop(folder: Path) -> Measured:
     training = _LARGE.training(_LARGE.write(folder))
-    with trainer(run_config(folder / "run", training), folder, **pods.threads_of(1)) as pod:
+    with trainer(run_config(folder / "run", training), folder, **one_thread()) as pod:
         pod.wait_for_epoch(2)
         begin = perf_counter()
         pod.signal(signal.SIGTERM)
@@ -58,12 +60,12 @@ def _stop_by_hand(folder: Path) -> Measured:
 
 def _resume(folder: Path) -> Measured:
     data = _ONE_STEP.write(folder)
-    with trainer(run_config(folder / "run", _ONE_STEP.training(data)), folder, **pods.threads_of(1)) as pod:
+    with trainer(run_config(folder / "run", _ONE_STEP.training(data)), folder, **one_thread()) as pod:
         pods.require(pod, 0)
     (folder / "run" / "done.json").unlink()
     longer = _ONE_STEP.training(data, epochs=3)
     begin = perf_counter()
-    with trainer(run_config(folder / "run", longer, attempt=2), folder, **pods.threads_of(1)) as pod:
+    with trainer(run_config(folder / "run", longer, attempt=2), folder, **one_thread()) as pod:
         epoch = pod.wait_for("epoch")
         seconds = perf_counter() - begin
     assert epoch["epoch"] == 3, epoch
@@ -85,7 +87,7 @@ def _resume_by_hand(folder: Path) -> Measured:
 
 def _by_hand(folder: Path, training: dict[str, Any]) -> "subprocess.Popen[str]":
     command = _script("by_hand", json.dumps(training), str(folder / "state.pt"))
-    environment = {**os.environ, **pods.threads_of(1)}
+    environment = {**os.environ, **one_thread()}
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
 
 

@@ -8,7 +8,7 @@ from urllib.request import urlopen
 
 from tests.bench.trainer import pods
 from tests.bench.trainer.cases import CASES
-from tests.bench.trainer.harness import Comparison, Measured, Rival
+from tests.bench.trainer.harness import Comparison, Measured, Rival, one_thread
 from tests.support.trainer import run_config, trainer
 
 _MLP = CASES["mlp"]
@@ -29,7 +29,7 @@ def _saving(folder: Path) -> Measured:
 def _scraped(folder: Path) -> Measured:
     training, done = _training(folder), threading.Event()
     every = {"checkpointEvery": {"epochs": _MLP.epochs}}
-    with trainer(run_config(folder / "run", training, **every), folder, **pods.threads_of(1)) as pod:
+    with trainer(run_config(folder / "run", training, **every), folder, **one_thread()) as pod:
         address = pod.wait_for("started")["serving"]
 
         def scrape() -> None:
