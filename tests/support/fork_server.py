@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from support.trainer import DEADLINE, free_port, until
 from trainer.checkpoint.folder import Folder
 from trainer.config import RUN_FOLDER_ENV
-from trainer.pulse import read_pulse
-from trainer.run_folder import RankEnd, RunFolder
+from trainer.pod.pulse import read_pulse
+from trainer.pod.run_folder import RankEnd, RunFolder
 from trainingjob_api.contract import RUN_ENV
 from trainingjob_api.progress import RunConfig
 
@@ -155,7 +155,7 @@ def fork_server(scratch: Path) -> Iterator[ForkServer]:
 
 
 def _serve() -> None:
-    for slow in ("trainer.work", "trainer.script", "trainer.curves"):  # torch and matplotlib, once
+    for slow in ("trainer.learning.work", "trainer.script", "trainer.reporting.curves"):  # torch and matplotlib, once
         importlib.import_module(slow)
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})  # as the supervisor does
     for line in sys.stdin:

@@ -13,7 +13,7 @@ import pytest
 from support.fork_server import ForkServer, Group, Interruption
 from support.pairwise import pairwise
 from support.trainer import history_of, newest_checkpoint, newest_tensors, recipe, run_config, write_table
-from trainer.plan import plan_for
+from trainer.learning.plan import plan_for
 from trainingjob_api.contract import ExitCode
 from trainingjob_api.spec.training import Training
 

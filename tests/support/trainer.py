@@ -183,7 +183,7 @@ def free_port() -> int:
 
 
 def descendants(root: int) -> list[int]:
-    from trainer.processes import descendants as below
+    from trainer.pod.processes import descendants as below
 
     return below(root)
 

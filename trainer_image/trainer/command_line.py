@@ -8,12 +8,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from trainer.comparison import Variant, compare, variants_in, variants_varied
 from trainer.config import Launch, launch_from
 from trainer.errors import TrainerError
 from trainer.manifest import Places, launch_from_manifest
-from trainer.outcome import end_of
-from trainer.supervisor import refuse, say, supervise
+from trainer.pod.outcome import end_of
+from trainer.pod.supervisor import refuse, say, supervise
+from trainer.reporting.comparison import Variant, compare, variants_in, variants_varied
 from trainingjob_api.contract import RUN_ENV
 from trainingjob_api.progress import EXIT_CODE_OF
 

@@ -9,13 +9,13 @@ import time
 import traceback
 from typing import TYPE_CHECKING, NoReturn
 
-from trainer import stopping
-from trainer.processes import die_with_parent
+from trainer.pod import stopping
+from trainer.pod.processes import die_with_parent
 
 if TYPE_CHECKING:
     from trainer.config import RankConfig
-    from trainer.run_folder import RankEnd
-    from trainer.surroundings import Surroundings
+    from trainer.pod.run_folder import RankEnd
+    from trainer.pod.surroundings import Surroundings
     from trainingjob_api.progress import Outcome
 
 
@@ -32,9 +32,9 @@ def main() -> NoReturn:
 
 
 def _run(config: "RankConfig", stop: stopping.StopRequest) -> "RankEnd":
-    from trainer.outcome import end_of
-    from trainer.run_folder import RankEnd
-    from trainer.surroundings import prepare
+    from trainer.pod.outcome import end_of
+    from trainer.pod.run_folder import RankEnd
+    from trainer.pod.surroundings import prepare
     from trainingjob_api.progress import Outcome
 
     around = prepare(config, stop)
@@ -52,17 +52,17 @@ def _run(config: "RankConfig", stop: stopping.StopRequest) -> "RankEnd":
 
 def _work(around: "Surroundings") -> "tuple[Outcome, str]":
     if around.config.run.script is not None:
-        from trainer.program import run_program
+        from trainer.script.program import run_program
 
         return run_program(around)
-    from trainer.work import work  # torch
+    from trainer.learning.work import work  # torch
 
     return work(around)
 
 
 def _leave(end: "RankEnd", config: "RankConfig") -> NoReturn:
     """Without the interpreter's teardown, which takes half a second and helps nobody."""
-    from trainer.run_folder import RunFolder
+    from trainer.pod.run_folder import RunFolder
     from trainingjob_api.progress import EXIT_CODE_OF
 
     RunFolder(config.folder).write_end(end)
@@ -76,7 +76,7 @@ def _leave(end: "RankEnd", config: "RankConfig") -> NoReturn:
 def _leave_as_survivor() -> NoReturn:
     """Called from the signals' thread while the main thread may be anywhere, such as in a collective for ever."""
     from trainer.config import rank_config_from
-    from trainer.run_folder import RankEnd
+    from trainer.pod.run_folder import RankEnd
     from trainingjob_api.progress import Outcome
 
     config = rank_config_from(os.environ)

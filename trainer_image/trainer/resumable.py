@@ -9,7 +9,7 @@ from trainer.checkpoint import tensors as safe
 from trainer.checkpoint.files import Content
 from trainer.distributed import World
 from trainer.errors import CheckpointCorrupt
-from trainer.exactness import Likeness
+from trainer.learning.exactness import Likeness
 from trainingjob_api.base import Report
 from trainingjob_api.progress import EpochMetrics
 

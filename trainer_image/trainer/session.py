@@ -8,24 +8,24 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from trainer.agreement import Agreement, Answer
-from trainer.board import Board
-from trainer.cadence import Cadence
+from trainer.checkpoint.cadence import Cadence
 from trainer.checkpoint.files import Content
 from trainer.checkpoint.folder import Folder
+from trainer.checkpoint.saving import Saver
 from trainer.distributed import World
 from trainer.errors import NotSaved, SaveFailed, Stopped
-from trainer.exactness import Likeness
-from trainer.history import History
-from trainer.log import Log
-from trainer.pulse import PulseWriter
+from trainer.learning.exactness import Likeness
+from trainer.pod.pulse import PulseWriter
+from trainer.pod.run_folder import RunFolder
+from trainer.pod.stopping import StopRequest
+from trainer.reporting.board import Board
+from trainer.reporting.history import History
+from trainer.reporting.log import Log
 from trainer.resumable import Resumable
-from trainer.run_folder import RunFolder
-from trainer.saving import Saver
-from trainer.stopping import StopRequest
 from trainingjob_api.progress import EpochMetrics, Resumption, RunConfig, State
 
 if TYPE_CHECKING:
-    from trainer.event_files import EventFiles
+    from trainer.reporting.event_files import EventFiles
 
 
 class Run:
@@ -84,7 +84,7 @@ class Run:
         recipe = self.config.training
         if recipe is None or not recipe.tensorboard:
             return
-        from trainer.event_files import EventFiles
+        from trainer.reporting.event_files import EventFiles
 
         self._event_files = EventFiles(self._folder.path, self._folder.generation)
         try:

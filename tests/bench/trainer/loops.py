@@ -1,8 +1,8 @@
 """Loops without a framework: the best one that we can write, and the one of the tutorials."""
 
 import torch
+from tests.bench.trainer.export_formats import Task, clocked
 from tests.bench.trainer.harness import Measured
-from tests.bench.trainer.programs import Task, clocked
 from torch.utils.data import DataLoader, TensorDataset
 
 

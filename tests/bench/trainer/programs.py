@@ -22,13 +22,13 @@ from torch import Tensor, nn
 from trainer.config import Mounts
 from trainer.data.loading import load_dataset
 from trainer.data.rows import ResidentRows, epoch_order
+from trainer.learning.objectives import objective_for
 from trainer.models import Shapes, build_model
-from trainer.objectives import objective_for
 from trainer.seeds import derived_seed
 from trainingjob_api.spec.training import Training
 
 WARM_EPOCHS = 2
-NAME = "tests.bench.trainer.programs"
+NAME = "tests.bench.trainer.export_formats"
 
 
 @dataclass(frozen=True)

@@ -13,15 +13,15 @@ import torch
 from tests.support.trainer import run_config
 from torch import Tensor
 
-from trainer.board import Board
 from trainer.checkpoint.folder import Folder
 from trainer.distributed import World
-from trainer.log import Silence
-from trainer.pulse import PulseWriter
+from trainer.pod.pulse import PulseWriter
+from trainer.pod.run_folder import RunFolder
+from trainer.pod.stopping import StopRequest
+from trainer.reporting.board import Board
+from trainer.reporting.log import Silence
 from trainer.resumable import Position
-from trainer.run_folder import RunFolder
 from trainer.session import Run
-from trainer.stopping import StopRequest
 
 BYTES, PARTS = 512 * 2**20, 64
 ROUNDS = 3

@@ -16,27 +16,27 @@ EPOCHS, STEPS = 3, 18
 EVERY = {"checkpointEvery": {"steps": 4}}
 
 BEFORE_THE_END = [
-    pytest.param("trainer.work:load_dataset", 1, id="before the data is read"),
-    pytest.param("trainer.work:join", 1, id="before the ranks meet"),
+    pytest.param("trainer.learning.work:load_dataset", 1, id="before the data is read"),
+    pytest.param("trainer.learning.work:join", 1, id="before the ranks meet"),
     pytest.param("trainer.session:Run.restore", 1, id="before the state is restored"),
-    pytest.param("trainer.learner:Learner.step", 1, id="in the first step"),
-    pytest.param("trainer.learner:Learner.step", 3, id="in the middle of an epoch"),
-    pytest.param("trainer.learner:Learner.step", 6, id="in the last step of an epoch"),
-    pytest.param("trainer.loop:measure_epoch", 1, id="between the last step and the evaluation"),
-    pytest.param("trainer.learner:Learner.measure", 2, id="in an evaluation"),
+    pytest.param("trainer.learning.learner:Learner.step", 1, id="in the first step"),
+    pytest.param("trainer.learning.learner:Learner.step", 3, id="in the middle of an epoch"),
+    pytest.param("trainer.learning.learner:Learner.step", 6, id="in the last step of an epoch"),
+    pytest.param("trainer.learning.loop:measure_epoch", 1, id="between the last step and the evaluation"),
+    pytest.param("trainer.learning.learner:Learner.measure", 2, id="in an evaluation"),
     pytest.param("trainer.session:Run.report", 1, id="when an epoch is reported"),
     pytest.param("trainer.session:Run.save", 1, id="before a save"),
     pytest.param("trainer.checkpoint.store:Store.commit", 1, id="in a save"),
     pytest.param("trainer.checkpoint.store:Store._rename", 2, id="late in a save"),
-    pytest.param("trainer.learner:Learner.step", STEPS - 1, id="in the last step but one"),
-    pytest.param("trainer.loop:measure_epoch", EPOCHS, id="before the last evaluation"),
+    pytest.param("trainer.learning.learner:Learner.step", STEPS - 1, id="in the last step but one"),
+    pytest.param("trainer.learning.loop:measure_epoch", EPOCHS, id="before the last evaluation"),
 ]
 AT_THE_END = [
-    pytest.param("trainer.learner:Learner.step", STEPS, id="in the last step"),
+    pytest.param("trainer.learning.learner:Learner.step", STEPS, id="in the last step"),
     pytest.param("trainer.session:Run.report", EPOCHS, id="when the last epoch is reported"),
-    pytest.param("trainer.work:finish", 1, id="before the last save"),
+    pytest.param("trainer.learning.work:finish", 1, id="before the last save"),
     pytest.param("trainer.checkpoint.store:Store._rename", 5, id="in the last save"),
-    pytest.param("trainer.finish:export", 1, id="when the model is exported"),
+    pytest.param("trainer.learning.finish:export", 1, id="when the model is exported"),
     pytest.param("trainer.checkpoint.folder:Folder.write_done", 1, id="before the done mark"),
 ]
 
@@ -110,10 +110,10 @@ def test_a_stop_at_the_end_is_a_stop_or_the_end(
         pytest.param("trainer.checkpoint.store:Store.commit", 2, id="before a save"),
         pytest.param("trainer.checkpoint.store:sync_folder", 3, id="in a save"),
         pytest.param("trainer.checkpoint.store:Store._remove_old", 3, id="before old ones are removed"),
-        pytest.param("trainer.history:History.append", 2, id="before a line of the history"),
-        pytest.param("trainer.work:finish", 1, id="before the last save"),
-        pytest.param("trainer.finish:export", 1, id="before the export"),
-        pytest.param("trainer.finish:replace", 1, id="before the report"),
+        pytest.param("trainer.reporting.history:History.append", 2, id="before a line of the history"),
+        pytest.param("trainer.learning.work:finish", 1, id="before the last save"),
+        pytest.param("trainer.learning.finish:export", 1, id="before the export"),
+        pytest.param("trainer.learning.finish:replace", 1, id="before the report"),
         pytest.param("trainer.checkpoint.folder:Folder.write_done", 1, id="before the done mark"),
     ],
 )
@@ -135,11 +135,11 @@ def test_a_kill_costs_the_steps_since_the_last_save_and_nothing_else(
 @pytest.mark.parametrize(
     ("action", "place", "call", "steps"),
     [
-        pytest.param("spoil weight", "trainer.learner:Learner.step", 10, 9, id="a weight"),
-        pytest.param("spoil gradient", "trainer.learner:Learner.step", 10, 9, id="a gradient"),
-        pytest.param("spoil input", "trainer.learner:Learner.step", 10, 9, id="an input, and so the loss"),
-        pytest.param("spoil saved weight", "trainer.saving:Saver.save", 2, 8, id="a weight, just before it is saved"),
-        pytest.param("spoil optimizer", "trainer.saving:Saver.save", 2, 8, id="a moment, just before it is saved"),
+        pytest.param("spoil weight", "trainer.learning.learner:Learner.step", 10, 9, id="a weight"),
+        pytest.param("spoil gradient", "trainer.learning.learner:Learner.step", 10, 9, id="a gradient"),
+        pytest.param("spoil input", "trainer.learning.learner:Learner.step", 10, 9, id="an input, and so the loss"),
+        pytest.param("spoil saved weight", "trainer.checkpoint.saving:Saver.save", 2, 8, id="a weight as it is saved"),
+        pytest.param("spoil optimizer", "trainer.checkpoint.saving:Saver.save", 2, 8, id="a moment as it is saved"),
     ],
 )
 def test_what_is_not_finite_ends_training_within_a_step_and_is_never_saved(
@@ -169,7 +169,7 @@ def test_a_damaged_checkpoint_costs_steps_and_status_says_why(
     server: ForkServer, training: dict[str, object], undisturbed: dict[int, Path], tmp_path: Path
 ) -> None:
     folder = tmp_path / "c"
-    group = server.start(run_config(folder, training, **EVERY), 2, Sabotage("kill", "trainer.finish:export"))
+    group = server.start(run_config(folder, training, **EVERY), 2, Sabotage("kill", "trainer.learning.finish:export"))
     assert group.codes()[0] == -signal.SIGKILL
     newest = folder / f"step-{STEPS}.1" / "model.safetensors"
     content = bytearray(newest.read_bytes())

@@ -7,7 +7,7 @@ from pathlib import Path
 
 PROGRAM = """
 import os, signal
-from trainer.stopping import StopRequest, listen
+from trainer.pod.stopping import StopRequest, listen
 
 stop = StopRequest()
 listen(stop, None, lambda: os._exit(99))

@@ -17,7 +17,7 @@ import yaml
 from support.fork_server import ForkServer
 from support.trainer import history_of, newest_tensors, recipe, run_config, trainer, until, write_table
 from trainer.export import load
-from trainer.pulse import read_pulse
+from trainer.pod.pulse import read_pulse
 from trainingjob_api.contract import ExitCode
 from trainingjob_api.progress import State
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from trainer.without_compiler import skip_compiler
+from trainer.learning.without_compiler import skip_compiler
 
 skip_compiler()
 

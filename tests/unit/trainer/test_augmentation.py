@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from trainer.augmentation import augment, uniform
+from trainer.learning.augmentation import augment, uniform
 from trainer.seeds import derived_seed
 from trainingjob_api.spec.training import Augmentation
 

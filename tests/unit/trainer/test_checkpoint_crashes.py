@@ -18,7 +18,7 @@ from trainer.checkpoint.files import replace
 from trainer.checkpoint.folder import Folder
 from trainer.checkpoint.store import Store
 from trainer.errors import Superseded
-from trainer.history import History
+from trainer.reporting.history import History
 from trainingjob_api.progress import EpochMetrics
 
 STATES_AT_EACH_CALL = 60

@@ -18,7 +18,7 @@ from support.trainer import recipe, run_config
 from trainer.checkpoint.folder import Folder
 from trainer.checkpoint.store import Store, newest_saved
 from trainer.errors import CheckpointCorrupt, Superseded, VolumeNotWritable
-from trainer.history import History
+from trainer.reporting.history import History
 from trainingjob_api.progress import Outcome, Progress, State
 
 TRAINING = recipe(Path("/data/table.csv"))

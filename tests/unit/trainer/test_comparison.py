@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from trainer.comparison import Result, Variant, results_table, variants_in, variants_varied
 from trainer.errors import UserError
 from trainer.manifest import merged
+from trainer.reporting.comparison import Result, Variant, results_table, variants_in, variants_varied
 from trainingjob_api import progress as api
 from trainingjob_api.progress import EpochMetrics, Outcome, State, TerminationMessage
 

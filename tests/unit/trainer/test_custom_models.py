@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from trainer.errors import CheckpointMismatch, UserError
+from trainer.learning.state import load_weights
 from trainer.models import Shapes, build_model
-from trainer.state import load_weights
 from trainingjob_api.spec.training import NetworkModel
 
 SHAPES = Shapes((2, 3), 4)

@@ -16,7 +16,7 @@ from trainer.data.rows import ResidentRows, epoch_order
 from trainer.data.scaling import Statistics
 from trainer.distributed import World
 from trainer.errors import DataError, UserError
-from trainer.plan import StagePlan, plan_for
+from trainer.learning.plan import StagePlan, plan_for
 from trainingjob_api.spec.training import Training
 
 

@@ -13,7 +13,7 @@ from trainer.data.loading import load_dataset
 from trainer.data.rows import WindowRows
 from trainer.distributed import World
 from trainer.errors import DataError
-from trainer.plan import plan_for
+from trainer.learning.plan import plan_for
 from trainingjob_api.spec.training import Training
 
 ROWS = 40

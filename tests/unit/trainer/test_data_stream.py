@@ -21,7 +21,7 @@ from trainer.data.memory import memory_of_a_rank
 from trainer.data.rows import Rows
 from trainer.distributed import World
 from trainer.errors import DataError, UserError
-from trainer.plan import plan_for
+from trainer.learning.plan import plan_for
 from trainingjob_api.spec.training import Training
 
 ROWS = 457
@@ -274,7 +274,7 @@ from trainer.config import Mounts
 from trainer.data.batches import batches
 from trainer.data.loading import load_dataset
 from trainer.distributed import World
-from trainer.plan import plan_for
+from trainer.learning.plan import plan_for
 from trainingjob_api.spec.training import Training
 
 recipe = Training.model_validate({

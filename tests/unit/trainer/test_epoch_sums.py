@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from trainer.epoch_sums import EpochSums
-from trainer.losses import loss_sum
-from trainer.objectives import Classification, Objective, Regression
+from trainer.learning.epoch_sums import EpochSums
+from trainer.learning.losses import loss_sum
+from trainer.learning.objectives import Classification, Objective, Regression
 from trainingjob_api.spec.training import Loss
 
 CPU = torch.device("cpu")

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from support.trainer import Path, recipe
-from trainer.exactness import Circumstances, circumstances, compare, use_deterministic_kernels
+from trainer.learning.exactness import Circumstances, circumstances, compare, use_deterministic_kernels
 from trainingjob_api.spec.training import Training
 
 CPU = torch.device("cpu")

@@ -16,8 +16,8 @@ from trainer.data.dataset import DataFacts
 from trainer.data.scaling import Scaling
 from trainer.errors import UserError
 from trainer.export import export, export_folder, load
+from trainer.export_formats import write_programs
 from trainer.models import Shapes, build_model
-from trainer.programs import write_programs
 from trainingjob_api.spec.training import Training
 
 LABELS = ("cat", "dog", "owl")

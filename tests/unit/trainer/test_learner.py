@@ -11,8 +11,8 @@ from support.trainer import Path, recipe
 from trainer.data.batches import Batch
 from trainer.distributed import World
 from trainer.errors import NonFinite
-from trainer.learner import Learner
-from trainer.optimizers import build_optimizer
+from trainer.learning.learner import Learner
+from trainer.learning.optimizers import build_optimizer
 from trainingjob_api.spec.training import Training
 
 ALONE = World(0, 1, torch.device("cpu"))

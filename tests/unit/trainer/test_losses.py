@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from support.trainer import Path, recipe
 from trainer.data.dataset import DataFacts
 from trainer.data.scaling import Scaling
-from trainer.losses import focal, loss_sum
-from trainer.objectives import objective_for
+from trainer.learning.losses import focal, loss_sum
+from trainer.learning.objectives import objective_for
 from trainingjob_api.spec.training import Loss, Training
 
 ROWS, CLASSES = 13, 4

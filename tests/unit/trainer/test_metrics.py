@@ -9,10 +9,10 @@ from sklearn import metrics as sklearn
 from torch import Tensor
 from torchmetrics import functional as torchmetrics
 
-from trainer.class_counts import BINS, DETAIL_CLASSES, ClassCounts, count_classes, counts_length
-from trainer.losses import loss_sum
-from trainer.measures import Measures
-from trainer.objectives import Classification, Objective, Regression
+from trainer.learning.class_counts import BINS, DETAIL_CLASSES, ClassCounts, count_classes, counts_length
+from trainer.learning.losses import loss_sum
+from trainer.learning.measures import Measures
+from trainer.learning.objectives import Classification, Objective, Regression
 from trainingjob_api.spec.training import Loss
 
 

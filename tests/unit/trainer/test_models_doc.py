@@ -14,8 +14,8 @@ import yaml
 from trainer.data.dataset import DataFacts
 from trainer.data.scaling import Scaling
 from trainer.export import export
+from trainer.export_formats import write_programs
 from trainer.models import Shapes, build_model
-from trainer.programs import write_programs
 from trainingjob_api.spec.training import Training
 
 TEXT = (Path(__file__).parents[3] / "docs/models.md").read_text()

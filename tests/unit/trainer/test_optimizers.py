@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from trainer.checkpoint import tensors as safe
-from trainer.optimizers import build_optimizer, load_state_tensors, set_rate, state_tensors
+from trainer.learning.optimizers import build_optimizer, load_state_tensors, set_rate, state_tensors
 from trainingjob_api.spec.training import Optimizer
 
 RATE = 0.05

@@ -3,8 +3,8 @@
 import pytest
 
 from trainer.errors import DataError, NonFinite, PeerLost, Stopped, VolumeNotWritable
-from trainer.outcome import end_of, outcome_of, root_cause, silent_end
-from trainer.run_folder import RankEnd
+from trainer.pod.outcome import end_of, outcome_of, root_cause, silent_end
+from trainer.pod.run_folder import RankEnd
 from trainingjob_api.contract import ExitCode
 from trainingjob_api.progress import EXIT_CODE_OF, Outcome
 

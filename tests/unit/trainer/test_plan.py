@@ -9,7 +9,7 @@ from support.trainer import Path, recipe
 from trainer.data.batches import batches
 from trainer.data.rows import ResidentRows
 from trainer.distributed import World
-from trainer.plan import Moment, plan_for
+from trainer.learning.plan import Moment, plan_for
 from trainingjob_api.spec.training import Training
 
 CPU = torch.device("cpu")

@@ -10,11 +10,11 @@ import torch
 from sklearn.metrics import auc
 
 from support.trainer import recipe, run_config
-from trainer.class_counts import ClassCounts, count_classes
-from trainer.curves import draw_curves
-from trainer.event_files import EventFiles, scalars
-from trainer.report import ClassReport, as_text
-from trainer.report_picture import draw_report
+from trainer.learning.class_counts import ClassCounts, count_classes
+from trainer.reporting.curves import draw_curves
+from trainer.reporting.event_files import EventFiles, scalars
+from trainer.reporting.report import ClassReport, as_text
+from trainer.reporting.report_picture import draw_report
 from trainingjob_api.progress import EpochMetrics, Progress, State
 
 

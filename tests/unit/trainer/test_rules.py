@@ -8,10 +8,10 @@ import torch
 
 from support.trainer import Path, recipe
 from trainer.agreement import Agreement, steps_between
-from trainer.cadence import Cadence
+from trainer.checkpoint.cadence import Cadence
 from trainer.distributed import World
-from trainer.early_stopping import Standing, criterion, is_spent, watched_value
 from trainer.errors import UserError
+from trainer.learning.early_stopping import Standing, criterion, is_spent, watched_value
 from trainer.seeds import derived_seed
 from trainingjob_api.progress import EpochMetrics
 from trainingjob_api.spec.checkpoint import CheckpointInterval

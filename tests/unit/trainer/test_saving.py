@@ -17,17 +17,17 @@ from torch import Tensor
 from support.checkpoints import newest_step, whole_steps
 from support.disk import Countdown, Real, Recorder, failing, intercepted, write_tree
 from support.trainer import recipe, run_config
-from trainer import writing
-from trainer.board import Board
+from trainer.checkpoint import writing
 from trainer.checkpoint.folder import Folder
+from trainer.checkpoint.saving import Saver
 from trainer.checkpoint.store import Store
 from trainer.checkpoint.tensors import all_finite, decode
 from trainer.distributed import World
 from trainer.errors import NonFinite, Superseded
-from trainer.exactness import Likeness
-from trainer.history import History
+from trainer.learning.exactness import Likeness
+from trainer.reporting.board import Board
+from trainer.reporting.history import History
 from trainer.resumable import Position
-from trainer.saving import Saver
 from trainingjob_api.progress import EpochMetrics
 
 TRAINING = recipe(Path("/data/table.csv"))
@@ -211,6 +211,7 @@ def in_a_child(work: Callable[[], None], tmp_path: Path) -> None:
     child = os.fork()
     if child == 0:
         try:
+            torch.set_num_threads(1)  # the threads of other tests are not in here: to wait for them is for ever
             work()
             os._exit(0)
         except BaseException as error:

@@ -8,9 +8,9 @@ import torch
 from torch.optim import lr_scheduler as torch_schedules
 
 from support.trainer import Path, recipe
-from trainer.plan import Plan, plan_for
-from trainer.plateau import Plateau
-from trainer.schedules import rate_schedule, warmup_epochs
+from trainer.learning.plan import Plan, plan_for
+from trainer.learning.plateau import Plateau
+from trainer.learning.schedules import rate_schedule, warmup_epochs
 from trainingjob_api.spec.training import Schedule, Training
 
 BASE = 0.5

@@ -7,10 +7,10 @@ import pytest
 from rich.console import Console
 
 from support.trainer import recipe, run_config
-from trainer import terminal
-from trainer.board import Board
-from trainer.plan import plan_for
-from trainer.terminal import Terminal, columns_for
+from trainer.learning.plan import plan_for
+from trainer.reporting import terminal
+from trainer.reporting.board import Board
+from trainer.reporting.terminal import Terminal, columns_for
 from trainingjob_api.progress import EpochMetrics
 from trainingjob_api.spec.training import Training
 

@@ -15,18 +15,19 @@ import pytest
 import torch
 
 from support.trainer import recipe, run_config
-from trainer import config, exporter
-from trainer.board import Board
+from trainer import config
 from trainer.config import launch_from, threads_for
 from trainer.data.dataset import DataFacts
 from trainer.data.scaling import Scaling
 from trainer.errors import UserError
 from trainer.export import export, load
-from trainer.history import History
+from trainer.learning.plan import plan_for
 from trainer.manifest import Places, launch_from_manifest
 from trainer.models import Shapes, build_model
-from trainer.plan import plan_for
-from trainer.pulse import PulseWriter, read_pulse
+from trainer.pod.pulse import PulseWriter, read_pulse
+from trainer.reporting import exporter
+from trainer.reporting.board import Board
+from trainer.reporting.history import History
 from trainingjob_api.progress import EpochMetrics, Progress, State
 from trainingjob_api.progress import TestMetrics as OfTest
 from trainingjob_api.spec.training import Training
@@ -315,7 +316,7 @@ main()
 def test_who_sends_sigterm_decides_what_it_means(sender: str, asked_before: bool, heard: str) -> None:
     code = f"""
 import os, signal, sys, time
-from trainer.stopping import StopRequest, listen
+from trainer.pod.stopping import StopRequest, listen
 stop, said = StopRequest(), []
 me = os.getpid()
 listen(stop, agent=me if {sender!r} == 'agent' else -1, on_peer_lost=lambda: said.append('peer lost'))
@@ -333,14 +334,14 @@ os._exit(0)
 
 
 def test_neither_the_command_nor_what_a_rank_has_first_imports_torch() -> None:
-    code = "import trainer.command_line, trainer.rank, trainer.surroundings, sys; print('torch' in sys.modules)"
+    code = "import trainer.command_line, trainer.rank, trainer.pod.surroundings, sys; print('torch' in sys.modules)"
     assert python(code) == "False"
 
 
 def test_the_compiler_stays_out_until_somebody_wants_it() -> None:
     code = """
 import sys, torch
-from trainer.without_compiler import skip_compiler
+from trainer.learning.without_compiler import skip_compiler
 skip_compiler()
 layer = torch.nn.Linear(2, 1)
 optimizer = torch.optim.AdamW(layer.parameters())

@@ -4,9 +4,9 @@ import threading
 
 import pytest
 
-from trainer import writing
+from trainer.checkpoint import writing
+from trainer.checkpoint.writing import Writer
 from trainer.errors import Superseded
-from trainer.writing import Writer
 
 LARGE = 10**12
 

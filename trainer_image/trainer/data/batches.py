@@ -7,7 +7,7 @@ from torch import Tensor
 
 from trainer.data.rows import Rows
 from trainer.distributed import World
-from trainer.plan import StagePlan
+from trainer.learning.plan import StagePlan
 
 Augment = Callable[[Tensor, Tensor, int], Tensor]
 """(inputs (rows, columns), numbers of the rows, epoch) -> inputs of the same shape."""

@@ -11,12 +11,12 @@ import torch.distributed as dist
 from pydantic import ValidationError
 
 from trainer.checkpoint.folder import Folder
-from trainer.clock import EpochClock
 from trainer.errors import NonFinite, NotSaved, Stopped, UserError
-from trainer.plan import Plan, StagePlan
-from trainer.program import Ended
+from trainer.learning.clock import EpochClock
+from trainer.learning.plan import Plan, StagePlan
 from trainer.resumable import Position
 from trainer.script.order import Entry, Orders, Place
+from trainer.script.program import Ended
 from trainer.script.state import ScriptState
 from trainer.session import Run
 from trainingjob_api.progress import EXIT_CODE_OF, EpochMetrics, Outcome, State

@@ -11,20 +11,20 @@ from pathlib import Path
 import torch
 import torch.distributed as dist
 
-from trainer import program
 from trainer.checkpoint.folder import Folder, next_attempt
 from trainer.config import Mounts, RankConfig
 from trainer.distributed import World, join_on
 from trainer.errors import UserError
-from trainer.exactness import Circumstances, machine
-from trainer.program import Program
-from trainer.run_folder import RunFolder
+from trainer.learning.exactness import Circumstances, machine
+from trainer.pod.run_folder import RunFolder
+from trainer.pod.stopping import StopRequest
+from trainer.pod.surroundings import Surroundings, prepare
+from trainer.script import program
 from trainer.script.objects import Objects
+from trainer.script.program import Program
 from trainer.script.run import ScriptRun
 from trainer.script.state import ScriptState, device_of, with_generators
 from trainer.session import Run
-from trainer.stopping import StopRequest
-from trainer.surroundings import Surroundings, prepare
 from trainingjob_api.progress import RunConfig
 from trainingjob_api.spec.lifecycle import Deadlines
 from trainingjob_api.spec.script import Script

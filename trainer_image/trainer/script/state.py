@@ -11,7 +11,7 @@ from trainer.checkpoint import tensors as safe
 from trainer.checkpoint.files import Content
 from trainer.distributed import World
 from trainer.errors import CheckpointCorrupt
-from trainer.exactness import Circumstances, Likeness, compare
+from trainer.learning.exactness import Circumstances, Likeness, compare
 from trainer.resumable import FACTS, RANKS, Position, decode_file, own_of
 from trainer.script.objects import Objects
 from trainer.script.random_state import Generators, seed_all

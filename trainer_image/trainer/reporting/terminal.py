@@ -8,7 +8,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from trainer.board import Board
+from trainer.reporting.board import Board
 from trainingjob_api.progress import EpochMetrics, State
 
 

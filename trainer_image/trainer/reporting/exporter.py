@@ -17,7 +17,7 @@ from prometheus_client.core import (
     Metric,
 )
 
-from trainer.board import STEP_BUCKETS, Board
+from trainer.reporting.board import STEP_BUCKETS, Board
 from trainingjob_api.contract import METRICS_PORT
 
 

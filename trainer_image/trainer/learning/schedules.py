@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from math import cos, floor, pi
 
-from trainer.plan import Moment, Plan
+from trainer.learning.plan import Moment, Plan
 from trainingjob_api.spec.training import Schedule, Training
 
 Rate = Callable[[Moment], float]

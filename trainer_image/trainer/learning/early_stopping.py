@@ -2,8 +2,8 @@
 
 from typing import Literal
 
-from trainer.class_counts import DETAIL_CLASSES
 from trainer.errors import UserError
+from trainer.learning.class_counts import DETAIL_CLASSES
 from trainingjob_api.base import Report
 from trainingjob_api.progress import EpochMetrics
 from trainingjob_api.spec.training import EarlyStopping, Training

@@ -6,14 +6,14 @@ from math import ceil
 import torch
 from torch import Tensor
 
-from trainer.clock import EpochClock
 from trainer.data.dataset import Dataset
 from trainer.data.rows import Rows
 from trainer.errors import NonFinite
-from trainer.learner import Learner
-from trainer.measures import Measures
+from trainer.learning.clock import EpochClock
+from trainer.learning.learner import Learner
+from trainer.learning.measures import Measures
+from trainer.learning.state import TrainState
 from trainer.session import Run
-from trainer.state import TrainState
 from trainingjob_api.progress import EpochMetrics, State
 
 _CHUNK = 16_384

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, PercentFormatter
 
 from trainer.checkpoint.files import replace
-from trainer.curves import style_epochs
+from trainer.reporting.curves import style_epochs
 from trainingjob_api.progress import EpochMetrics
 
 Curves = Mapping[str, Sequence[EpochMetrics]]

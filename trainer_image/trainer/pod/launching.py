@@ -4,9 +4,9 @@ import os
 import sys
 from collections.abc import Mapping
 
-from trainer import processes
 from trainer.config import MOUNTS_ENV, RUN_FOLDER_ENV, Launch, threads_for
-from trainer.run_folder import RunFolder
+from trainer.pod import processes
+from trainer.pod.run_folder import RunFolder
 from trainingjob_api.contract import RUN_ENV, torchrun_shutdown_seconds
 
 _RANK_MODULE = "trainer.rank"
@@ -18,7 +18,7 @@ def start_ranks(launch: Launch, folder: RunFolder) -> int:
     if launch.world_size == 1:
         alone = {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "1"}
         return processes.start([sys.executable, "-m", _RANK_MODULE], {**environment, **alone})
-    return processes.start([sys.executable, "-m", "trainer.agent", *_torchrun_arguments(launch)], environment)
+    return processes.start([sys.executable, "-m", "trainer.pod.agent", *_torchrun_arguments(launch)], environment)
 
 
 def _shared_environment(launch: Launch, folder: RunFolder, given: Mapping[str, str]) -> dict[str, str]:

@@ -11,8 +11,8 @@ from matplotlib.ticker import PercentFormatter
 from numpy.typing import NDArray
 
 from trainer.data.scaling import Floats
-from trainer.drawing import BEST, HELD_BACK, INK, RATE, TRAIN, new_figure, save, show_legend, style
-from trainer.report import ClassReport, RocCurve
+from trainer.reporting.drawing import BEST, HELD_BACK, INK, RATE, TRAIN, new_figure, save, show_legend, style
+from trainer.reporting.report import ClassReport, RocCurve
 
 Counts = NDArray[np.int64]
 

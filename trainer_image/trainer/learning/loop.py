@@ -1,16 +1,16 @@
 """The training loop."""
 
-from trainer.augmentation import augmentation_for
-from trainer.clock import EpochClock
 from trainer.data.batches import batches
 from trainer.data.dataset import Dataset
-from trainer.early_stopping import criterion, is_spent, watched_value
-from trainer.evaluation import measure_epoch
-from trainer.learner import Learner
-from trainer.plan import Plan
-from trainer.schedules import rate_schedule, warmup_epochs
+from trainer.learning.augmentation import augmentation_for
+from trainer.learning.clock import EpochClock
+from trainer.learning.early_stopping import criterion, is_spent, watched_value
+from trainer.learning.evaluation import measure_epoch
+from trainer.learning.learner import Learner
+from trainer.learning.plan import Plan
+from trainer.learning.schedules import rate_schedule, warmup_epochs
+from trainer.learning.state import TrainState
 from trainer.session import Run
-from trainer.state import TrainState
 from trainingjob_api.progress import State
 from trainingjob_api.spec.training import Training
 

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from trainer.checkpoint.files import replace
 from trainer.errors import UserError
 from trainer.export import Predictor, load
-from trainer.without_compiler import restore_compiler
+from trainer.learning.without_compiler import restore_compiler
 from trainingjob_api.spec.training import Training
 
 Format = Literal["torchExport", "onnx"]

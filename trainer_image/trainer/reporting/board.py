@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TypeVar
 
-from trainer.plan import Plan
+from trainer.learning.plan import Plan
 from trainingjob_api.progress import (
     EpochMetrics,
     Progress,

@@ -3,13 +3,13 @@
 import sys
 from dataclasses import dataclass
 
-from trainer import exporter
-from trainer.board import Board
 from trainer.config import RankConfig
-from trainer.log import JsonLog, Log, Silence
-from trainer.pulse import PulseWriter
-from trainer.run_folder import RunFolder
-from trainer.stopping import StopRequest
+from trainer.pod.pulse import PulseWriter
+from trainer.pod.run_folder import RunFolder
+from trainer.pod.stopping import StopRequest
+from trainer.reporting import exporter
+from trainer.reporting.board import Board
+from trainer.reporting.log import JsonLog, Log, Silence
 from trainingjob_api.progress import State
 
 
@@ -42,7 +42,7 @@ def _log(config: RankConfig, board: Board, has_terminal: bool) -> Log:
     if config.rank != 0:
         return Silence()
     if has_terminal:
-        from trainer.terminal import Terminal  # rich, which pods have no use for
+        from trainer.reporting.terminal import Terminal  # rich, which pods have no use for
 
         return Terminal(board)
     return JsonLog()

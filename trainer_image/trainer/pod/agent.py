@@ -10,8 +10,8 @@ from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
 from torch.distributed.run import parse_args, run
 
 from trainer.config import RUN_FOLDER_ENV
-from trainer.processes import die_with_parent
-from trainer.run_folder import RunFolder
+from trainer.pod.processes import die_with_parent
+from trainer.pod.run_folder import RunFolder
 
 
 def main() -> None:

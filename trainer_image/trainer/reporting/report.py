@@ -12,12 +12,12 @@ import numpy as np
 from pydantic.alias_generators import to_camel
 from torch import Tensor
 
-from trainer.class_counts import ClassCounts
 from trainer.data.classes import Label
 from trainer.data.scaling import Floats
-from trainer.exactness import Circumstances
 from trainer.export import DEFAULT_FOLDER
-from trainer.measures import Measures
+from trainer.learning.class_counts import ClassCounts
+from trainer.learning.exactness import Circumstances
+from trainer.learning.measures import Measures
 from trainingjob_api.progress import EpochMetrics, Outcome, Progress, RunConfig
 
 _ROC_POINTS = 200

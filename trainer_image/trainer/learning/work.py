@@ -6,22 +6,22 @@ from trainer.checkpoint.folder import Folder
 from trainer.data.dataset import Dataset
 from trainer.data.loading import load_dataset, require_same_data
 from trainer.distributed import World, join
-from trainer.epoch_sums import EpochSums
-from trainer.exactness import circumstances, use_deterministic_kernels
 from trainer.export import export_folder
-from trainer.finish import finish
-from trainer.learner import Learner
-from trainer.loop import train
+from trainer.learning.epoch_sums import EpochSums
+from trainer.learning.exactness import circumstances, use_deterministic_kernels
+from trainer.learning.finish import finish
+from trainer.learning.learner import Learner
+from trainer.learning.loop import train
+from trainer.learning.objectives import Objective, objective_for
+from trainer.learning.optimizers import build_optimizer
+from trainer.learning.plan import plan_for
+from trainer.learning.state import TrainState
+from trainer.learning.without_compiler import skip_compiler
 from trainer.models import Shapes, build_model, multiply_adds
-from trainer.objectives import Objective, objective_for
-from trainer.optimizers import build_optimizer
-from trainer.plan import plan_for
-from trainer.run_folder import RunFolder
+from trainer.pod.run_folder import RunFolder
+from trainer.pod.surroundings import Surroundings
 from trainer.seeds import derived_seed
 from trainer.session import Run
-from trainer.state import TrainState
-from trainer.surroundings import Surroundings
-from trainer.without_compiler import skip_compiler
 from trainingjob_api.progress import Outcome
 from trainingjob_api.spec.training import Training
 

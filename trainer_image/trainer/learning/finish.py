@@ -6,17 +6,17 @@ from pathlib import Path
 from trainer.checkpoint.files import replace
 from trainer.checkpoint.folder import Folder
 from trainer.data.dataset import Dataset
-from trainer.early_stopping import criterion, is_spent
 from trainer.errors import NonFinite
-from trainer.evaluation import sums_of
 from trainer.export import export
-from trainer.history import History
-from trainer.learner import Learner
-from trainer.objectives import Classification
-from trainer.programs import write_programs
-from trainer.report import ClassReport, Evaluation, as_text, report
+from trainer.export_formats import write_programs
+from trainer.learning.early_stopping import criterion, is_spent
+from trainer.learning.evaluation import sums_of
+from trainer.learning.learner import Learner
+from trainer.learning.objectives import Classification
+from trainer.learning.state import TrainState
+from trainer.reporting.history import History
+from trainer.reporting.report import ClassReport, Evaluation, as_text, report
 from trainer.session import Run
-from trainer.state import TrainState
 from trainingjob_api.progress import Outcome, State, TestMetrics
 from trainingjob_api.spec.training import Training
 
@@ -80,8 +80,8 @@ def _write_results(
     run: Run, state: TrainState, model_folder: Path, evaluation: Evaluation | None, end: tuple[Outcome, str]
 ) -> None:
     """The done mark comes last: it is what a later attempt believes."""
-    from trainer.curves import draw_curves  # matplotlib takes half a second that only the end needs
-    from trainer.report_picture import draw_report
+    from trainer.reporting.curves import draw_curves  # matplotlib takes half a second that only the end needs
+    from trainer.reporting.report_picture import draw_report
 
     folder, progress = Folder(run.config), run.board.progress()
     epochs = History(folder.path).epochs()

@@ -12,9 +12,9 @@ from trainer.data.batches import Batch
 from trainer.data.rows import Rows
 from trainer.distributed import World
 from trainer.errors import NonFinite
+from trainer.learning.objectives import Objective
+from trainer.learning.optimizers import load_state_tensors, set_rate, state_tensors
 from trainer.models import buffers_kept
-from trainer.objectives import Objective
-from trainer.optimizers import load_state_tensors, set_rate, state_tensors
 from trainingjob_api.spec.training import Training
 
 _SMALLEST_SCALE = 2.0**-10

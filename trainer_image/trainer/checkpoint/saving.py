@@ -6,18 +6,18 @@ from datetime import UTC, datetime
 
 from torch import Tensor
 
-from trainer.board import Board
 from trainer.checkpoint import manifest as manifests
 from trainer.checkpoint import tensors as safe
 from trainer.checkpoint.files import Content
 from trainer.checkpoint.folder import Folder
 from trainer.checkpoint.manifest import Manifest
 from trainer.checkpoint.store import Name
+from trainer.checkpoint.writing import Writer
 from trainer.distributed import World
 from trainer.errors import NonFinite
-from trainer.history import History
+from trainer.reporting.board import Board
+from trainer.reporting.history import History
 from trainer.resumable import Position, Resumable, encode_files
-from trainer.writing import Writer
 from trainingjob_api.progress import RunConfig, SavedCheckpoint
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from trainer.errors import TrainerError, UserError
-from trainer.surroundings import Surroundings
+from trainer.pod.surroundings import Surroundings
 from trainingjob_api.progress import Outcome, State
 
 

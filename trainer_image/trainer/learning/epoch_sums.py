@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from trainer.objectives import Objective
+from trainer.learning.objectives import Objective
 
 _MOST_STEPS = 16
 _MOST_VALUES = 65_536

@@ -7,10 +7,10 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from trainer.class_counts import ClassCounts, count_classes, counts_length
 from trainer.data.dataset import DataFacts
-from trainer.losses import LossSum, loss_sum
-from trainer.measures import Measures
+from trainer.learning.class_counts import ClassCounts, count_classes, counts_length
+from trainer.learning.losses import LossSum, loss_sum
+from trainer.learning.measures import Measures
 from trainingjob_api.spec.training import Loss, Training
 
 

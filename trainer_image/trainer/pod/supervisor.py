@@ -9,16 +9,16 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from trainer import processes
 from trainer.checkpoint.folder import Folder
 from trainer.checkpoint.store import newest_saved
 from trainer.config import Launch, termination_log, whose_attempt
 from trainer.errors import TrainerError
-from trainer.launching import start_ranks
-from trainer.log import JsonLog
-from trainer.outcome import end_of, root_cause, silent_end
-from trainer.pulse import Pulse, read_pulse
-from trainer.run_folder import RankEnd, RunFolder
+from trainer.pod import processes
+from trainer.pod.launching import start_ranks
+from trainer.pod.outcome import end_of, root_cause, silent_end
+from trainer.pod.pulse import Pulse, read_pulse
+from trainer.pod.run_folder import RankEnd, RunFolder
+from trainer.reporting.log import JsonLog
 from trainingjob_api.progress import EXIT_CODE_OF, Outcome, Progress, SavedCheckpoint, State, TerminationMessage
 
 _REQUESTS = {signal.SIGTERM, signal.SIGINT}

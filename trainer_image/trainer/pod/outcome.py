@@ -7,7 +7,7 @@ from pathlib import Path
 from signal import Signals
 
 from trainer.errors import TrainerError
-from trainer.run_folder import RankEnd
+from trainer.pod.run_folder import RankEnd
 from trainingjob_api.contract import ExitCode
 from trainingjob_api.progress import EXIT_CODE_OF, Outcome
 

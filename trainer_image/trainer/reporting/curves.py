@@ -8,7 +8,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter, PercentFormatter
 
-from trainer.drawing import BEST, HELD_BACK, INK, RATE, TRAIN, new_figure, save, show_legend, style
+from trainer.reporting.drawing import BEST, HELD_BACK, INK, RATE, TRAIN, new_figure, save, show_legend, style
 from trainingjob_api.progress import EpochMetrics, Progress, RunConfig
 
 Points = list[tuple[int, float]]

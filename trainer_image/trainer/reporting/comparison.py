@@ -17,9 +17,9 @@ from rich.table import Table
 from trainer.checkpoint.files import replace
 from trainer.config import Launch
 from trainer.errors import UserError
-from trainer.history import History
 from trainer.manifest import merged
-from trainer.supervisor import supervise
+from trainer.pod.supervisor import supervise
+from trainer.reporting.history import History
 from trainingjob_api.progress import EpochMetrics, Outcome, TerminationMessage
 from trainingjob_api.spec.training import Training
 
@@ -140,7 +140,9 @@ def compare(variants: Sequence[Variant], launch_of: Callable[[Variant], Launch],
 
 
 def _write(results: Sequence[Result], recipe: Training, output: Path) -> None:
-    from trainer.comparison_plot import draw_comparison  # matplotlib takes half a second that only the end needs
+    from trainer.reporting.comparison_plot import (
+        draw_comparison,  # matplotlib takes half a second that only the end needs
+    )
 
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")

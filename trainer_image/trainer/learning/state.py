@@ -11,12 +11,12 @@ from trainer.checkpoint import tensors as safe
 from trainer.checkpoint.files import Content
 from trainer.checkpoint.folder import first_difference
 from trainer.distributed import World
-from trainer.early_stopping import Standing
-from trainer.epoch_sums import EpochSums
 from trainer.errors import CheckpointCorrupt, CheckpointMismatch
-from trainer.exactness import Circumstances, Likeness, compare
-from trainer.learner import Learner
-from trainer.plateau import Plateau
+from trainer.learning.early_stopping import Standing
+from trainer.learning.epoch_sums import EpochSums
+from trainer.learning.exactness import Circumstances, Likeness, compare
+from trainer.learning.learner import Learner
+from trainer.learning.plateau import Plateau
 from trainer.resumable import FACTS, RANKS, Position, decode_file, own_of
 from trainer.seeds import derived_seed
 from trainingjob_api.base import Report

@@ -1,0 +1,1 @@
+"""What happens between data and result: plan, steps, measurements, state."""

@@ -1,0 +1,1 @@
+"""One pod: its processes, their signals, and the word it leaves behind."""

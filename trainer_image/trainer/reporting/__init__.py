@@ -1,0 +1,1 @@
+"""What a training shows: board, metrics, log, history, pictures."""
