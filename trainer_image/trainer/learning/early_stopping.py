@@ -12,14 +12,20 @@ from trainingjob_api.spec.training import EarlyStopping, Training
 class Standing(Report):
     """The best epoch so far, and how many have gone by since."""
 
+    criterion: str | None = None
     value: float | None = None
     metrics: EpochMetrics | None = None
     waited: int = 0
 
+    def under(self, watched: EarlyStopping) -> "Standing":
+        """Nothing, if the best was the best by another measure: it may be changed while a job is paused."""
+        name = f"{watched.direction} {watched.metric}"
+        return self if self.criterion == name else Standing(criterion=name)
+
     def after(self, metrics: EpochMetrics, value: float, mode: Literal["min", "max"], min_delta: float) -> "Standing":
         """The standing after one epoch more."""
         if self.value is None or _gain(value, self.value, mode) > min_delta:
-            return Standing(value=value, metrics=metrics)
+            return Standing(criterion=self.criterion, value=value, metrics=metrics)
         return self.model_copy(update={"waited": self.waited + 1})
 
 
