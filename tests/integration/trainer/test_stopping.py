@@ -19,7 +19,7 @@ from support.trainer import (
 from trainingjob_api.contract import ExitCode
 from trainingjob_api.progress import Outcome
 
-SOON = 3.0  # seconds; two cores may be busy with other tests
+SOON = 10.0  # seconds; far below what a rendezvous or a collective would hold a signal back
 
 
 def stop(pod: TrainerProcess, number: signal.Signals = signal.SIGTERM) -> int:
