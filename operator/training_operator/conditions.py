@@ -53,7 +53,7 @@ def _checkpoint(observed: Observed, status: TrainingJobStatus) -> Told:
     if problem:
         return saved is not None, Reason.SAVE_FAILED, f"The last save failed: {problem}. The one before is kept."
     if saved is None and observed.spec.script is not None and status.progress is None:
-        words = "The program has reported nothing: as far as is known, a pause or a restart begins it anew."
+        words = "The program has not reported anything saved; without that, a pause or a restart begins it anew."
         return False, Reason.NOT_REPORTED, words
     if saved is None:
         return False, Reason.NO_CHECKPOINT, "Nothing is saved yet."

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
+from support.manifests import ABSENT
 from training_operator.builders.claim import build_claim
 from training_operator.builders.event import Note, build_event
 from training_operator.builders.job import build_job
@@ -54,9 +55,20 @@ FULL: dict[str, Any] = {
     },
 }
 
+SCRIPT: dict[str, Any] = {
+    "training": ABSENT,
+    "nodes": 2,
+    "script": {"path": "/program/train.py", "args": ["--epochs", "20", ""]},
+    "pod": {
+        "volumes": [{"name": "program", "configMap": {"name": "program"}}],
+        "volumeMounts": [{"name": "program", "mountPath": "/program", "readOnly": True}],
+    },
+}
+
 MANIFESTS: dict[str, Any] = {
     "job-one-node": lambda: build_job(training_job(), 1, IMAGE),
     "job-three-nodes": lambda: build_job(training_job(**FULL), 2, IMAGE),
+    "job-script": lambda: build_job(training_job(**SCRIPT), 1, IMAGE),
     "service": lambda: build_service(training_job(nodes=2)),
     "claim": lambda: build_claim(training_job(), ClaimTemplate(size="1Gi")),
     "claim-retained": lambda: build_claim(
@@ -84,6 +96,12 @@ def test_the_recipe_arrives_as_it_was_written() -> None:
     config = RunConfig.model_validate_json(env_of(build_job(job, 2, IMAGE))["TRAININGJOB_RUN"])
     assert config.training == job.spec.training
     assert (config.uid, config.attempt, config.keep_last) == (job.metadata.uid, 2, 5)
+
+
+def test_a_program_arrives_as_it_was_written_and_without_a_recipe() -> None:
+    job = training_job(**SCRIPT)
+    config = RunConfig.model_validate_json(env_of(build_job(job, 1, IMAGE))["TRAININGJOB_RUN"])
+    assert (config.script, config.training, config.epochs_asked) == (job.spec.script, None, None)
 
 
 def test_users_variables_never_replace_ours() -> None:
