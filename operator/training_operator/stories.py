@@ -87,7 +87,7 @@ def pause_message(status: TrainingJobStatus) -> str:
     if status.attempt == 0 or pause is None:
         return "Not started; set suspend: false to start."
     if pause.saved_step is None and pause.evidence is None:
-        return "Nobody saw what was saved; the next attempt tells."
+        return "Nobody saw what was saved; the next attempt tells if it finds a checkpoint."
     if pause.saved_step is None and pause.lost_steps is None:
         return "The program does not report: what was lost is not known, and it will begin anew."
     if pause.saved_step is None:

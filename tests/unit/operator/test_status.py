@@ -329,6 +329,14 @@ class TestPause:
         available = status.condition(ConditionType.CHECKPOINT_AVAILABLE) or fail()
         assert (available.status, available.reason) == ("False", Reason.NOT_REPORTED)
 
+    def test_a_program_that_crashed_before_the_pause_is_not_promised_to_tell_what_it_saved(self) -> None:
+        job = training_job(ended_status(end="Crash", retry_time=NOW), suspend=True, **SCRIPT)
+        status = shown(look(job, failed_job()))
+        assert status.pause is not None
+        assert (status.pause.saved_step, status.pause.lost_steps, status.pause.evidence) == (None, None, None)
+        told = (status.condition(ConditionType.SUSPENDED) or fail()).message
+        assert told == "Nobody saw what was saved; the next attempt tells if it finds a checkpoint."
+
     def test_what_nobody_saw_is_not_claimed(self) -> None:
         observed = look(training_job(open_status(pause=PAUSING), suspend=True), suspended_job())
         status = shown(observed)
