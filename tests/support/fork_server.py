@@ -130,9 +130,10 @@ class ForkServer:
 
 
 @contextmanager
-def fork_server(scratch: Path) -> Iterator[ForkServer]:
+def fork_server(scratch: Path, *modules: str) -> Iterator[ForkServer]:
+    """modules: further ones to import before the first fork."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "support.fork_server"],
+        [sys.executable, "-m", "support.fork_server", *modules],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -155,7 +156,12 @@ def fork_server(scratch: Path) -> Iterator[ForkServer]:
 
 
 def _serve() -> None:
-    for slow in ("trainer.learning.work", "trainer.script", "trainer.reporting.curves"):  # torch and matplotlib, once
+    for slow in (
+        "trainer.learning.work",
+        "trainer.script",
+        "trainer.reporting.curves",
+        *sys.argv[1:],
+    ):  # torch and matplotlib, once
         importlib.import_module(slow)
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})  # as the supervisor does
     for line in sys.stdin:

@@ -2,7 +2,7 @@
 
 import copy
 import math
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from itertools import chain
 from typing import SupportsFloat, TypeVar
 
@@ -140,6 +140,50 @@ class ScriptRun:
         for loss in losses:
             if not bool(torch.isfinite(loss).all()):
                 raise NonFinite(f"step {self.steps + 1}: a loss is NaN or infinite; nothing was saved from it")
+
+    def follow(
+        self, epochs: int, epoch: int, step: int, samples: int, metrics: Mapping[str, float], consumed: int = 0
+    ) -> None:
+        """For a loop of somebody else's, instead of epochs(), batches() and step(): so much is done now.
+
+        The first call after start() makes all objects what they were; here a stop is noticed and saved.
+        samples: of this rank, in a step; metrics: of the epoch, should it be over; consumed: of the epoch that goes on.
+        """
+        self._be_where_it_was_saved()
+        self._run.board.epochs_asked = epochs
+        self._run.enter(State.TRAINING)
+        together, before = samples * self._run.world.size, self._state.position
+        for _ in range(before.step, step):
+            self._state.samples += together
+            self._run.count_step(together)
+        is_over = epoch > before.epoch
+        self._clock.note(self._state)
+        if is_over:
+            self._has_reported = False
+            self.report(**metrics)
+            self._state.epoch_seconds, self._state.samples = 0.0, 0
+            self._clock = EpochClock(self._state)
+            self._run.board.plan = _plan(epochs, epoch, step)
+        self._state.position = Position(epoch=epoch, step=step, consumed=consumed)
+        if step > before.step and (self._run.should_stop(now=is_over) or self._run.save_is_due(epoch_done=is_over)):
+            self._save()
+
+    def followed_batches(self, loader: Iterable[T], epoch: int, follow: Callable[[int], None]) -> Iterator[T]:
+        """The batches of an epoch from where it stands; follow(consumed) is called before each is read."""
+        world, position = self._run.world, self._state.position
+        consumed = position.consumed if epoch == position.epoch else 0
+        entries = self._orders.entries(loader, Place(self._state.seed, epoch, consumed, world.rank, world.size))
+        while True:
+            follow(consumed)
+            entry = next(entries, None)
+            if entry is None:
+                return
+            consumed += entry.consumed
+            yield entry.batch
+
+    def note_evaluation(self) -> None:
+        """A sign of life from a framework that evaluates."""
+        self._run.enter(State.EVALUATING)
 
     def finish(self) -> str:
         """The program has come to its end; later attempts complete at once."""

@@ -1,0 +1,118 @@
+"""Frameworks that own the loop: paused anywhere in it, a program ends with the same bits."""
+
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support.fork_server import ForkServer, Interruption, fork_server
+from support.scripts import script_config, write_script
+from support.trainer import history_of, newest_tensors
+from trainingjob_api.contract import ExitCode
+
+HUGGING_FACE = """
+    import torch
+    from trainer.integrations.hugging_face import pausable
+    from transformers import GPT2Config, GPT2LMHeadModel, Trainer, TrainingArguments
+
+    source = torch.Generator().manual_seed(5)
+    rows = [{"input_ids": each, "labels": each} for each in torch.randint(0, 20, (26, 8), generator=source)]
+    torch.manual_seed(3)
+    model = GPT2LMHeadModel(
+        GPT2Config(vocab_size=20, n_positions=8, n_embd=16, n_layer=1, n_head=2, bos_token_id=0, eos_token_id=0)
+    )
+    arguments = TrainingArguments(
+        "/tmp/unused", per_device_train_batch_size=4, gradient_accumulation_steps=2, num_train_epochs=6, use_cpu=True,
+        learning_rate=0.01, warmup_steps=3, logging_steps=3, eval_strategy="epoch", save_strategy="no", report_to=[],
+        disable_tqdm=True,
+    )
+    trainer = Trainer(model, arguments, train_dataset=rows, eval_dataset=rows[:5])
+    trainer.train(resume_from_checkpoint=pausable(trainer))
+"""
+"""Seven batches, four steps in an epoch; dropout; a schedule; a log that is not in step with the epochs."""
+
+LIGHTNING = """
+    import random
+    import torch
+    import lightning.pytorch as L
+    from torch import nn
+    from torch.utils.data import DataLoader, Dataset
+    from trainer.integrations.lightning import Pausable
+
+
+    class Noisy(Dataset):
+        def __init__(self):
+            self.x = torch.randn(26, 6, generator=torch.Generator().manual_seed(5))
+
+        def __len__(self):
+            return 26
+
+        def __getitem__(self, row):
+            return self.x[row] + torch.rand(6) / 9 + random.random() / 9, self.x[row, :1] * self.x[row, 1:2]
+
+
+    class Net(L.LightningModule):
+        def __init__(self):
+            super().__init__()
+            self.layers = nn.Sequential(nn.Linear(6, 16), nn.BatchNorm1d(16), nn.Dropout(0.3), nn.Linear(16, 1))
+
+        def training_step(self, batch, index):
+            loss = nn.functional.mse_loss(self.layers(batch[0]), batch[1])
+            self.log("train_loss", loss)
+            return loss
+
+        def validation_step(self, batch, index):
+            self.log("val_loss", nn.functional.mse_loss(self.layers(batch[0]), batch[1]))
+
+        def configure_optimizers(self):
+            optimizer = torch.optim.AdamW(self.parameters(), 0.01)
+            plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, patience=0, threshold=0.2)
+            step = torch.optim.lr_scheduler.StepLR(optimizer, 3, 0.9)
+            return [optimizer], [{"scheduler": plateau, "monitor": "val_loss"}, {"scheduler": step, "interval": "step"}]
+
+
+    L.seed_everything(3)
+    data = Noisy()
+    trainer = L.Trainer(
+        max_epochs=6, accelerator="cpu", accumulate_grad_batches=2, logger=False, enable_checkpointing=False,
+        enable_progress_bar=False, enable_model_summary=False, num_sanity_val_steps=0, callbacks=[Pausable()],
+    )
+    trainer.fit(Net(), DataLoader(data, 4, shuffle=True), DataLoader(data, 13))
+"""
+"""Seven batches, four steps in an epoch; noise from two generators; a schedule that watches the validation."""
+
+
+@pytest.fixture(scope="module")
+def frameworks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForkServer]:
+    names = ("trainer.integrations.hugging_face", "trainer.integrations.lightning", "transformers.models.gpt2")
+    with fork_server(tmp_path_factory.mktemp("server"), *names) as running:
+        yield running
+
+
+@pytest.mark.parametrize(
+    "text", [pytest.param(HUGGING_FACE, id="hugging-face"), pytest.param(LIGHTNING, id="lightning")]
+)
+def test_paused_in_and_between_epochs(frameworks: ForkServer, tmp_path: Path, text: str) -> None:
+    script = write_script(tmp_path, text)
+    reference, paused = tmp_path / "reference", tmp_path / "paused"
+    whole = frameworks.start(script_config(reference, script), 1)
+    assert whole.codes() == [0], whole.end()
+    codes = []
+    for attempt, step in enumerate((2, 8, 13), start=1):
+        stop = Interruption(step, signal.SIGTERM, [0])
+        group = frameworks.start(script_config(paused, script, attempt=attempt), 1, interruption=stop)
+        codes += group.codes()
+    assert codes == [ExitCode.STOPPED] * 3, "a stop is noticed within a few of 24 steps"
+    last = frameworks.start(script_config(paused, script, attempt=9), 1)
+    assert last.codes() == [0], last.end()
+    assert _without_times(newest_tensors(paused)) == _without_times(newest_tensors(reference))
+    assert history_of(paused) == history_of(reference)
+
+
+def _without_times(tensors: dict[str, Any]) -> dict[str, Any]:
+    """Numbers that are no tensors lie in one document, with how long everything took."""
+    kept = {name: value for name, value in tensors.items() if not name.endswith("training(tree)")}
+    assert any("training.objects" in name for name in kept), "there are no moments of the optimizer"
+    return kept

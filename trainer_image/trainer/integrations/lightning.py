@@ -1,0 +1,126 @@
+"""A Lightning `Trainer` that can be paused and goes on exactly."""
+
+import copy
+from collections.abc import Iterator
+from typing import Any
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from trainer.errors import UserError
+from trainer.script import start
+
+
+class Pausable(Callback):
+    """For `Trainer(callbacks=[Pausable()])`: everything else of the program stays as it is."""
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._training = _Training(trainer, self)
+        self._run = start(model=pl_module, training=self._training)
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """The loaders are there by now, with the samplers that ranks need."""
+        fit: Any = trainer.fit_loop
+        loaders = fit._combined_loader.flattened
+        if (
+            len(loaders) != 1
+            or not isinstance(loaders[0], DataLoader)
+            or not hasattr(loaders[0].batch_sampler, "__len__")
+        ):
+            raise UserError("Pausable needs one DataLoader whose length is known as the training data")
+        self._samples = loaders[0].batch_size or 0
+        fit._combined_loader.flattened = [_Batches(loaders[0], self)]
+        iter(fit._data_fetcher)  # what has been made for the first epoch read from the loader itself
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self.follow(consumed=0)
+
+    def on_validation_batch_start(self, *arguments: Any) -> None:
+        if hasattr(self, "_run"):
+            self._run.note_evaluation()
+
+    def follow(self, consumed: int) -> None:
+        """consumed: of this epoch's samples."""
+        trainer = self._training.trainer
+        if trainer.fit_loop.epoch_loop.batch_progress.current.ready % trainer.accumulate_grad_batches and consumed:
+            return  # gradients are being collected, which nobody saves
+        epochs = max(trainer.max_epochs or 0, trainer.current_epoch)
+        progress, metrics = (epochs, trainer.current_epoch, trainer.global_step), self._training.metrics()
+        self._run.follow(*progress, self._samples * trainer.accumulate_grad_batches, metrics, consumed)
+
+    def batches(self, loader: Any) -> Iterator[Any]:
+        """Of this epoch, as far as they are still to come."""
+        return self._run.followed_batches(loader, self._training.trainer.current_epoch, self.follow)
+
+
+class _Batches:
+    """Stands for a loader. A stop is noticed right before a batch is read: all that follows a step has been done."""
+
+    def __init__(self, loader: DataLoader[Any], pausable: Pausable) -> None:
+        self._loader = loader
+        self._pausable = pausable
+
+    def __len__(self) -> int:
+        return len(self._loader)
+
+    def __iter__(self) -> Iterator[Any]:
+        return self._pausable.batches(self._loader)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._loader, name)
+
+
+class _Training:
+    """All of a trainer's state but the weights."""
+
+    def __init__(self, trainer: Trainer, pausable: Pausable) -> None:
+        self.trainer: Any = trainer
+        self._pausable = pausable
+        self._is_loaded = False
+
+    def metrics(self) -> dict[str, float]:
+        """What the module has logged, by the names of `run.report`."""
+        logged = {name: each.item() for name, each in self.trainer.callback_metrics.items() if _is_number(each)}
+        renamed = {
+            "val_loss": "validation_loss",
+            "val_acc": "validation_accuracy",
+            "val_accuracy": "validation_accuracy",
+        }
+        metrics = {renamed.get(name, name): value for name, value in logged.items()}
+        if self.trainer.optimizers:
+            metrics["learning_rate"] = self.trainer.optimizers[0].param_groups[0]["lr"]
+        return metrics
+
+    def state_dict(self) -> dict[str, Any]:
+        return {
+            "objects": [each.state_dict() for each in self._objects()],
+            "loops": copy.deepcopy(self.trainer.fit_loop.state_dict()),
+            "callbacks": {each.state_key: each.state_dict() for each in self._callbacks()},
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        for each, content in zip(self._objects(), state["objects"], strict=True):
+            each.load_state_dict(content)
+        for each in self._callbacks():
+            if content := state["callbacks"].get(each.state_key):
+                each.load_state_dict(content)
+        fit = self.trainer.fit_loop
+        fit.load_state_dict(state["loops"])
+        if self._is_loaded:  # the loops have begun where they were told to; from here on nothing is special
+            for loop in (fit, fit.epoch_loop, fit.epoch_loop.val_loop):
+                loop.on_iteration_done()
+        self._is_loaded = True
+
+    def _objects(self) -> list[Any]:
+        trainer = self.trainer
+        scaler = getattr(trainer.precision_plugin, "scaler", None)
+        schedulers = [each.scheduler for each in trainer.lr_scheduler_configs]
+        return [*trainer.optimizers, *schedulers, *([scaler] if scaler is not None else [])]
+
+    def _callbacks(self) -> list[Any]:
+        return [each for each in self.trainer.callbacks if each is not self._pausable]
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, Tensor) and value.numel() == 1
