@@ -52,7 +52,7 @@ def _run(config: "RankConfig", stop: stopping.StopRequest) -> "RankEnd":
 
 def _work(around: "Surroundings") -> "tuple[Outcome, str]":
     if around.config.run.script is not None:
-        from trainer.script.program import run_program
+        from trainer.pod.program import run_program
 
         return run_program(around)
     from trainer.learning.work import work  # torch

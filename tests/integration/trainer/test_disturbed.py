@@ -136,7 +136,7 @@ def test_a_kill_costs_the_steps_since_the_last_save_and_nothing_else(
     ("action", "place", "call", "steps"),
     [
         pytest.param("spoil weight", "trainer.learning.learner:Learner.step", 10, 9, id="a weight"),
-        pytest.param("spoil gradient", "trainer.learning.learner:Learner.step", 10, 9, id="a gradient"),
+        pytest.param("spoil gradient", "trainer.learning.learner:Learner.step", 10, 10, id="a gradient"),
         pytest.param("spoil input", "trainer.learning.learner:Learner.step", 10, 9, id="an input, and so the loss"),
         pytest.param("spoil saved weight", "trainer.checkpoint.saving:Saver.save", 2, 8, id="a weight as it is saved"),
         pytest.param("spoil optimizer", "trainer.checkpoint.saving:Saver.save", 2, 8, id="a moment as it is saved"),

@@ -83,11 +83,11 @@ def test_a_program_that_is_not_there(server: ForkServer, tmp_path: Path) -> None
 
 def test_a_program_that_knows_nothing_is_not_taken_for_a_hang_and_stops_at_once(tmp_path: Path) -> None:
     script = write_script(tmp_path, 'import time; print(\'{"event": "begun"}\', flush=True); time.sleep(600)')
-    short = {"startSeconds": 3, "stepSeconds": 1}
+    short = {"startSeconds": 6, "stepSeconds": 1}
     with trainer(script_config(tmp_path / "c", script, deadlines=short), tmp_path) as pod:
         pod.wait_for("begun")
         with pytest.raises(subprocess.TimeoutExpired):
-            pod.end(seconds=3.5)
+            pod.end(seconds=6.5)
         pod.signal(signal.SIGTERM)
         assert pod.end() == ExitCode.STOPPED
         message = pod.message()

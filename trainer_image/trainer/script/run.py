@@ -14,9 +14,9 @@ from trainer.checkpoint.folder import Folder
 from trainer.errors import NonFinite, NotSaved, Stopped, UserError
 from trainer.learning.clock import EpochClock
 from trainer.learning.plan import Plan, StagePlan
+from trainer.pod.program import Ended
 from trainer.resumable import Position
 from trainer.script.order import Entry, Orders, Place
-from trainer.script.program import Ended
 from trainer.script.state import ScriptState
 from trainer.session import Run
 from trainingjob_api.progress import EXIT_CODE_OF, EpochMetrics, Outcome, State

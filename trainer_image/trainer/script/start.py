@@ -16,12 +16,12 @@ from trainer.config import Mounts, RankConfig
 from trainer.distributed import World, join_on
 from trainer.errors import UserError
 from trainer.learning.exactness import Circumstances, machine
+from trainer.pod import program
+from trainer.pod.program import Program
 from trainer.pod.run_folder import RunFolder
 from trainer.pod.stopping import StopRequest
 from trainer.pod.surroundings import Surroundings, prepare
-from trainer.script import program
 from trainer.script.objects import Objects
-from trainer.script.program import Program
 from trainer.script.run import ScriptRun
 from trainer.script.state import ScriptState, device_of, with_generators
 from trainer.session import Run
