@@ -141,7 +141,7 @@ def test_a_pause_asked_for_while_it_was_away(operator: OperatorProcess, training
 
 
 def test_a_retry_time_survives_it(operator: OperatorProcess, training: Training) -> None:
-    training.create(fail="1:0:1", restart={"backoffSeconds": 8, "maxBackoffSeconds": 8})
+    training.create(fail="1:0:1", restart={"backoffSeconds": 15, "maxBackoffSeconds": 15})
     status = training.until_phase("Restarting")
     operator.kill()
     operator.start()
