@@ -1,5 +1,6 @@
 """Base models: camelCase on the wire, snake_case in Python, frozen everywhere."""
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -50,3 +51,35 @@ def rule(expression: str, message: str, path: str | None = None) -> dict[str, st
 def rules(*rules: dict[str, str]) -> dict[str, Any]:
     """`json_schema_extra` that carries these CEL rules into the CRD."""
     return {"x-kubernetes-validations": list(rules)}
+
+
+# The API server compares a whole number with a whole minimum: 0 would pass a minimum of 0.001.
+ABOVE_ZERO = rules(rule("self > 0.0", "must be above 0"))
+
+
+@dataclass(frozen=True)
+class NumberOr:
+    """A number from 1 to a limit, or a word, which the API server's own schema cannot say."""
+
+    word: str
+    limit: int
+
+    @property
+    def message(self) -> str:
+        return f"must be a number from 1 to {self.limit}, or {self.word}"
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        number = f"int(self) >= 1 && int(self) <= {self.limit}"
+        expression = f"type(self) == int ? ({number}) : string(self) == '{self.word}'"
+        return {"x-kubernetes-int-or-string": True, **rules(rule(expression, self.message))}
+
+    def check(self, value: int | str) -> int | str:
+        if isinstance(value, int) and not 1 <= value <= self.limit:
+            raise ValueError(self.message)
+        return value
+
+
+def given(value: float | None, default: float) -> float:
+    """A number that a manifest may leave out."""
+    return default if value is None else value

@@ -1,10 +1,10 @@
 """`spec` as a whole, and what may change in it when."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
-from trainingjob_api.base import Model, rule, rules
+from trainingjob_api.base import Model, NumberOr, rule, rules
 from trainingjob_api.contract import MANAGED_BY
 from trainingjob_api.spec.checkpoint import Checkpoint
 from trainingjob_api.spec.identity import identity_of
@@ -97,19 +97,9 @@ _SPEC_RULES = rules(
     ],
 )
 
+_PROCESSES = NumberOr("auto", 64)
 ProcessesPerNode = Annotated[
-    int | Literal["auto"],
-    Field(
-        json_schema_extra={
-            "x-kubernetes-int-or-string": True,
-            **rules(
-                rule(
-                    "type(self) == int ? (int(self) >= 1 && int(self) <= 64) : string(self) == 'auto'",
-                    "must be a number from 1 to 64, or auto",
-                )
-            ),
-        }
-    ),
+    int | Literal["auto"], Field(json_schema_extra=_PROCESSES.schema), AfterValidator(_PROCESSES.check)
 ]
 
 
@@ -155,14 +145,6 @@ class TrainingJobSpec(Model):
     @property
     def identity(self) -> dict[str, str]:
         return identity_of(self.training, self.script)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _limits(cls, spec: Any) -> Any:
-        processes = spec.get("processesPerNode") if isinstance(spec, dict) else None
-        if isinstance(processes, int) and not 1 <= processes <= 64:
-            raise ValueError("processesPerNode must be a number from 1 to 64, or auto")
-        return spec
 
     @model_validator(mode="after")
     def _one_thing_to_do(self) -> "TrainingJobSpec":

@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from trainingjob_api.base import given
 from trainingjob_api.spec.training import Loss
 
 LossSum = Callable[[Tensor, Tensor], Tensor]
@@ -19,15 +20,15 @@ def loss_sum(spec: Loss) -> LossSum:
         case "crossEntropy":
             return partial(F.cross_entropy, reduction="sum", label_smoothing=spec.label_smoothing or 0.0)
         case "multiMargin":
-            return partial(multi_margin, margin=_given(spec.margin, 1.0))
+            return partial(multi_margin, margin=given(spec.margin, 1.0))
         case "focal":
-            return partial(focal, gamma=_given(spec.gamma, 2.0), alpha=spec.alpha)
+            return partial(focal, gamma=given(spec.gamma, 2.0), alpha=spec.alpha)
         case "mse":
             return _of_values(partial(F.mse_loss, reduction="sum"))
         case "mae":
             return _of_values(partial(F.l1_loss, reduction="sum"))
         case "huber":
-            return _of_values(partial(F.huber_loss, reduction="sum", delta=_given(spec.delta, 1.0)))
+            return _of_values(partial(F.huber_loss, reduction="sum", delta=given(spec.delta, 1.0)))
 
 
 def multi_margin(outputs: Tensor, targets: Tensor, margin: float) -> Tensor:
@@ -54,7 +55,3 @@ def focal(outputs: Tensor, targets: Tensor, gamma: float, alpha: float | None = 
 def _of_values(loss: LossSum) -> LossSum:
     # The targets are brought into shape, not the outputs: that would be an operation more on the way back.
     return lambda outputs, targets: loss(outputs, targets[:, None])
-
-
-def _given(value: float | None, default: float) -> float:
-    return default if value is None else value

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from math import cos, floor, pi
 
 from trainer.learning.plan import Moment, Plan
+from trainingjob_api.base import given
 from trainingjob_api.spec.training import Schedule, Training
 
 Rate = Callable[[Moment], float]
@@ -50,30 +51,30 @@ def _constant(base: float, schedule: Schedule, span: _Span) -> Rate:
 
 
 def _step(base: float, schedule: Schedule, span: _Span) -> Rate:
-    gamma, size = _given(schedule.gamma, 0.1), schedule.step_size or 1
+    gamma, size = given(schedule.gamma, 0.1), schedule.step_size or 1
     return lambda moment: base * gamma ** (floor(moment.epochs) // size)
 
 
 def _exponential(base: float, schedule: Schedule, span: _Span) -> Rate:
-    gamma = _given(schedule.gamma, 0.95)
+    gamma = given(schedule.gamma, 0.95)
     return lambda moment: base * gamma ** floor(moment.epochs)
 
 
 def _cosine(base: float, schedule: Schedule, span: _Span) -> Rate:
     """Half a wave from base to minimum; it stays there."""
-    length, minimum = schedule.t_max or span.epochs, _given(schedule.minimum, 0.0)
+    length, minimum = schedule.t_max or span.epochs, given(schedule.minimum, 0.0)
     return lambda moment: minimum + (base - minimum) * (1 + cos(pi * min(1.0, moment.epochs / length))) / 2
 
 
 def _linear(base: float, schedule: Schedule, span: _Span) -> Rate:
-    length, end = schedule.total_epochs or span.epochs, _given(schedule.end_factor, 0.0)
+    length, end = schedule.total_epochs or span.epochs, given(schedule.end_factor, 0.0)
     return lambda moment: base * (1 + (end - 1) * min(1.0, moment.epochs / length))
 
 
 def _cyclic(base: float, schedule: Schedule, span: _Span) -> Rate:
     """Up and down, as many steps each way. Smith, Cyclical Learning Rates for Training Neural Networks (2017)."""
-    low, high, up = _given(schedule.minimum, 0.0), _given(schedule.maximum, base), schedule.steps_up or 1
-    gamma, mode = _given(schedule.gamma, 1.0), schedule.mode or "triangular"
+    low, high, up = given(schedule.minimum, 0.0), given(schedule.maximum, base), schedule.steps_up or 1
+    gamma, mode = given(schedule.gamma, 1.0), schedule.mode or "triangular"
 
     def rate(moment: Moment) -> float:
         cycle, place = divmod(moment.steps, 2 * up)
@@ -89,9 +90,9 @@ def _cyclic(base: float, schedule: Schedule, span: _Span) -> Rate:
 
 def _one_cycle(base: float, schedule: Schedule, span: _Span) -> Rate:
     """Up to the peak and down far below the start, both along half a cosine. Smith & Topin, Super-Convergence."""
-    peak, rise = _given(schedule.maximum, base), _given(schedule.rise_fraction, 0.3)
-    first = peak / _given(schedule.start_divisor, 25.0)
-    last = first / _given(schedule.end_divisor, 10_000.0)
+    peak, rise = given(schedule.maximum, base), given(schedule.rise_fraction, 0.3)
+    first = peak / given(schedule.start_divisor, 25.0)
+    last = first / given(schedule.end_divisor, 10_000.0)
     top, end = rise * span.steps - 1, span.steps - 1
 
     def rate(moment: Moment) -> float:
@@ -135,7 +136,3 @@ def _by_stage(rate: Rate, plan: Plan) -> Rate:
     if all(stage.rate_factor == 1.0 for stage in plan.stages):
         return rate
     return lambda moment: rate(moment) * plan.stage_at(int(moment.epochs)).rate_factor
-
-
-def _given(value: float | None, default: float) -> float:
-    return default if value is None else value

@@ -4,12 +4,10 @@ from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field, model_validator
 
-from trainingjob_api.base import Model, rule, rules
+from trainingjob_api.base import ABOVE_ZERO, Model, rule, rules
 
 Column = Annotated[str, Field(min_length=1, max_length=256)]
 FilePath = Annotated[str, Field(min_length=1, max_length=1024)]
-# The API server compares a whole number with a whole minimum: 0 would pass a minimum of 0.001.
-_ABOVE_ZERO = rules(rule("self > 0.0", "must be above 0"))
 _WITHOUT_TARGET = ("npz", "idx", "imageFolder", "synthetic")
 _WITHOUT_COLUMNS = ("idx", "imageFolder", "synthetic")
 
@@ -21,7 +19,7 @@ class Validation(Model):
         json_schema_extra=rules(rule("has(self.fraction) != has(self.path)", "give exactly one of fraction and path"))
     )
 
-    fraction: Annotated[float, Field(ge=0.001, le=0.9, json_schema_extra=_ABOVE_ZERO)] | None = Field(
+    fraction: Annotated[float, Field(ge=0.001, le=0.9, json_schema_extra=ABOVE_ZERO)] | None = Field(
         default=None,
         description="Share of the training rows, drawn by the seed: the same rows after every resume. "
         "Of a time series: its end.",

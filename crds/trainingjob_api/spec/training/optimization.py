@@ -1,44 +1,18 @@
 """How the weights move: loss, optimizer, schedule, stages, regularisation."""
 
-from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field, model_validator
 
-from trainingjob_api.base import Model, rule, rules
+from trainingjob_api.base import ABOVE_ZERO, Model, NumberOr, rule, rules
 from trainingjob_api.spec.training.choice import Belonging, Choice, belonging
 
-# The API server compares a whole number with a whole minimum: 0 would pass a minimum of 0.001.
-_ABOVE_ZERO = rules(rule("self > 0.0", "must be above 0"))
-Rate = Annotated[float, Field(ge=1e-12, le=100, json_schema_extra=_ABOVE_ZERO)]
-Factor = Annotated[float, Field(ge=0.000001, le=1, json_schema_extra=_ABOVE_ZERO)]
+Rate = Annotated[float, Field(ge=1e-12, le=100, json_schema_extra=ABOVE_ZERO)]
+Factor = Annotated[float, Field(ge=0.000001, le=1, json_schema_extra=ABOVE_ZERO)]
 Epochs = Annotated[int, Field(ge=1, le=1_000_000)]
 
 
-@dataclass(frozen=True)
-class _NumberOr:
-    """A number from 1 to a limit, or a word, which the API server's own schema cannot say."""
-
-    word: str
-    limit: int
-
-    @property
-    def message(self) -> str:
-        return f"must be a number from 1 to {self.limit}, or {self.word}"
-
-    @property
-    def schema(self) -> dict[str, Any]:
-        number = f"int(self) >= 1 && int(self) <= {self.limit}"
-        expression = f"type(self) == int ? ({number}) : string(self) == '{self.word}'"
-        return {"x-kubernetes-int-or-string": True, **rules(rule(expression, self.message))}
-
-    def check(self, value: int | str) -> int | str:
-        if isinstance(value, int) and not 1 <= value <= self.limit:
-            raise ValueError(self.message)
-        return value
-
-
-_BATCH, _WARMUP = _NumberOr("all", 1_000_000), _NumberOr("auto", 100_000)
+_BATCH, _WARMUP = NumberOr("all", 1_000_000), NumberOr("auto", 100_000)
 BatchSize = Annotated[int | Literal["all"], Field(json_schema_extra=_BATCH.schema), AfterValidator(_BATCH.check)]
 WarmupEpochs = Annotated[int | Literal["auto"], Field(json_schema_extra=_WARMUP.schema), AfterValidator(_WARMUP.check)]
 
@@ -67,7 +41,7 @@ class Loss(Choice):
     alpha: Annotated[float, Field(ge=0, le=1)] | None = Field(
         default=None, description="Weight of every class but the first, which gets 1 - alpha. Default: all count 1."
     )
-    delta: Annotated[float, Field(ge=0.000001, le=1e9, json_schema_extra=_ABOVE_ZERO)] | None = Field(
+    delta: Annotated[float, Field(ge=0.000001, le=1e9, json_schema_extra=ABOVE_ZERO)] | None = Field(
         default=None, description="Where the square becomes a line, in standard deviations of the target. Default: 1."
     )
 
@@ -165,7 +139,7 @@ class Schedule(Choice):
     t_max: Epochs | None = Field(default=None, description="Default: the epochs that remain after the warm-up.")
     end_factor: Annotated[float, Field(ge=0, le=1)] | None = Field(default=None, description="Default: 0.")
     total_epochs: Epochs | None = Field(default=None, description="Default: as many as remain after the warm-up.")
-    factor: Annotated[float, Field(ge=0.000001, le=0.999999, json_schema_extra=_ABOVE_ZERO)] | None = Field(
+    factor: Annotated[float, Field(ge=0.000001, le=0.999999, json_schema_extra=ABOVE_ZERO)] | None = Field(
         default=None, description="Default: 0.5."
     )
     patience: Annotated[int, Field(ge=0, le=100_000)] | None = Field(default=None, description="Default: 10.")
@@ -177,7 +151,7 @@ class Schedule(Choice):
         description="triangular2 halves the swing every cycle, expRange shrinks it by gamma every step. "
         "Default: triangular.",
     )
-    rise_fraction: Annotated[float, Field(ge=0.001, le=0.999, json_schema_extra=_ABOVE_ZERO)] | None = Field(
+    rise_fraction: Annotated[float, Field(ge=0.001, le=0.999, json_schema_extra=ABOVE_ZERO)] | None = Field(
         default=None, description="Share of all steps in which the rate rises. Default: 0.3."
     )
     start_divisor: Annotated[float, Field(ge=1, le=1e9)] | None = Field(
@@ -205,7 +179,7 @@ class Stage(Model):
 
     epochs: Epochs
     batch_size: int = Field(ge=1, le=1_000_000, description="Samples per batch over all ranks together.")
-    learning_rate_factor: Annotated[float, Field(ge=0.000001, le=1000, json_schema_extra=_ABOVE_ZERO)] = Field(
+    learning_rate_factor: Annotated[float, Field(ge=0.000001, le=1000, json_schema_extra=ABOVE_ZERO)] = Field(
         default=1.0, description="Every rate of the schedule is multiplied by it."
     )
 
@@ -220,7 +194,7 @@ class Regularization(Model):
 class Gradient(Model):
     """What happens to gradients before the optimizer sees them."""
 
-    clip_norm: Annotated[float, Field(ge=0.000001, le=1e9, json_schema_extra=_ABOVE_ZERO)] | None = Field(
+    clip_norm: Annotated[float, Field(ge=0.000001, le=1e9, json_schema_extra=ABOVE_ZERO)] | None = Field(
         default=None, description="A gradient whose norm is larger is scaled down to it. Default: none is."
     )
     accumulate: Annotated[int, Field(ge=1, le=10_000)] = Field(
