@@ -6,6 +6,10 @@ takes as long as that of torch itself, in every rank at every start.
 
 import importlib
 import sys
+from collections.abc import Sequence
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from importlib.util import spec_from_loader
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
@@ -18,12 +22,14 @@ def skip_compiler() -> None:
     """Puts a stand-in in the compiler's place; whoever wants more of it than an answer gets the real one."""
     if _NAME not in sys.modules:
         torch._dynamo = sys.modules[_NAME] = _StandIn()
+        sys.meta_path.insert(0, _Submodules())
 
 
 def restore_compiler() -> None:
     """Puts the real one back, for whoever needs more of it than a few answers."""
     if isinstance(sys.modules.get(_NAME), _StandIn):
         del sys.modules[_NAME], torch._dynamo
+        sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, _Submodules)]
     importlib.import_module(_NAME)
 
 
@@ -32,7 +38,7 @@ class _StandIn(ModuleType):
 
     def __init__(self) -> None:
         super().__init__(_NAME, __doc__)
-        self.__path__ = [f"{torch.__path__[0]}/_dynamo"]  # its submodules can still be imported
+        self.__path__: list[str] = []  # a package; `_Submodules` finds what is in it
         self.graph_break = lambda *_: None
         self.utils = SimpleNamespace(get_optimize_ddp_mode=lambda: "no_optimization")
         self.trace_rules = SimpleNamespace(clear_lru_cache=lambda: None)
@@ -46,3 +52,19 @@ class _StandIn(ModuleType):
             raise AttributeError(name)
         restore_compiler()
         return getattr(sys.modules[_NAME], name)
+
+
+class _Submodules(MetaPathFinder, Loader):
+    """Whoever imports a part of the compiler gets it from the real one, imported whole: its parts need each other."""
+
+    def find_spec(self, name: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
+        if not name.startswith(f"{_NAME}."):
+            return None
+        restore_compiler()
+        return spec_from_loader(name, self)
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        return importlib.import_module(spec.name)
+
+    def exec_module(self, module: ModuleType) -> None:
+        """It has run already."""
