@@ -4,13 +4,16 @@ Everything after the import is the trainer's own: signals, group, loop, checkpoi
 missing; tests of those start real pods.
 """
 
+import atexit
 import importlib
 import json
 import os
+import runpy
 import signal
 import subprocess
 import sys
 import time
+import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -87,9 +90,14 @@ class ForkServer:
         ranks: int,
         sabotage: "Sabotage | None" = None,
         interruption: Interruption | None = None,
+        alone: Path | None = None,
     ) -> Group:
-        """Begins an attempt; the folder is claimed as the supervisor would."""
-        Folder(config).claim()
+        """Begins an attempt; the folder is claimed as the supervisor would.
+
+        alone: instead the program is run in this folder, as by torchrun where there is no pod.
+        """
+        if alone is None:
+            Folder(config).claim()
         self._started += 1
         folder = RunFolder(self.scratch / f"run-{self._started}")
         folder.path.mkdir()
@@ -101,11 +109,15 @@ class ForkServer:
                 "RANK": str(rank),
                 "LOCAL_RANK": str(rank),
                 "WORLD_SIZE": str(ranks),
+                "LOCAL_WORLD_SIZE": str(ranks),
                 "MASTER_ADDR": "127.0.0.1",
                 "MASTER_PORT": port,
+                **({"TORCHELASTIC_RUN_ID": "none"} if ranks > 1 else {}),  # frameworks look for it
                 **(sabotage.to_environment() if sabotage else {}),
             }
             question: dict[str, Any] = {"environment": environment, "log": str(folder.path / f"log-{rank}")}
+            if alone and config.script:
+                question["alone"] = [str(alone), config.script.path, *(config.script.args or ())]
             if interruption and rank in interruption.ranks:
                 question["interruption"] = [interruption.step, int(interruption.number)]
             self._ask(question)
@@ -182,11 +194,28 @@ def _become_rank(question: dict[str, Any]) -> NoReturn:
     os.dup2(log, 2)
     if "interruption" in question:
         _interrupt_after(*question["interruption"])
+    if "alone" in question:
+        _run_alone(*question["alone"])
     from support import sabotage
     from trainer.rank import main
 
     sabotage.prepare()
     main()
+
+
+def _run_alone(folder: str, *command: str) -> NoReturn:
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+    os.chdir(folder)
+    sys.argv, code = list(command), 0
+    try:
+        runpy.run_path(command[0], run_name="__main__")
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else 1
+    except BaseException:
+        traceback.print_exc()
+        code = 1
+    atexit._run_exitfuncs()
+    os._exit(code)
 
 
 def _interrupt_after(step: int, number: int) -> None:

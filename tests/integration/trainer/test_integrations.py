@@ -1,7 +1,7 @@
 """Frameworks that own the loop: paused anywhere in it, a program ends with the same bits."""
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +13,13 @@ from support.trainer import history_of, newest_tensors
 from trainingjob_api.contract import ExitCode
 
 HUGGING_FACE = """
+    import os
     import torch
     from trainer.integrations.hugging_face import pausable
     from transformers import GPT2Config, GPT2LMHeadModel, Trainer, TrainingArguments
 
-    source = torch.Generator().manual_seed(5)
-    rows = [{"input_ids": each, "labels": each} for each in torch.randint(0, 20, (26, 8), generator=source)]
+    source, count = torch.Generator().manual_seed(5), 25 * int(os.environ["WORLD_SIZE"]) + 1
+    rows = [{"input_ids": each, "labels": each} for each in torch.randint(0, 20, (count, 8), generator=source)]
     torch.manual_seed(3)
     model = GPT2LMHeadModel(
         GPT2Config(vocab_size=20, n_positions=8, n_embd=16, n_layer=1, n_head=2, bos_token_id=0, eos_token_id=0)
@@ -26,7 +27,7 @@ HUGGING_FACE = """
     arguments = TrainingArguments(
         "/tmp/unused", per_device_train_batch_size=4, gradient_accumulation_steps=2, num_train_epochs=6, use_cpu=True,
         learning_rate=0.01, warmup_steps=3, logging_steps=3, eval_strategy="epoch", save_strategy="no", report_to=[],
-        disable_tqdm=True,
+        disable_tqdm=True, ddp_find_unused_parameters=False,
     )
     trainer = Trainer(model, arguments, train_dataset=rows, eval_dataset=rows[:5])
     trainer.train(resume_from_checkpoint=pausable(trainer))
@@ -34,6 +35,7 @@ HUGGING_FACE = """
 """Seven batches, four steps in an epoch; dropout; a schedule; a log that is not in step with the epochs."""
 
 LIGHTNING = """
+    import os
     import random
     import torch
     import lightning.pytorch as L
@@ -44,10 +46,10 @@ LIGHTNING = """
 
     class Noisy(Dataset):
         def __init__(self):
-            self.x = torch.randn(26, 6, generator=torch.Generator().manual_seed(5))
+            self.x = torch.randn(25 * size + 1, 6, generator=torch.Generator().manual_seed(5))
 
         def __len__(self):
-            return 26
+            return len(self.x)
 
         def __getitem__(self, row):
             return self.x[row] + torch.rand(6) / 9 + random.random() / 9, self.x[row, :1] * self.x[row, 1:2]
@@ -64,7 +66,7 @@ LIGHTNING = """
             return loss
 
         def validation_step(self, batch, index):
-            self.log("val_loss", nn.functional.mse_loss(self.layers(batch[0]), batch[1]))
+            self.log("val_loss", nn.functional.mse_loss(self.layers(batch[0]), batch[1]), sync_dist=True)
 
         def configure_optimizers(self):
             optimizer = torch.optim.AdamW(self.parameters(), 0.01)
@@ -73,11 +75,13 @@ LIGHTNING = """
             return [optimizer], [{"scheduler": plateau, "monitor": "val_loss"}, {"scheduler": step, "interval": "step"}]
 
 
+    size, here = int(os.environ["WORLD_SIZE"]), int(os.environ["LOCAL_WORLD_SIZE"])
     L.seed_everything(3)
     data = Noisy()
     trainer = L.Trainer(
         max_epochs=6, accelerator="cpu", accumulate_grad_batches=2, logger=False, enable_checkpointing=False,
         enable_progress_bar=False, enable_model_summary=False, num_sanity_val_steps=0, callbacks=[Pausable()],
+        devices=here, num_nodes=size // here, strategy="ddp" if size > 1 else "auto",
     )
     trainer.fit(Net(), DataLoader(data, 4, shuffle=True), DataLoader(data, 13))
 """
@@ -86,29 +90,49 @@ LIGHTNING = """
 
 @pytest.fixture(scope="module")
 def frameworks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForkServer]:
-    names = ("trainer.integrations.hugging_face", "trainer.integrations.lightning", "transformers.models.gpt2")
+    names = (
+        "trainer.integrations.hugging_face",
+        "trainer.integrations.lightning",
+        "transformers.models.gpt2.modeling_gpt2",
+    )
     with fork_server(tmp_path_factory.mktemp("server"), *names) as running:
         yield running
 
 
+@pytest.mark.parametrize(("ranks", "steps"), [(1, (2, 8, 13)), (3, (2, 9))], ids=["one rank", "three ranks"])
 @pytest.mark.parametrize(
     "text", [pytest.param(HUGGING_FACE, id="hugging-face"), pytest.param(LIGHTNING, id="lightning")]
 )
-def test_paused_in_and_between_epochs(frameworks: ForkServer, tmp_path: Path, text: str) -> None:
+def test_paused_in_and_between_epochs(
+    frameworks: ForkServer, tmp_path: Path, text: str, ranks: int, steps: Sequence[int]
+) -> None:
+    """The last rank is asked to stop."""
     script = write_script(tmp_path, text)
     reference, paused = tmp_path / "reference", tmp_path / "paused"
-    whole = frameworks.start(script_config(reference, script), 1)
-    assert whole.codes() == [0], whole.end()
-    codes = []
-    for attempt, step in enumerate((2, 8, 13), start=1):
-        stop = Interruption(step, signal.SIGTERM, [0])
-        group = frameworks.start(script_config(paused, script, attempt=attempt), 1, interruption=stop)
-        codes += group.codes()
-    assert codes == [ExitCode.STOPPED] * 3, "a stop is noticed within a few of 24 steps"
-    last = frameworks.start(script_config(paused, script, attempt=9), 1)
-    assert last.codes() == [0], last.end()
+    whole = frameworks.start(script_config(reference, script), ranks)
+    assert whole.codes() == [0] * ranks, whole.end()
+    for attempt, step in enumerate(steps, start=1):
+        stop = Interruption(step, signal.SIGTERM, [ranks - 1])
+        group = frameworks.start(script_config(paused, script, attempt=attempt), ranks, interruption=stop)
+        assert group.codes() == [ExitCode.STOPPED] * ranks, "a stop is noticed within a few of 24 steps"
+    last = frameworks.start(script_config(paused, script, attempt=9), ranks)
+    assert last.codes() == [0] * ranks, last.end()
     assert _without_times(newest_tensors(paused)) == _without_times(newest_tensors(reference))
     assert history_of(paused) == history_of(reference)
+
+
+def test_without_any_pod_sigterm_pauses_lightning_too(frameworks: ForkServer, tmp_path: Path) -> None:
+    """It has a handler for the signal of its own, which would end the training unsaved."""
+    script, ends = write_script(tmp_path, LIGHTNING), []
+    for name, step in (("reference", None), ("paused", 9), ("paused", None)):
+        folder = tmp_path / name
+        folder.mkdir(exist_ok=True)
+        stop = Interruption(step, signal.SIGTERM, [1]) if step else None
+        group = frameworks.start(script_config(folder, script), 2, interruption=stop, alone=folder)
+        ends.append(group.codes())
+    assert ends == [[0, 0], [ExitCode.STOPPED] * 2, [0, 0]]
+    saved = [newest_tensors(tmp_path / name / "checkpoints/train") for name in ("reference", "paused")]
+    assert _without_times(saved[0]) == _without_times(saved[1])
 
 
 def _without_times(tensors: dict[str, Any]) -> dict[str, Any]:

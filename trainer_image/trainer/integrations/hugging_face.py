@@ -1,5 +1,6 @@
 """A `transformers.Trainer` that can be paused and goes on exactly."""
 
+import copy
 import json
 import math
 import tempfile
@@ -29,7 +30,20 @@ def pausable(trainer: Trainer) -> str | None:
     training = _Training(trainer)
     run = start(model=trainer.model, training=training, own={"sums": _Sums(trainer)})
     trainer.add_callback(_Following(run, training))
+    _rehearse(trainer, run)
     return training.folder()
+
+
+def _rehearse(trainer: Any, run: ScriptRun) -> None:
+    """Before the first step."""
+    training_step = trainer.training_step
+
+    def rehearsed(model: Any, inputs: Any, *rest: Any) -> Any:
+        trainer.training_step = training_step
+        run.rehearse(model, lambda: training_step(model, copy.deepcopy(inputs), *rest))
+        return training_step(model, inputs, *rest)
+
+    trainer.training_step = rehearsed
 
 
 class _Training:

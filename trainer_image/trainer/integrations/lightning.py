@@ -1,7 +1,8 @@
 """A Lightning `Trainer` that can be paused and goes on exactly."""
 
 import copy
-from collections.abc import Iterator
+import signal
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
@@ -18,9 +19,11 @@ class Pausable(Callback):
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._training = _Training(trainer, self)
         self._run = start(model=pl_module, training=self._training)
+        self._on_sigterm = signal.getsignal(signal.SIGTERM)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """The loaders are there by now, with the samplers that ranks need."""
+        signal.signal(signal.SIGTERM, self._on_sigterm)  # Lightning's own would end the training unsaved
         fit: Any = trainer.fit_loop
         loaders = fit._combined_loader.flattened
         if (
@@ -32,6 +35,7 @@ class Pausable(Callback):
         self._samples = loaders[0].batch_size or 0
         fit._combined_loader.flattened = [_Batches(loaders[0], self)]
         iter(fit._data_fetcher)  # what has been made for the first epoch read from the loader itself
+        self._rehearse(trainer)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self.follow(consumed=0)
@@ -48,6 +52,24 @@ class Pausable(Callback):
         epochs = max(trainer.max_epochs or 0, trainer.current_epoch)
         progress, metrics = (epochs, trainer.current_epoch, trainer.global_step), self._training.metrics()
         self._run.follow(*progress, self._samples * trainer.accumulate_grad_batches, metrics, consumed)
+
+    def _rehearse(self, trainer: Any) -> None:
+        """Before the first step."""
+        strategy, epoch_loop = trainer.strategy, trainer.fit_loop.epoch_loop
+        training_step = strategy.training_step
+
+        def rehearsed(*arguments: Any) -> Any:
+            strategy.training_step = training_step
+            self._run.rehearse(strategy.model, lambda: make(*copy.deepcopy(arguments)))
+            return training_step(*arguments)
+
+        def make(*arguments: Any) -> None:
+            output = training_step(*arguments)
+            if trainer.lightning_module.automatic_optimization:
+                strategy.backward(output["loss"] if isinstance(output, Mapping) else output, trainer.optimizers[0])
+            epoch_loop._results.clear()  # what it has logged
+
+        strategy.training_step = rehearsed
 
     def batches(self, loader: Any) -> Iterator[Any]:
         """Of this epoch, as far as they are still to come."""

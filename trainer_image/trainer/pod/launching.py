@@ -16,7 +16,7 @@ def start_ranks(launch: Launch, folder: RunFolder) -> int:
     """PID of the only rank, or of torchrun's agent."""
     environment = {**launch.environment, **os.environ, **_shared_environment(launch, folder, os.environ)}
     if launch.world_size == 1:
-        alone = {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "1"}
+        alone = {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "1", "LOCAL_WORLD_SIZE": "1"}
         return processes.start([sys.executable, "-m", _RANK_MODULE], {**environment, **alone})
     return processes.start([sys.executable, "-m", "trainer.pod.agent", *_torchrun_arguments(launch)], environment)
 

@@ -4,7 +4,7 @@ import copy
 import math
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from itertools import chain
-from typing import SupportsFloat, TypeVar
+from typing import Any, SupportsFloat, TypeVar
 
 import torch
 import torch.distributed as dist
@@ -180,6 +180,21 @@ class ScriptRun:
                 return
             consumed += entry.consumed
             yield entry.batch
+
+    def rehearse(self, model: Any, step: Callable[[], object]) -> None:
+        """For a loop of somebody else's, before its first step: makes it and takes it back where that is due.
+
+        model: DDP's, which sums in this step even if it is to be the first of several that collect gradients.
+        """
+        if not self._rehearsal_due:
+            return
+        self._rehearsal_due = False
+        before, sums = self._state.snapshot(), model.require_backward_grad_sync
+        model.require_backward_grad_sync = True
+        step()
+        model.require_backward_grad_sync = sums
+        model.zero_grad()
+        self._state.go_back(before)
 
     def note_evaluation(self) -> None:
         """A sign of life from a framework that evaluates."""
