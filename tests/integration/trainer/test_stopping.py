@@ -5,6 +5,7 @@ import signal
 import time
 from pathlib import Path
 
+from support.checkpoints import newest_step
 from support.trainer import (
     TrainerProcess,
     environment_of,
@@ -16,8 +17,9 @@ from support.trainer import (
     trainer,
     until,
 )
+from trainer.pod.processes import is_stuck
 from trainingjob_api.contract import ExitCode
-from trainingjob_api.progress import Outcome
+from trainingjob_api.progress import Outcome, RunConfig
 
 SOON = 10.0  # seconds; far below what a rendezvous or a collective would hold a signal back
 
@@ -123,21 +125,50 @@ def test_again_and_again_loses_nothing(table: Path, tmp_path: Path) -> None:
     assert history_of(disturbed) == history_of(undisturbed)
 
 
-def test_of_a_rank_that_does_not_answer_ends_in_time_and_says_that_nothing_was_saved(
-    table: Path, tmp_path: Path
-) -> None:
-    never = {"deadlines": {"saveSeconds": 2}, "checkpointEvery": {"steps": 1_000_000}}
-    config = run_config(tmp_path / "c", recipe(table, epochs=100_000), **never)
-    with trainer(config, tmp_path) as pod:
-        pod.wait_for_epoch(1)
-        (rank,) = pod.ranks().values()
-        os.kill(rank, signal.SIGSTOP)
+def test_in_a_save_that_takes_longer_than_a_grace_of_5_s_but_not_than_one_of_60_s(table: Path, tmp_path: Path) -> None:
+    """The short grace ends with the truth and the checkpoint before; the long one waits, and loses nothing."""
+
+    def config(grace: int) -> RunConfig:
+        every = {"deadlines": {"saveSeconds": grace}, "checkpointEvery": {"steps": 1}}
+        return run_config(tmp_path / str(grace), recipe(table, epochs=100_000), **every)
+
+    with trainer(config(5), tmp_path) as short, trainer(config(60), tmp_path) as long:
+        reached, _ = _freeze_in_a_save(short, tmp_path / "5")
+        _, rank = _freeze_in_a_save(long, tmp_path / "60")
         begin = time.monotonic()
-        pod.signal(signal.SIGTERM)
-        pod.signal(signal.SIGTERM)  # a second one does not shorten anything
-        assert pod.end() == ExitCode.NOT_SAVED
-        assert 2.0 <= time.monotonic() - begin < 2.0 + SOON
-        assert pod.message().outcome is Outcome.NOT_SAVED
+        for pod in (long, short, short):  # a second request does not shorten anything
+            pod.signal(signal.SIGTERM)
+        assert short.end() == ExitCode.NOT_SAVED
+        assert time.monotonic() - begin >= 5
+        message = short.message()
+        assert (message.outcome, message.message) == (
+            Outcome.NOT_SAVED,
+            "stopped on request, but not saved within 5 s",
+        )
+        assert newest_step(tmp_path / "5") == message.saved_step == reached - 1
+
+        assert long.process.poll() is None
+        os.kill(rank, signal.SIGCONT)
+        assert long.end() == ExitCode.STOPPED, long.text()
+        progress = long.message().progress
+        assert progress is not None
+        assert newest_step(tmp_path / "60") == long.message().saved_step == progress.step
+
+
+def _freeze_in_a_save(pod: TrainerProcess, folder: Path) -> tuple[int, int]:
+    """As a volume does that does not answer. The step that is being saved, and the rank."""
+    pod.wait_for_epoch(1)
+    (rank,) = pod.ranks().values()
+
+    def step_being_saved() -> int | None:
+        os.kill(rank, signal.SIGSTOP)
+        until(lambda: is_stuck(rank), "the rank to stand still")
+        if unfinished := list(folder.glob("step-*.tmp")):
+            return int(unfinished[0].name[5:].split(".")[0])
+        os.kill(rank, signal.SIGCONT)
+        return None
+
+    return until(step_being_saved, "a save"), rank
 
 
 def _writer_of(pipe: Path) -> int | None:

@@ -1,0 +1,166 @@
+"""What the supervisor makes of the ranks' signs of life: when a request to stop is over, and who hangs."""
+
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from support.checkpoints import commit
+from support.trainer import recipe, run_config
+from trainer.checkpoint.store import Store
+from trainer.config import Launch
+from trainer.distributed import World
+from trainer.pod import supervisor
+from trainer.pod.pulse import PulseWriter, read_pulse
+from trainer.pod.run_folder import RankEnd, RunFolder
+from trainer.pod.stopping import StopRequest
+from trainer.reporting.board import Board
+from trainer.reporting.log import Silence
+from trainer.session import Run
+from trainingjob_api.contract import ExitCode
+from trainingjob_api.progress import EXIT_CODE_OF, Outcome, RunConfig, State
+
+GRACES = [5, 60]
+REACHED = 7
+BEFORE_A_STEP = [State.STARTING, State.RESTORING, State.TRAINING]
+UNDER_WAY = [State.TRAINING, State.EVALUATING, State.SAVING, State.STOPPING, State.FINISHED]
+
+
+class Pod:
+    """Two ranks that only give signs of life, and their supervisor."""
+
+    def __init__(self, path: Path, **deadlines: float) -> None:
+        self.config = config_of(path, **deadlines)
+        folder = RunFolder(path / "run")
+        folder.path.mkdir()
+        self.ranks: list[PulseWriter] = []
+        self._folder = folder
+        self.watch = supervisor._Watch(Launch(self.config, local_world_size=2), folder, child=0)
+
+    def beat(self, state: State, step: int, has_stepped: bool = True, within: float = 1000.0) -> None:
+        """Of the next rank."""
+        writer = PulseWriter(self._folder.pulse(len(self.ranks)))
+        writer.has_stepped = has_stepped
+        writer.beat(state, step, within)
+        self.ranks.append(writer)
+
+    def stopped_since(self, seconds: float) -> RankEnd | None:
+        self.watch._asked = time.monotonic() - seconds
+        return self.watch.look()
+
+
+def config_of(path: Path, **deadlines: float) -> RunConfig:
+    return run_config(path / "c", recipe(path / "table.csv"), deadlines=deadlines)
+
+
+@pytest.fixture
+def killed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Not for real: it would be everything that the tests have started."""
+    calls: list[str] = []
+    monkeypatch.setattr(supervisor.processes, "kill_descendants", lambda: calls.append("everything"))
+    return calls
+
+
+@pytest.mark.parametrize("grace", GRACES)
+@pytest.mark.parametrize(
+    ("states", "saved", "words"),
+    [
+        pytest.param([], None, "there is nothing to save yet", id="while torch is imported"),
+        pytest.param([], 4, "the last saved step is 4", id="while torch is imported by a later attempt"),
+        *(pytest.param([state] * 2, 4, "the last saved step is 4", id=state.value) for state in BEFORE_A_STEP),
+        pytest.param([State.STARTING], None, "there is nothing to save yet", id="while a rank is missing"),
+    ],
+)
+def test_a_stop_before_a_step_waits_for_nothing(
+    tmp_path: Path, states: list[State], saved: int | None, words: str, grace: int
+) -> None:
+    pod = Pod(tmp_path, saveSeconds=grace)
+    if saved is not None:
+        (tmp_path / "c").mkdir()
+        commit(Store(tmp_path / "c", 2), saved)
+    for state in states:
+        pod.beat(state, saved or 0, has_stepped=False)
+    end = pod.stopped_since(0)
+    assert end is not None
+    assert (end.outcome, EXIT_CODE_OF[end.outcome]) == (Outcome.STOPPED, ExitCode.STOPPED)
+    assert words in end.message
+
+
+@pytest.mark.parametrize("state", UNDER_WAY)
+@pytest.mark.parametrize(
+    ("since", "grace", "saved", "outcome"),
+    [
+        (0, 5, 4, None),
+        (4, 5, 4, None),
+        (6, 5, 4, Outcome.NOT_SAVED),
+        (6, 5, REACHED, Outcome.STOPPED),
+        (6, 60, 4, None),
+        (59, 60, REACHED, None),
+        (61, 60, 4, Outcome.NOT_SAVED),
+        (61, 60, REACHED, Outcome.STOPPED),
+    ],
+)
+def test_a_stop_waits_for_the_save_as_long_as_it_may_and_tells_the_truth(
+    tmp_path: Path, killed: list[str], state: State, since: float, grace: int, saved: int, outcome: Outcome | None
+) -> None:
+    (tmp_path / "c").mkdir()
+    commit(Store(tmp_path / "c", 2), saved)
+    pod = Pod(tmp_path, saveSeconds=grace)
+    for _ in range(2):
+        pod.beat(state, REACHED)
+    end = pod.stopped_since(since)
+    assert (end.outcome if end else None) == outcome
+    assert bool(killed) == (outcome is not None), "a rank that may still write has to go first"
+    if end and outcome is Outcome.NOT_SAVED:
+        assert EXIT_CODE_OF[outcome] == ExitCode.NOT_SAVED
+        assert end.message == f"stopped on request, but not saved within {grace} s"
+
+
+@pytest.mark.parametrize(
+    ("state", "has_stepped", "words"),
+    [
+        pytest.param(State.TRAINING, True, "rank 1: no step within 3 s after step 7 (training)", id="in training"),
+        pytest.param(State.SAVING, True, "rank 1: no step within 3 s after step 7 (saving)", id="in a save"),
+        pytest.param(
+            State.RESTORING, False, "rank 1 did not reach its first step within 9 s (restoring)", id="before a step"
+        ),
+    ],
+)
+def test_a_rank_that_is_not_heard_of_in_time_hangs(tmp_path: Path, state: State, has_stepped: bool, words: str) -> None:
+    pod = Pod(tmp_path, startSeconds=9, stepSeconds=3, saveSeconds=5)
+    pod.beat(State.TRAINING, REACHED)
+    pod.beat(state, REACHED, has_stepped, within=-0.001)
+    assert pod.watch.look() is None, "what is read while it is written may be half of two values"
+    pod.watch._ask_where_they_hang = lambda: None  # type: ignore[method-assign]  # the ranks are this process
+    end = pod.watch.look()
+    assert end is not None
+    assert (end.rank, end.outcome, end.message) == (1, Outcome.HANG, words)
+
+
+@pytest.mark.parametrize(
+    ("state", "has_stepped", "seconds"),
+    [
+        (State.RESTORING, False, 9),
+        (State.RESTORING, True, 3),
+        (State.TRAINING, True, 3),
+        (State.EVALUATING, False, 3),
+        (State.SAVING, False, 3 + 5),
+        (State.STOPPING, True, 3 + 5),
+        (State.FINISHED, True, 3 + 5),
+    ],
+)
+def test_a_rank_is_given_the_deadline_of_its_phase(
+    tmp_path: Path, state: State, has_stepped: bool, seconds: float
+) -> None:
+    """A rank that is stopped or stuck in a save is so found after a step's deadline and the grace."""
+    config, folder = config_of(tmp_path, startSeconds=9, stepSeconds=3, saveSeconds=5), RunFolder(tmp_path)
+    pulse = PulseWriter(folder.pulse(0))
+    pulse.has_stepped = has_stepped
+    alone = World(0, 1, torch.device("cpu"))
+    run = Run(config, alone, Board(config), StopRequest(), pulse, Silence(), folder)
+    begin = time.monotonic()
+    run.enter(state)
+    said = read_pulse(folder.pulse(0))
+    assert said is not None
+    assert begin + seconds <= said.deadline <= time.monotonic() + seconds
