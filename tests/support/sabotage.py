@@ -3,6 +3,7 @@
 A signal from outside hits somewhere; this hits where it is meant to, every time.
 """
 
+import errno
 import importlib
 import json
 import os
@@ -12,6 +13,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
+
+from support.disk import failing
 
 VARIABLE = "TRAINER_TESTS_SABOTAGE"
 
@@ -90,9 +93,16 @@ def _spoil_optimizer(_: Any, state: Any, *__: Any) -> None:
     max(moments, key=torch.numel).view(-1)[0] = float("inf")
 
 
+def _fill_disk(*_: Any) -> None:
+    """From now on nothing can be written; what others have written is still there."""
+    no_space = failing(errno.ENOSPC)
+    os.write = lambda *args: no_space("write", None, args, {})  # type: ignore[assignment, arg-type]
+
+
 _ACTIONS: dict[str, Callable[..., None]] = {
     "stop": _stop,
     "kill": _kill,
+    "fill disk": _fill_disk,
     "spoil weight": _spoil_weight,
     "spoil gradient": _spoil_gradient,
     "spoil input": _spoil_input,

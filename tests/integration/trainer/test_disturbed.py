@@ -131,6 +131,34 @@ def test_a_kill_costs_the_steps_since_the_last_save_and_nothing_else(
     go_on(server, tmp_path / "c", training, 1, undisturbed[1])
 
 
+@pytest.mark.parametrize(
+    ("place", "call", "saved", "ranks"),
+    [
+        pytest.param("trainer.checkpoint.store:Store.commit", 2, {4}, 1, id="since the second save"),
+        pytest.param("trainer.learning.work:finish", 1, {12, 16}, 2, id="since the last step"),
+    ],
+)
+def test_an_end_that_cannot_be_saved_is_none_and_says_why(
+    server: ForkServer,
+    training: dict[str, object],
+    undisturbed: dict[int, Path],
+    tmp_path: Path,
+    place: str,
+    call: int,
+    saved: set[int],
+    ranks: int,
+) -> None:
+    group = server.start(run_config(tmp_path / "c", training, **EVERY), ranks, Sabotage("fill disk", place, call))
+    assert group.codes() == [ExitCode.CRASH] * ranks, group.end()
+    end = group.end()
+    assert end is not None
+    assert end.message.startswith(f"the end of training, step {STEPS}, could not be saved: [Errno 28] No space left")
+    assert group.step() == STEPS, "a save that fails does not end training"
+    assert whole_steps(tmp_path / "c") == saved
+    assert not (tmp_path / "c" / "done.json").exists()
+    go_on(server, tmp_path / "c", training, ranks, undisturbed[ranks])
+
+
 @pytest.mark.parametrize("ranks", [1, 2])
 @pytest.mark.parametrize(
     ("action", "place", "call", "steps"),

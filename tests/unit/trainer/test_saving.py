@@ -1,5 +1,6 @@
 """A saver with a state of its own: what is told, what is never written, and how much memory it takes."""
 
+import ctypes
 import errno
 import os
 import random
@@ -32,6 +33,7 @@ from trainingjob_api.progress import EpochMetrics
 
 TRAINING = recipe(Path("/data/table.csv"))
 MEGABYTE = 1024**2
+CLONE_NEWNS, CLONE_NEWUSER = 0x00020000, 0x10000000
 
 
 @dataclass
@@ -270,6 +272,54 @@ def test_a_load_reads_every_byte_once_and_keeps_one_copy(tmp_path: Path) -> None
         assert used < 48 * 1.2, f"{used} MB for tensors of 48 MB"
 
     in_a_child(work, tmp_path)
+
+
+def test_a_volume_of_200_kb_keeps_what_is_saved_and_says_that_it_is_full(tmp_path: Path) -> None:
+    """A real one, which only this test's own process sees."""
+    (tmp_path / "volume").mkdir()
+
+    def work() -> None:
+        mount_small(tmp_path / "volume")
+        place, state = Place(tmp_path / "volume" / "c"), Weights(torch.ones(40_000 // 4))
+        assert place.save(state, wait=True) is None
+        assert place.save(state.next(), wait=True) is None
+        state.values = torch.ones(160_000 // 4)
+        problem = place.save(state.next(), wait=True)
+        assert problem is not None
+        assert "No space left on device" in problem
+        assert place.board.checkpoint_problem == problem
+        assert whole_steps(place.path) == {1, 2}
+        assert not list(place.path.glob("*.tmp")), "what could not be saved still fills the volume"
+
+        state.values = torch.ones(40_000 // 4)
+        assert place.save(state.next(), wait=True) is None
+        assert whole_steps(place.path) == {2, 4}
+
+    if not may_mount(tmp_path / "volume"):
+        pytest.skip("this machine lets nobody mount")
+    in_a_child(work, tmp_path)
+
+
+def mount_small(path: Path) -> None:
+    """200 kB of memory as a file system, in name spaces of this process's own."""
+    libc, user, group = ctypes.CDLL(None, use_errno=True), os.getuid(), os.getgid()
+    if libc.unshare(CLONE_NEWUSER | CLONE_NEWNS):
+        raise OSError(ctypes.get_errno(), "unshare failed")
+    for name, line in (("setgroups", "deny"), ("uid_map", f"0 {user} 1"), ("gid_map", f"0 {group} 1")):
+        Path(f"/proc/self/{name}").write_text(line)
+    if libc.mount(b"none", bytes(path), b"tmpfs", 0, b"size=200k"):
+        raise OSError(ctypes.get_errno(), "mount failed")
+
+
+def may_mount(path: Path) -> bool:
+    child = os.fork()
+    if child == 0:
+        try:
+            mount_small(path)
+            os._exit(0)
+        except OSError:
+            os._exit(1)
+    return os.waitpid(child, 0)[1] == 0
 
 
 def _bytes_read() -> int:
