@@ -14,6 +14,7 @@ from trainingjob_api.contract import ExitCode
 from trainingjob_api.progress import Outcome, Progress, State
 
 ENDLESS = 100_000
+EXAMPLES = Path(__file__).parents[3] / "deploy/examples"
 QUICK = {"deadlines": {"stepSeconds": 1, "saveSeconds": 1}}
 
 
@@ -237,3 +238,27 @@ def test_a_manifest_without_a_cluster(table: Path, tmp_path: Path) -> None:
         assert pod.end() == ExitCode.COMPLETED, pod.text()
         assert pod.named("resumed")[0]["exactness"] == "Bitwise"
     assert (tmp_path / "c" / "default" / "local" / "report.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "measure", "least"),
+    [pytest.param("iris", "accuracy", 0.9, id="iris"), pytest.param("diabetes", "r2", 0.3, id="diabetes")],
+)
+def test_an_example_trains_without_a_cluster_and_is_done_the_second_time(
+    tmp_path: Path, name: str, measure: str, least: float
+) -> None:
+    arguments = ("--config", str(EXAMPLES / f"{name}.yaml"), "--checkpoints", str(tmp_path))
+    folder = tmp_path / "default" / name
+    with trainer(None, tmp_path, arguments=arguments) as pod:
+        assert pod.end() == ExitCode.COMPLETED, pod.text()
+        first = pod.message()
+    report = json.loads((folder / "report.json").read_text())
+    assert report["test"][measure] > least
+    assert {path.name for path in (folder / "model").iterdir()} >= {"model.safetensors", "model.json"}
+
+    with trainer(None, tmp_path, arguments=arguments) as pod:
+        assert pod.end() == ExitCode.COMPLETED, pod.text()
+        again = pod.message()
+        assert not pod.named("started")
+    assert again.message == f"training was already done in {folder}: {first.message}"
+    assert (again.outcome, again.saved_step) == (first.outcome, first.saved_step)
