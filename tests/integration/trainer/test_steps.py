@@ -11,15 +11,20 @@ from numpy.typing import NDArray
 from safetensors.numpy import load
 
 from support.fork_server import ForkServer
-from support.trainer import history_of, newest_tensors, recipe, run_config, until, write_table
+from support.trainer import history_of, newest_checkpoint, newest_tensors, recipe, run_config, until, write_table
 from trainingjob_api.contract import ExitCode
 
 
 def gradient(server: ForkServer, folder: Path, training: dict[str, object], ranks: int) -> NDArray[np.float32]:
-    """Of one step over all rows: AdamW's first moment is then a tenth of it."""
+    """Of one step over all rows: AdamW's first moment is then a tenth of it. After several steps it weighs theirs."""
     assert server.start(run_config(folder, training), ranks).codes() == [0] * ranks
-    moments = load((folder / "step-1.1" / "optimizer.safetensors").read_bytes())
+    moments = load((newest_checkpoint(folder) / "optimizer.safetensors").read_bytes())
     return np.concatenate([moments[name].ravel() for name in sorted(moments) if name.endswith("exp_avg")]) * 10
+
+
+def weights(folder: Path) -> dict[str, bytes]:
+    """Of a checkpoint or of the finished model."""
+    return {name: value.tobytes() for name, value in load((folder / "model.safetensors").read_bytes()).items()}
 
 
 @pytest.mark.parametrize("rows", [29, 2], ids=["shares of different size", "a rank without a share"])
@@ -38,11 +43,40 @@ def test_any_number_of_ranks_gives_the_gradient_of_the_whole_batch(
         assert np.abs(together - alone).max() < 1e-6
 
 
-def test_early_stopping_ends_at_the_same_epoch_after_a_resume(server: ForkServer, table: Path, tmp_path: Path) -> None:
-    impatient = recipe(table, epochs=500, earlyStopping={"patience": 4, "minDelta": 0.001})
+def test_accumulated_gradients_are_those_of_the_large_batch(server: ForkServer, tmp_path: Path) -> None:
+    """29 rows: a step of 8 and 8, then one of 8 and 5, of which no number of ranks gets equal shares."""
+    table = write_table(tmp_path / "table.csv", 29, seed=3, regression=True)
+    still = {"type": "adamw", "learningRate": 1e-12}
+    model = {"type": "mlp", "hiddenUnits": [8, 8], "activation": "tanh"}
+    plain = {"epochs": 1, "schedule": None, "earlyStopping": None, "optimizer": still, "model": model}
+    training = recipe(table, task="regression", data={"path": str(table), "target": "target"}, **plain)
+    whole = gradient(server, tmp_path / "whole", {**training, "batchSize": 16}, 1)
+    assert np.abs(whole).max() > 0.01
+    for ranks in (1, 2, 3):
+        parts = {**training, "batchSize": 8, "gradient": {"accumulate": 2}}
+        folder = tmp_path / str(ranks)
+        assert np.abs(gradient(server, folder, parts, ranks) - whole).max() < 1e-6
+        assert newest_checkpoint(folder).name == "step-2.1"
+
+
+def test_early_stopping_restores_the_best_and_ends_at_the_same_epoch_after_a_resume(
+    server: ForkServer, table: Path, tmp_path: Path
+) -> None:
+    patience = {"patience": 4, "minDelta": 0.001}
+    impatient = recipe(table, epochs=500, earlyStopping=patience)
     assert server.start(run_config(tmp_path / "undisturbed", impatient), 2).codes() == [0, 0]
     done = json.loads((tmp_path / "undisturbed" / "done.json").read_text())
     assert done["outcome"] == "EarlyStopped"
+    losses = [line["validationLoss"] for line in history_of(tmp_path / "undisturbed")]
+    best = done["progress"]["best"]["epoch"]
+    assert len(losses) == best + 4, "patience counts epochs since the best"
+    assert losses[best - 1] == done["progress"]["best"]["validationLoss"] <= min(losses) + 0.001
+    steps = done["progress"]["step"] // len(losses)
+    assert weights(tmp_path / "undisturbed" / "model") == weights(tmp_path / "undisturbed" / f"step-{best * steps}.1")
+
+    last = {**impatient, "earlyStopping": {**patience, "restoreBest": False}}
+    assert server.start(run_config(tmp_path / "last", last), 1).codes() == [0]
+    assert weights(tmp_path / "last" / "model") == weights(newest_checkpoint(tmp_path / "last"))
 
     group = server.start(run_config(tmp_path / "disturbed", impatient), 2)
     assert group.wait_for_step(int(done["progress"]["step"]) - 20)

@@ -1,5 +1,6 @@
 """The small rules of the loop: patience, when to look up, when to save."""
 
+import math
 import re
 from typing import get_args
 
@@ -10,8 +11,11 @@ from support.trainer import Path, recipe
 from trainer.agreement import Agreement, steps_between
 from trainer.checkpoint.cadence import Cadence
 from trainer.distributed import World
-from trainer.errors import UserError
+from trainer.errors import NonFinite, UserError
+from trainer.learning.clock import EpochClock
 from trainer.learning.early_stopping import Standing, criterion, is_spent, watched_value
+from trainer.learning.evaluation import _describe
+from trainer.learning.measures import Measures
 from trainer.seeds import derived_seed
 from trainingjob_api.progress import EpochMetrics
 from trainingjob_api.spec.checkpoint import CheckpointInterval
@@ -40,7 +44,13 @@ def after(values: list[float], mode: str = "min", min_delta: float = 0.0) -> Sta
         pytest.param([3, 2, 2.5, 2.1], "min", 0.0, 2, 2, id="worse since"),
         pytest.param([3, 2, 2], "min", 0.0, 2, 1, id="as good is not better"),
         pytest.param([3, 2.95, 2.9], "min", 0.2, 1, 2, id="too little is no gain"),
+        pytest.param([3, 2.875, 2.75], "min", 0.125, 3, 0, id="two small gains are one over the best"),
+        pytest.param([3, 2.75], "min", 0.25, 1, 1, id="a gain has to be more than minDelta"),
         pytest.param([0.1, 0.5, 0.4], "max", 0.0, 2, 1, id="more is better"),
+        pytest.param([0.5, 0.5], "max", 0.0, 1, 1, id="as much is not better"),
+        pytest.param([0.25, 0.375, 0.5], "max", 0.125, 3, 0, id="more by enough over the best"),
+        pytest.param([0.25, 0.5], "max", 0.25, 1, 1, id="not more by enough"),
+        pytest.param([-2, -3, -4], "max", 0.0, 1, 2, id="below zero"),
     ],
 )
 def test_the_best_epoch(values: list[float], mode: str, min_delta: float, best: int, waited: int) -> None:
@@ -58,10 +68,21 @@ def test_a_best_by_another_measure_counts_for_nothing() -> None:
     assert best.under(EarlyStopping(mode="max")).value is None
 
 
-def test_patience() -> None:
-    impatient = training(earlyStopping={"patience": 2})
-    assert not is_spent(after([1, 2]), impatient)
-    assert is_spent(after([1, 2, 3]), impatient)
+@pytest.mark.parametrize(
+    ("values", "patience", "spent"),
+    [
+        pytest.param([1, 2], 2, False, id="one evaluation without a gain"),
+        pytest.param([1, 2, 3], 2, True, id="two"),
+        pytest.param([1, 2, 0.5, 2], 2, False, id="a gain begins anew"),
+        pytest.param([1, 2, 0.5, 2, 0.75], 2, True, id="and then two without"),
+        pytest.param([1, 2], 1, True, id="no patience"),
+    ],
+)
+def test_patience_counts_evaluations(values: list[float], patience: int, spent: bool) -> None:
+    assert is_spent(after(values), training(earlyStopping={"patience": patience})) == spent
+
+
+def test_without_early_stopping_nothing_is_spent() -> None:
     assert not is_spent(after([1, *[2] * 50]), training(earlyStopping=None))
 
 
@@ -96,6 +117,20 @@ def test_every_metric_that_can_be_watched_is_measured() -> None:
         watched = EarlyStopping.model_validate({"metric": metric})
         assert watched_value(metrics, watched) == numbers[field]
         assert watched.direction == ("min" if field.endswith(("loss", "mae", "rmse")) else "max")
+
+
+class NotBegun:
+    epoch_seconds = 0.0
+
+
+@pytest.mark.parametrize("field", WATCHED.values())
+def test_a_watched_metric_that_is_nan_ends_training_before_it_counts(field: str) -> None:
+    """It would be neither better nor worse than any other: as the first one it would stay the best for ever."""
+    split, _, name = field.partition("_")
+    good, broken = Measures(loss=0.5), Measures(**{"loss": 0.5, name: math.nan})
+    train, held_back = (broken, good) if split == "train" else (good, broken)
+    with pytest.raises(NonFinite, match="epoch 3"):
+        _describe(3, train, held_back, 0.1, 96, EpochClock(NotBegun()))
 
 
 @pytest.mark.parametrize(
