@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from tests.bench.trainer.rows import COMPARISONS
 def main() -> None:
     options = _parser().parse_args()
     chosen = [each for each in COMPARISONS if not options.only or any(name in each.name for name in options.only)]
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else 110)
     if options.list:
         for each in chosen:
             console.print(f"[bold]{each.name}[/]: {each.what}")

@@ -2,9 +2,9 @@
 
 import torch
 import torch.distributed as dist
-from tests.bench.trainer.export_formats import Task, clocked
 from tests.bench.trainer.harness import Measured
 from tests.bench.trainer.loops import InOrder
+from tests.bench.trainer.programs import Task, clocked
 from torch.nn.parallel import DistributedDataParallel
 from torch.utils.data import DataLoader, TensorDataset
 

@@ -6,9 +6,9 @@ import time
 from collections.abc import Iterator
 
 import torch
-from tests.bench.trainer.export_formats import WARM_EPOCHS, Task, clocked
 from tests.bench.trainer.harness import Measured
 from tests.bench.trainer.loops import loader
+from tests.bench.trainer.programs import WARM_EPOCHS, Task, clocked
 from torch import Tensor
 
 

@@ -1,8 +1,8 @@
 """Loops without a framework: the best one that we can write, and the one of the tutorials."""
 
 import torch
-from tests.bench.trainer.export_formats import Task, clocked
 from tests.bench.trainer.harness import Measured
+from tests.bench.trainer.programs import Task, clocked
 from torch.utils.data import DataLoader, TensorDataset
 
 
@@ -61,3 +61,29 @@ def ordinary(task: Task) -> Measured:
         return total / len(batches)
 
     return clocked(task, epoch)
+
+
+def through_run(task: Task) -> Measured:
+    """The ordinary loop, made pausable."""
+    from trainer.script import start
+
+    batches, optimizer = loader(task), task.optimizer()
+    run = start(model=task.model, optimizer=optimizer)
+    epochs = run.epochs(task.epochs)
+
+    def epoch(number: int) -> float:
+        assert next(epochs) == number
+        total = 0.0
+        for features, targets in run.batches(batches):
+            optimizer.zero_grad()
+            loss = task.loss(task.model(features), targets)
+            loss.backward()
+            optimizer.step()
+            total += loss.item()
+            run.step(samples=len(features))
+        run.report(train_loss=total / len(batches))
+        return total / len(batches)
+
+    measured = clocked(task, epoch)
+    next(epochs, None)
+    return measured

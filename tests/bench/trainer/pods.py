@@ -5,7 +5,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from tests.bench.trainer import programs
 from tests.bench.trainer.harness import Measured, one_thread
+from tests.support.scripts import script_config, write_script
 from tests.support.trainer import TrainerProcess, run_config, trainer
 
 WARM_EPOCHS = 2
@@ -18,6 +20,15 @@ def train(folder: Path, training: dict[str, Any], ranks: int = 1, gpu: bool = Fa
     with trainer(run_config(folder / "run", training, **{**every, **config}), folder, ranks, **one_thread(gpu)) as pod:
         require(pod, 0)
     return pace(history(folder / "run"), rows_of(pod))
+
+
+def run_script(folder: Path, program: str, training: dict[str, Any]) -> Measured:
+    """Our side of `programs.run`: the same program as a script of the user's in a pod of its own."""
+    script = write_script(folder, f"from {programs.NAME} import main; main()")
+    config = script_config(folder / "run", script, program, json.dumps(training))
+    with trainer(config, folder, **one_thread(), PYTHONPATH=str(programs.ROOT)) as pod:
+        require(pod, 0)
+    return next(Measured(**event) for event in pod.events if "value" in event)
 
 
 def require(pod: TrainerProcess, code: int) -> None:

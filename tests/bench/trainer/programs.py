@@ -28,7 +28,8 @@ from trainer.seeds import derived_seed
 from trainingjob_api.spec.training import Training
 
 WARM_EPOCHS = 2
-NAME = "tests.bench.trainer.export_formats"
+NAME = "tests.bench.trainer.programs"
+ROOT = Path(__file__).parents[3]
 
 
 @dataclass(frozen=True)
@@ -84,12 +85,13 @@ def clocked(task: Task, epoch: Callable[[int], float]) -> Measured:
 
 
 def run(program: str, folder: Path, training: dict[str, Any], ranks: int = 1, gpu: bool = False) -> Measured:
-    """Runs `module:function`, which gets the task; from the repository's root. One thread for each rank."""
+    """Runs `module:function`, which gets the task; One thread for each rank."""
     torchrun = ["-m", "torch.distributed.run", f"--nproc-per-node={ranks}", f"--master-port={free_port()}"]
     finished = subprocess.run(
         [sys.executable, "-W", "ignore", *(torchrun if ranks > 1 else []), "-m", NAME, program, json.dumps(training)],
         capture_output=True,
         text=True,
+        cwd=ROOT,
         env={**os.environ, **one_thread(gpu), "BENCH_FOLDER": str(folder), "GLOO_SOCKET_IFNAME": "lo"},
         timeout=600,
     )
@@ -98,9 +100,13 @@ def run(program: str, folder: Path, training: dict[str, Any], ranks: int = 1, gp
     return Measured(**json.loads(finished.stdout.splitlines()[-1]))
 
 
-if __name__ == "__main__":
+def main() -> None:
     module, _, function = sys.argv[1].partition(":")
     measured = getattr(importlib.import_module(module), function)(load_task(json.loads(sys.argv[2])))
     if os.environ.get("RANK", "0") == "0":
         print(json.dumps({"value": measured.value, "loss": measured.loss}), flush=True)
+
+
+if __name__ == "__main__":
+    main()
     os._exit(0)

@@ -1,4 +1,4 @@
-"""What saving and being watched cost a training: the same with and without."""
+"""What saving, being watched and being pausable cost a training: the same with and without."""
 
 import threading
 from contextlib import suppress
@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
-from tests.bench.trainer import pods
+from tests.bench.trainer import pods, programs
 from tests.bench.trainer.cases import CASES
 from tests.bench.trainer.harness import Comparison, Measured, Rival, one_thread
 from tests.support.trainer import run_config, trainer
 
+HERE = "tests.bench.trainer"
 _MLP = CASES["mlp"]
 
 
@@ -20,6 +21,14 @@ def _training(folder: Path) -> dict[str, Any]:
 
 def _alone(folder: Path) -> Measured:
     return pods.train(folder, _training(folder))
+
+
+def _through_run(folder: Path) -> Measured:
+    return pods.run_script(folder, f"{HERE}.loops:through_run", _training(folder))
+
+
+def _bare(folder: Path) -> Measured:
+    return programs.run(f"{HERE}.loops:ordinary", folder, _training(folder))
 
 
 def _saving(folder: Path) -> Measured:
@@ -48,6 +57,14 @@ def _scraped(folder: Path) -> Measured:
 
 
 COMPARISONS = (
+    Comparison(
+        "own-loop",
+        "a script's own mlp and DataLoader through trainer.script",
+        "samples/s",
+        _through_run,
+        (Rival("the same loop without it", _bare, 0.98),),
+        tolerance=0.0,
+    ),
     Comparison(
         "saving",
         "mlp, a checkpoint on disk every 100 steps",
