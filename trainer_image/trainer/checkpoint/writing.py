@@ -28,7 +28,6 @@ class Writer:
         """Waits for the write that goes on; returns its problem, or raises the TrainerError that it ended with."""
         if self._thread is not None:
             self._thread.join()
-            self._thread = None
         problem, self._problem = self._problem, None
         if isinstance(problem, TrainerError):
             raise problem

@@ -99,8 +99,8 @@ class WindowRows:
 
     @property
     def inputs(self) -> int:
-        """Of a row, one at least."""
-        return max(1, self.length * self.series.shape[1])
+        """Of a row."""
+        return self.length * self.series.shape[1]
 
     @property
     def tensors(self) -> tuple[Tensor, ...]:
@@ -114,7 +114,7 @@ class WindowRows:
 
 
 def _draw(rows: ResidentRows | WindowRows, order: Tensor, places: Iterable[range]) -> Iterator[Share]:
-    for block in _blocks(places, max(1, _BLOCK_VALUES // rows.inputs)):
+    for block in _blocks(places, _BLOCK_VALUES // rows.inputs):
         numbers = torch.cat([order[place.start : place.stop : place.step] for place in block])
         sizes = [len(place) for place in block]
         shares = (torch.split(tensor, sizes) for tensor in (numbers, *rows.take(numbers)))

@@ -3,7 +3,6 @@
 import contextlib
 import math
 from collections.abc import Iterator, Mapping
-from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -32,7 +31,7 @@ class Learner:
         self.optimizer = optimizer
         self.objective = objective
         self._parallel = world.wrap(model)
-        self._parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+        self._parameters = list(model.parameters())
         self._weights = [parameter for parameter in self._parameters if parameter.dim() > 1]
         self._penalty = recipe.regularization
         self._clip_norm = recipe.gradient.clip_norm
@@ -73,10 +72,9 @@ class Learner:
         """The rows of this rank that go through the network together; as many parts on every rank, perhaps empty."""
         count = -(-batch.size // batch.part_size)
         share = -(-batch.part_size // self.world.size)
-        bounds = [*(number * share for number in range(count)), None]
-        for number, (start, end) in enumerate(pairwise(bounds), start=1):
-            with self._gradients_summed(over_ranks=number == count):
-                yield slice(start, end)
+        for number in range(count):
+            with self._gradients_summed(over_ranks=number == count - 1):
+                yield slice(number * share, (number + 1) * share)
 
     def _gradients_summed(self, over_ranks: bool) -> contextlib.AbstractContextManager[None]:
         if over_ranks or self.world.size == 1:

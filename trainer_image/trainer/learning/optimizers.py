@@ -39,13 +39,8 @@ def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
 
 def state_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
     """`<parameter's number>.<name>` -> tensor. Rates and decays come from the recipe, not from here."""
-    state: Mapping[int, Mapping[str, Tensor | None]] = optimizer.state_dict()["state"]
-    return {
-        f"{number}.{name}": value
-        for number, values in state.items()
-        for name, value in values.items()
-        if value is not None  # SGD keeps an empty place for a momentum that it has not
-    }
+    state: Mapping[int, Mapping[str, Tensor]] = optimizer.state_dict()["state"]
+    return {f"{number}.{name}": value for number, values in state.items() for name, value in values.items()}
 
 
 def load_state_tensors(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:

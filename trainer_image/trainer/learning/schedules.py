@@ -96,9 +96,9 @@ def _one_cycle(base: float, schedule: Schedule, span: _Span) -> Rate:
     top, end = rise * span.steps - 1, span.steps - 1
 
     def rate(moment: Moment) -> float:
-        if moment.steps <= top:
-            return _eased(first, peak, moment.steps / top if top else 1.0)
-        return _eased(peak, last, min(1.0, (moment.steps - top) / (end - top)) if end > top else 1.0)
+        if moment.steps < top:
+            return _eased(first, peak, moment.steps / top)
+        return _eased(peak, last, (moment.steps - top) / (end - top))
 
     return rate
 
@@ -133,6 +133,4 @@ def _warmed_up(rate: Rate, start_factor: float, length: Moment) -> Rate:
 
 
 def _by_stage(rate: Rate, plan: Plan) -> Rate:
-    if all(stage.rate_factor == 1.0 for stage in plan.stages):
-        return rate
     return lambda moment: rate(moment) * plan.stage_at(int(moment.epochs)).rate_factor

@@ -53,7 +53,6 @@ class _Packing:
     def __init__(self) -> None:
         self.tensors: dict[str, Tensor] = {}
         self._names: dict[Key, str] = {}
-        self._storages: set[int] = set()
 
     def tree(self, value: object, path: str) -> Json:
         if value is None or type(value) in (bool, int, str):
@@ -84,13 +83,8 @@ class _Packing:
             raise _not_possible(path, value)
         value = value.detach()
         key = (value.data_ptr(), value.dtype, value.shape, value.stride())
-        if value.numel() and key in self._names:
-            return self._names[key]  # tied weights are written once
-        storage = value.untyped_storage().data_ptr()
-        if value.numel() and storage in self._storages:
-            value = value.clone()  # a view of what is written anyway
-        self._storages.add(storage)
-        self._names[key] = self._add(path, value)
+        if key not in self._names:  # tied weights are written once
+            self._names[key] = self._add(path, value)
         return self._names[key]
 
     def _array(self, value: np.ndarray | np.generic, path: str) -> Json:
