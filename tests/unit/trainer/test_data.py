@@ -27,8 +27,8 @@ def stage(batch_size: int, rows: int) -> StagePlan:
 def load(path: Path, content: str | None = None, **data: object) -> Dataset:
     if content is not None:
         path.write_text(content)
-    task = data.pop("task", "classification")
-    fields = recipe(path, task=task, earlyStopping=None)
+    task, seed = data.pop("task", "classification"), data.pop("seed", 7)
+    fields = recipe(path, task=task, seed=seed, earlyStopping=None)
     fields["data"] = {"path": str(path), "target": "y", **data}
     return load_dataset(Training.model_validate(fields), Mounts())
 
@@ -56,6 +56,23 @@ def test_a_bad_file_is_named_with_row_and_column(tmp_path: Path, content: str, w
     message = str(caught.value)
     assert "bad.csv" in message
     assert all(word in message for word in words), message
+
+
+def test_a_target_that_is_no_number_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"row 2, column 'y': the target is inf"):
+        load(tmp_path / "bad.csv", "a,y\n1,1\n2,inf\n", task="regression")
+
+
+@pytest.mark.parametrize("fraction", [0.01, 0.9])
+def test_both_sides_of_a_split_have_a_row(tmp_path: Path, fraction: float) -> None:
+    data = load(tmp_path / "x.csv", "a,y\n1,1\n2,2\n", task="regression", validation={"fraction": fraction})
+    assert data.validation is not None
+    assert (len(data.train), len(data.validation)) == (1, 1)
+
+
+def test_one_row_cannot_be_split(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"x\.csv has one row: it cannot be split"):
+        load(tmp_path / "x.csv", "a,y\n1,1\n", task="regression", validation={"fraction": 0.5})
 
 
 def test_a_missing_file_says_what_is_there_instead(tmp_path: Path) -> None:
@@ -135,7 +152,7 @@ def test_the_split_is_by_seed_and_complete(tmp_path: Path) -> None:
     assert first.validation is not None
     assert again.validation is not None
     assert len(first.validation) == 10
-    assert first.digest == again.digest
+    assert first.digest == again.digest != load(tmp_path / "x.csv", validation={"fraction": 0.2}, seed=8).digest
     together = torch.cat([first.train.features, first.validation.features]).flatten().tolist()
     assert sorted(together) == list(range(50))
 

@@ -152,6 +152,7 @@ def test_ranks_share_the_windows_and_a_resume_goes_on(ranks: int) -> None:
     found = [list(batches(rows, stage, 1, 0, 0, world)) for world in worlds]
     firsts = sorted(int(window[0]) for share in found for batch in share for window in batch.features)
     assert firsts == list(range(36))
+    assert not torch.equal(found[0][0].features, next(iter(batches(rows, stage, 1, 1, 0, worlds[0]))).features)
     later = list(batches(rows, stage, 1, 0, 16, worlds[0]))
     assert all(torch.equal(one.features, other.features) for one, other in zip(found[0][2:], later, strict=True))
 

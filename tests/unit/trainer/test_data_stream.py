@@ -18,7 +18,9 @@ from trainer.data.batches import Batch, batches
 from trainer.data.dataset import Dataset
 from trainer.data.loading import load_dataset
 from trainer.data.memory import memory_of_a_rank
-from trainer.data.rows import Rows
+from trainer.data.pieces import Piece
+from trainer.data.rows import Rows, epoch_order
+from trainer.data.stream import Split
 from trainer.distributed import World
 from trainer.errors import DataError, UserError
 from trainer.learning.plan import plan_for
@@ -73,7 +75,7 @@ def numbers(found: list[Batch]) -> list[int]:
 
 
 @pytest.mark.parametrize("kind", ["csv", "parquet"])
-@pytest.mark.parametrize("ranks", [1, 2, 3])
+@pytest.mark.parametrize("ranks", [1, 2, 12], ids=["1", "2", "more than the last batch has rows"])
 def test_every_row_comes_once_an_epoch_whatever_the_number_of_ranks(tmp_path: Path, kind: str, ranks: int) -> None:
     data = load(write(tmp_path, kind))
     by_rank = [epoch_of(data.train, world(rank, ranks)) for rank in range(ranks)]
@@ -136,6 +138,10 @@ def test_what_was_skipped_is_not_read_again(tmp_path: Path, monkeypatch: pytest.
     read.clear()
     epoch_of(rows, world(), ROWS // 16 * 12)
     assert len(read) < whole / 2
+    read.clear()
+    for numbers in (torch.arange(5), torch.arange(5, 9)):
+        rows.take(numbers)
+    assert len(read) == 1, "nor is what the call before has read"
 
 
 def test_every_epoch_has_an_order_of_its_own_that_mixes_files(tmp_path: Path) -> None:
@@ -143,6 +149,29 @@ def test_every_epoch_has_an_order_of_its_own_that_mixes_files(tmp_path: Path) ->
     orders = [numbers(epoch_of(rows, world(), epoch=epoch)) for epoch in (0, 1, 0)]
     assert orders[0] == orders[2] != orders[1]
     assert len({number < ROWS // 2 for number in orders[0][: ROWS // 2]}) == 2
+    assert sum(after - before == 1 for before, after in itertools.pairwise(orders[0])) < ROWS // 10
+
+
+def test_every_window_is_as_large_as_it_may_be_and_has_an_order_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows, drawn, sizes = load(write(tmp_path, "csv")).train, [], []
+
+    def order(rows: int, *parts: int) -> torch.Tensor:
+        drawn.append(parts)
+        sizes.append(rows)
+        return epoch_order(rows, *parts)
+
+    monkeypatch.setattr(stream, "epoch_order", order)
+    epoch_of(rows, world())
+    assert len(set(drawn)) == len(drawn)
+    assert all(60 <= size < 80 for size in sizes[1:-1]), "120 values are 60 rows, and a piece may end later"
+
+
+def test_every_piece_holds_back_rows_of_its_own() -> None:
+    masks = [Split(1, 0.5).mask(Piece(None, 0, 40, first, first)) for first in (0, 40)]  # type: ignore[arg-type]
+    assert masks[0].sum() == masks[1].sum() == 20
+    assert (masks[0] != masks[1]).any()
 
 
 def test_an_epoch_does_not_begin_with_the_same_files(tmp_path: Path) -> None:
@@ -177,22 +206,24 @@ def test_a_fraction_of_the_rows_is_held_back_from_training_and_scaling(tmp_path:
     assert together.round().int().sort().values.tolist() == list(range(ROWS))
 
 
-def test_targets_that_are_held_back_do_not_influence_the_scaling(tmp_path: Path) -> None:
-    held_back = {"fraction": 0.4}
-    data = load(write(tmp_path, "csv"), task="regression", target="twice", features=["n"], validation=held_back)
+@pytest.mark.parametrize("loading", ["stream", "memory"])
+def test_targets_that_are_held_back_do_not_influence_the_scaling(tmp_path: Path, loading: str) -> None:
+    fields: dict[str, object] = {"features": ["n"], "validation": {"fraction": 0.4}, "loading": loading}
+    data = load(write(tmp_path, "csv"), task="regression", target="twice", **fields)
     targets = data.train.take(torch.arange(len(data.train)))[1].double()
     assert abs(float(targets.mean())) < 1e-6
     assert abs(float(targets.std(correction=0)) - 1) < 1e-6
 
 
-def test_the_digest_tells_of_content_and_order(tmp_path: Path) -> None:
+@pytest.mark.parametrize("loading", ["stream", "memory"])
+def test_the_digest_tells_of_content_and_order(tmp_path: Path, loading: str) -> None:
     path = write(tmp_path, "csv")
-    first = load(path).digest
-    assert load(path).digest == first
+    first = load(path, loading=loading).digest
+    assert load(path, loading=loading).digest == first
     content = (tmp_path / "part-0.csv").read_text()
     for old, new in (("5.0,10,r", "5.0,10,p"), ("5.0,10,r", "5.5,10,r"), ("4.0,8,q\n5.0,10,r", "5.0,10,r\n4.0,8,q")):
         (tmp_path / "part-0.csv").write_text(content.replace(old, new))
-        assert load(path).digest != first
+        assert load(path, loading=loading).digest != first
 
 
 @pytest.mark.parametrize(

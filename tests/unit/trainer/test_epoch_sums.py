@@ -1,5 +1,7 @@
 """The sums of an epoch: right, and the same to the last bit wherever a pause cuts it."""
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import Tensor
@@ -39,7 +41,7 @@ def sums(objective: Objective, steps: list[Step]) -> EpochSums:
 def test_the_sums_are_those_over_all_rows(objective: Objective, count: int, rows: int) -> None:
     steps = steps_of(objective, count, rows)
     expected = torch.stack([objective.tally(*step) for step in steps]).sum(dim=0)
-    torch.testing.assert_close(sums(objective, steps).total(), expected, rtol=1e-6, atol=0)
+    torch.testing.assert_close(sums(objective, steps).total(), expected, rtol=1e-12, atol=0)
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES)
@@ -55,7 +57,16 @@ def test_a_pause_changes_no_bit(objective: Objective, done: int) -> None:
 
 def test_small_steps_wait_and_large_ones_do_not() -> None:
     assert len(sums(REGRESSION, steps_of(REGRESSION, 3, 5)).tensors()) == 4
+    assert len(sums(REGRESSION, steps_of(REGRESSION, 16, 5)).tensors()) == 1, "nor do many"
     assert len(sums(REGRESSION, steps_of(REGRESSION, 3, 70_000)).tensors()) == 1
+    assert len(sums(CLASSIFICATION, steps_of(CLASSIFICATION, 1, 30_000)).tensors()) == 1, "a row has an output a class"
+
+
+@pytest.mark.parametrize("again", [EpochSums.clear, lambda sums: sums.load(EpochSums(REGRESSION, CPU).tensors())])
+def test_what_waits_does_not_outlive_its_epoch(again: Callable[[EpochSums], None]) -> None:
+    waiting = sums(REGRESSION, steps_of(REGRESSION, 3, 5))
+    again(waiting)
+    assert not waiting.total().any()
 
 
 def test_the_sums_of_several_ranks_come_together_with_what_waits() -> None:

@@ -18,6 +18,9 @@ def training(**changes: object) -> Training:
 
 
 THEN = circumstances(training(), "digest", CPU, 2)
+ELSEWHERE = training(
+    data={"path": "/u.csv", "target": "y"}, earlyStopping=None, tensorboard=True, export={"formats": ["onnx"]}
+)
 
 
 @pytest.mark.parametrize(
@@ -26,11 +29,15 @@ THEN = circumstances(training(), "digest", CPU, 2)
         pytest.param({}, "Bitwise", None, id="nothing has changed"),
         pytest.param({"world_size": 3}, "StepExact", "3 ranks instead of 2", id="ranks"),
         pytest.param({"threads": 99}, "StepExact", "threads", id="threads"),
+        pytest.param({"machine": "other"}, "StepExact", "machine", id="machine"),
         pytest.param({"torch_version": "9"}, "StepExact", "torch version", id="torch"),
         pytest.param({"device": "cuda (H100)"}, "StepExact", "device", id="device"),
         pytest.param({"data_digest": "other"}, "Approximate", "data", id="data"),
         pytest.param(
             {"recipe": circumstances(training(batchSize=8), "", CPU, 2).recipe}, "StepExact", "batchSize", id="recipe"
+        ),
+        pytest.param(
+            {"recipe": circumstances(ELSEWHERE, "", CPU, 2).recipe}, "Bitwise", None, id="what changes no step"
         ),
     ],
 )

@@ -46,7 +46,7 @@ def network(seed: int = 1) -> nn.Sequential:
 
 
 def learner(model: nn.Module | None = None, optimizer: dict[str, Any] | None = None, **changes: Any) -> Learner:
-    plain = {"type": "sgd", "learningRate": RATE}
+    plain = {"type": "sgd", "learningRate": 7}  # each step brings its own
     fields = recipe(Path("/t.csv"), task="regression", optimizer=optimizer or plain, schedule=None, **changes)
     training, model = Training.model_validate(fields), model or network()
     return Learner(training, ALONE, model, build_optimizer(training.optimizer, model.parameters()), Sum())  # type: ignore[arg-type]
@@ -105,8 +105,10 @@ def l2(model: nn.Module) -> Tensor:
 def test_a_step_is_the_one_that_is_written_out(
     changes: dict[str, Any], penalty: Callable[[nn.Module], Tensor] | None, clip: float | None, part_size: int
 ) -> None:
-    found = learner(**changes)
+    found, together = learner(**changes), []
+    found.model.register_forward_pre_hook(lambda _, inputs: together.append(len(inputs[0])))
     _, loss_sum = found.step(batch(part_size=part_size), RATE)
+    assert together == [min(part_size, 21 - done) for done in range(0, 21, part_size)]
     torch.testing.assert_close(weights(found.model), written_out(penalty, clip), rtol=1e-5, atol=1e-6)
     assert (weights(found.model) - weights(network())).abs().max() > 0.005
     rows = batch()
@@ -123,11 +125,31 @@ def test_the_gradient_norm_is_that_before_clipping() -> None:
     assert clipped.gradient_norm > 0.5
 
 
+def test_float16_clips_what_is_not_scaled() -> None:
+    found = learner(precision="float16", gradient={"clipNorm": 0.5})
+    for _ in range(5):  # the first overflow
+        found.step(batch(), RATE)
+    before = weights(found.model)
+    found.step(batch(), RATE)
+    assert 0.5 < found.gradient_norm < 50
+    assert (weights(found.model) - before).norm().item() == pytest.approx(RATE * 0.5, rel=1e-3)
+
+
+def test_layers_that_are_frozen_or_not_used_stay_as_they_are() -> None:
+    model = network()
+    model[0].requires_grad_(False)
+    model[2].register_module("unused", nn.Linear(2, 2))
+    before = weights(model[0]), weights(model[2].unused)
+    learner(model, gradient={"clipNorm": 0.5}, regularization={"l1": 0.1, "l2": 0.1}).step(batch(), RATE)
+    assert all(torch.equal(*pair) for pair in zip((weights(model[0]), weights(model[2].unused)), before, strict=True))
+
+
 @pytest.mark.parametrize("precision", PRECISIONS)
 def test_every_precision_learns_and_keeps_weights_in_float32(precision: str) -> None:
     found = learner(precision=precision, optimizer={"type": "adamw", "learningRate": 0.01})
     rows = batch(64)
     losses = [found.step(rows, 0.01)[1].item() for _ in range(60)]
+    assert found.step(rows, 0.01)[0].dtype is torch.float32
     assert losses[-1] < losses[0] / 3
     assert {parameter.dtype for parameter in found.model.parameters()} == {torch.float32}
     moments = [value for name, value in found.state_tensors().items() if "exp_avg" in name]
@@ -169,8 +191,16 @@ def test_float16_skips_a_step_that_overflows_and_scales_less(optimizer: dict[str
     assert all(value.abs().max() == 0 for value in state.values()), "nothing of the overflow stays in the momentum"
 
 
-def test_float16_gives_up_when_nothing_helps() -> None:
-    found = learner(Steep(3e38), precision="float16")
+class Corner(Steep):
+    """A gradient that is no number, although the output is one."""
+
+    def forward(self, features: Tensor) -> Tensor:
+        return super().forward(features).abs().sqrt()
+
+
+@pytest.mark.parametrize("model", [Steep, Corner])
+def test_float16_gives_up_when_nothing_helps(model: type[Steep]) -> None:
+    found = learner(model(3e38), precision="float16")
     with pytest.raises(NonFinite):
         _ = [found.step(batch(), RATE) for _ in range(40)]
 
@@ -203,7 +233,7 @@ def test_the_precision_can_change_in_a_pause(then: str, now: str) -> None:
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)
-@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), 3e19], ids=["NaN", "infinite", "infinite when squared"])
 @pytest.mark.parametrize("part_size", [21, 4], ids=["at once", "in parts"])
 def test_a_loss_that_is_no_number_ends_the_first_step_before_the_weights_move(
     precision: str, value: float, part_size: int
@@ -241,6 +271,7 @@ def test_measuring_changes_nothing() -> None:
     model.eval()
     rows = batch()
     assert torch.equal(found.measure(rows.features, rows.targets), found.measure(rows.features, rows.targets))
+    assert not found.measure(rows.features, rows.targets).requires_grad
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
     assert torch.equal(torch.get_rng_state(), chance)
     assert all(parameter.grad is None for parameter in model.parameters())

@@ -1,14 +1,25 @@
 """The batches of an epoch from any place in it are those that come after that place."""
 
 import random
+from ast import literal_eval
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
-from torch.utils.data import DataLoader, Dataset, IterableDataset, WeightedRandomSampler, get_worker_info
+from torch.utils.data import (
+    DataLoader,
+    Dataset,
+    DistributedSampler,
+    IterableDataset,
+    Sampler,
+    WeightedRandomSampler,
+    get_worker_info,
+)
 
 from trainer.script.order import Orders, Place
+from trainer.script.random_state import seed_all, seeded
 
 
 class Noisy(Dataset[Any]):
@@ -28,6 +39,36 @@ class Stream(IterableDataset[int]):
         return iter(range(11))
 
 
+class Drawn(IterableDataset[int]):
+    def __iter__(self) -> Iterator[int]:
+        return iter(torch.randperm(11).tolist())
+
+
+class Half(Sampler[int]):
+    """A rank's half of an order that all ranks draw alike."""
+
+    def __init__(self, rank: int) -> None:
+        self.rank = rank
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(torch.randperm(12)[self.rank :: 2].tolist())
+
+    def __len__(self) -> int:
+        return 6
+
+
+class Shifted(list[int]):
+    """A loader that knows of epochs."""
+
+    epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        self.epoch = epoch
+
+    def __iter__(self) -> Iterator[int]:
+        return (number + self.epoch for number in super().__iter__())
+
+
 LOADERS: list[Any] = [
     pytest.param(lambda: DataLoader(Noisy(), 2, num_workers=2, shuffle=True), id="workers that draw"),
     pytest.param(lambda: DataLoader(range(11), 2, shuffle=True), id="shuffled"),  # type: ignore[arg-type]
@@ -39,8 +80,10 @@ LOADERS: list[Any] = [
 ]
 
 
-def rest(loader: Iterable[Any], epoch: int, consumed: int, orders: Orders | None = None) -> list[tuple[str, int, bool]]:
-    entries = (orders or Orders()).entries(loader, Place(seed=1, epoch=epoch, consumed=consumed, rank=0, size=2))
+def rest(
+    loader: Iterable[Any], epoch: int, consumed: int, orders: Orders | None = None, rank: int = 0
+) -> list[tuple[str, int, bool]]:
+    entries = (orders or Orders()).entries(loader, Place(seed=1, epoch=epoch, consumed=consumed, rank=rank, size=2))
     return [(str(entry.batch), entry.consumed, entry.is_last) for entry in entries]
 
 
@@ -62,3 +105,49 @@ def test_every_epoch_has_an_order_of_its_own_and_the_last_batch_is_known(build: 
     one, other = rest(loader, 0, 0, orders), rest(loader, 1, 0, orders)
     assert one != other
     assert [last for *_, last in one] == [False] * 5 + [True]
+
+
+def test_a_loader_of_which_nothing_is_known_hears_of_the_epoch_and_ends_where_it_says() -> None:
+    assert rest(Shifted([3, 1, 2]), 5, 2) == [("6", 2, False), ("7", 2, True)]
+    assert rest([3, 1, 2], 0, 3) == [("2", 2, True)], "of more ranks: what one of them had done is not done again"
+
+
+@pytest.mark.parametrize(
+    "sampler",
+    [pytest.param(Half, id="drawn"), pytest.param(lambda rank: DistributedSampler(range(12), 2, rank), id="torch's")],  # type: ignore[arg-type]
+)
+def test_ranks_share_an_order_that_is_another_in_every_epoch(sampler: Callable[[int], Sampler[int]]) -> None:
+    seen = []
+    for epoch in range(2):
+        ranks = [DataLoader(range(12), 2, sampler=sampler(rank), collate_fn=sum) for rank in range(2)]  # type: ignore[arg-type]
+        entries = [rest(loader, epoch, 0, rank=rank) for rank, loader in enumerate(ranks)]
+        seen.append([int(batch) for each in entries for batch, *_ in each])
+    assert [sum(epoch) for epoch in seen] == [66, 66]
+    assert seen[0] != seen[1]
+
+
+def test_ranks_that_draw_by_themselves_draw_differently() -> None:
+    def noise(rank: int) -> list[float]:
+        loader = DataLoader(Noisy(), 2, num_workers=1, collate_fn=lambda rows: [row[1] for row in rows])
+        return [value for batch, *_ in rest(loader, 0, 0, rank=rank) for value in literal_eval(batch)]
+
+    assert len({*noise(0), *noise(1)}) == 22
+    for loader in (DataLoader(range(11), 2, shuffle=True), DataLoader(Drawn(), 2)):  # type: ignore[arg-type]
+        assert rest(loader, 0, 0) != rest(loader, 0, 0, rank=1)
+
+
+def test_what_is_drawn_inside_depends_on_the_seed_alone_and_changes_nothing_outside() -> None:
+    def draw() -> tuple[float, ...]:
+        return torch.rand(()).item(), random.random(), float(np.random.rand())
+
+    def inside(seed: int) -> tuple[float, ...]:
+        with seeded(seed):
+            return draw()
+
+    seed_all(3)
+    expected = draw()
+    seed_all(3)
+    found = inside(2**40)
+    assert draw() == expected
+    assert inside(2**40) == found
+    assert not set(found) & set(expected)

@@ -2,6 +2,7 @@
 
 import random
 from collections import OrderedDict
+from http import HTTPStatus
 from typing import Any
 
 import numpy as np
@@ -10,11 +11,12 @@ import torch
 from torch import nn
 
 from trainer.checkpoint import tensors as safe
-from trainer.errors import CheckpointMismatch, UserError
+from trainer.errors import CheckpointCorrupt, CheckpointMismatch, UserError
 from trainer.script.objects import Objects
 from trainer.script.packing import pack, unpack
 
 TIED = torch.ones(3)
+SQUARE = torch.arange(4.0).reshape(2, 2)
 
 
 def same(one: Any, other: Any) -> bool:
@@ -35,10 +37,12 @@ VALUES = [
     pytest.param([float("inf"), -float("inf")], id="infinity"),
     pytest.param({3: {"a.b": 1}, ("k", 1): 2, None: 3, 0.5: 4, "3": 5}, id="keys that are no strings"),
     pytest.param({"a.b": torch.zeros(1), "a": {"b": torch.ones(1)}}, id="two tensors at one path"),
+    pytest.param({"a.b.c": torch.zeros(1), "a": {"b.c": torch.ones(1), "b": {"c": torch.ones(1) * 2}}}, id="three"),
+    pytest.param([SQUARE, SQUARE.T], id="a matrix and its transpose"),
     pytest.param([TIED, TIED, TIED[:2], TIED[1:]], id="tied weights and views"),
     pytest.param([torch.zeros(0, 3), torch.zeros(3, 0), torch.tensor(2.0), torch.eye(3)[:, 1:]], id="odd shapes"),
     pytest.param([torch.tensor([2**31], dtype=torch.uint32), torch.ones(1).to(torch.float8_e5m2)], id="odd types"),
-    pytest.param([np.float64(2.5), np.uint64(2**63), np.arange(6).reshape(2, 3)], id="numpy"),
+    pytest.param([np.float64(2.5), np.uint64(2**63), np.arange(6).reshape(2, 3), np.broadcast_to(1.5, 3)], id="numpy"),
     pytest.param([random.getstate(), np.random.get_state(), torch.get_rng_state()], id="random generators"),
 ]
 
@@ -63,6 +67,9 @@ class Tracked(torch.Tensor):
         pytest.param({"a": [0, {1, 2}]}, "it.a.1 is a builtins.set", id="a set"),
         pytest.param({"f": len}, "it.f is a builtins.builtin_function_or_method", id="a function"),
         pytest.param({frozenset(): 1}, "the key", id="a key that is no value"),
+        pytest.param({TIED: 1}, "the key", id="a tensor as a key"),
+        pytest.param([HTTPStatus.OK], "it.0 is a http.HTTPStatus", id="a number that is more"),
+        pytest.param([torch.ones(1, dtype=torch.complex128)], "it.0", id="a type that files do not know"),
         pytest.param([np.array([object()])], "it.0 is a numpy.ndarray", id="an array of objects"),
         pytest.param([torch.ones(2).to_sparse()], "it.0", id="a sparse tensor"),
         pytest.param([torch.ones(2).as_subclass(Tracked)], "Tracked", id="a tensor of another class"),
@@ -72,6 +79,12 @@ class Tracked(torch.Tensor):
 def test_what_cannot_be_held_is_named(value: Any, words: str) -> None:
     with pytest.raises(UserError, match=words):
         pack({"it": value})
+
+
+@pytest.mark.parametrize("tree", [b"{", b'{"pickle": 1}'], ids=["no JSON", "nothing that is known"])
+def test_what_does_not_read_is_corrupt(tree: bytes) -> None:
+    with pytest.raises(CheckpointCorrupt, match="`it` cannot be read"):
+        unpack({"it(tree)": torch.frombuffer(bytearray(tree), dtype=torch.uint8)}, "it")
 
 
 def scheduled(model: nn.Module) -> dict[str, object]:
@@ -108,13 +121,36 @@ def test_objects_of_torch_become_what_others_were() -> None:
 
 def test_wrappers_stand_for_the_module_inside() -> None:
     model = nn.Linear(2, 1)
-    assert Objects({"model": nn.DataParallel(model)}).pack().keys() == Objects({"model": model}).pack().keys()
+    compiled = nn.Module()
+    compiled.__dict__["_orig_mod"] = model
+    for wrapper in (nn.DataParallel(model), compiled, nn.DataParallel(compiled)):
+        assert Objects({"model": wrapper}).modules == [model]
+
+
+def test_a_dict_holds_what_was_saved_and_nothing_else() -> None:
+    now = {"later": 1}
+    Objects({"it": now}).load(Objects({"it": {"then": 2}}).pack())
+    assert now == {"then": 2}
+
+
+def test_small_are_all_but_modules_and_optimizers() -> None:
+    assert list(Objects(scheduled(nn.Linear(2, 1))).small().pack()) == [
+        "sequence(tree)",
+        "plateau(tree)",
+        "counts(tree)",
+    ]
+
+
+def test_what_has_no_state_is_named() -> None:
+    with pytest.raises(UserError, match=r"start\(it=\.\.\.\): a int has no state_dict"):
+        Objects({"it": 1})
 
 
 @pytest.mark.parametrize(
     ("now", "words"),
     [
         pytest.param({"model": nn.Linear(2, 1), "more": {}}, "`model`, `more`", id="another object"),
+        pytest.param({}, "the program gives nothing", id="no object"),
         pytest.param({"model": nn.Linear(3, 1)}, "`model` does not take its state", id="another shape"),
     ],
 )

@@ -96,6 +96,7 @@ def test_every_sample_comes_exactly_once_an_epoch(changes: dict[str, Any], size:
         ranks = [list(batches(rows, plan.stage_at(epoch), 7, epoch, 0, World(rank, size, CPU))) for rank in range(size)]
         steps = [torch.cat([part.features for part in step]) for step in zip(*ranks, strict=True)]
         assert len(steps) == plan.stage_at(epoch).steps_per_epoch
+        assert {batch.part_size for rank in ranks for batch in rank} == {plan.stage_at(epoch).batch_size}
         assert [len(step) for step in steps] == [step.size for step in ranks[0]]
         seen = torch.cat(steps).tolist()
         assert sorted(seen) == list(range(ROWS))
@@ -113,6 +114,14 @@ def test_what_is_left_of_an_epoch_is_the_end_of_it(size: int) -> None:
         for done in range(len(whole) + 1):
             left = list(batches(rows, stage, 7, 3, min(done * 10, ROWS), world))
             assert [batch.features.tolist() for batch in left] == [batch.features.tolist() for batch in whole[done:]]
+
+
+def test_what_augments_is_told_the_rows_and_the_epoch() -> None:
+    rows, stage = ResidentRows(torch.arange(ROWS) * 2, torch.arange(ROWS)), plan_for(training(), ROWS).stages[0]
+    found = batches(
+        rows, stage, 7, 3, 0, World(0, 1, CPU), lambda inputs, numbers, epoch: inputs - numbers + 100 * epoch
+    )
+    assert all(torch.equal(batch.features, batch.targets + 300) for batch in found)
 
 
 def test_the_ranks_share_a_step_whose_samples_do_not_depend_on_their_number() -> None:

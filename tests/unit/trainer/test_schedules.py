@@ -75,6 +75,12 @@ SHAPES: list[tuple[str, dict[str, Any], Scheduler, bool]] = [
         False,
     ),
     (
+        "exponential: by a twentieth, if nothing is said",
+        {"type": "exponential"},
+        lambda optimizer, _: torch_schedules.ExponentialLR(optimizer, 0.95),
+        False,
+    ),
+    (
         "cosine: down to a minimum, every step",
         {"type": "cosine", "tMax": EPOCHS, "minimum": 0.05},
         lambda optimizer, steps: torch_schedules.CosineAnnealingLR(optimizer, EPOCHS * steps, 0.05),
@@ -84,6 +90,12 @@ SHAPES: list[tuple[str, dict[str, Any], Scheduler, bool]] = [
         "linear: to a share, every step, then on",
         {"type": "linear", "endFactor": 0.2, "totalEpochs": 5},
         lambda optimizer, steps: torch_schedules.LinearLR(optimizer, 1.0, 0.2, 5 * steps),
+        True,
+    ),
+    (
+        "linear: to nothing, if nothing is said",
+        {"type": "linear", "totalEpochs": 5},
+        lambda optimizer, steps: torch_schedules.LinearLR(optimizer, 1.0, 0.0, 5 * steps),
         True,
     ),
     ("cyclic: up and down", CYCLIC, cyclic("triangular"), True),
@@ -99,6 +111,7 @@ SHAPES: list[tuple[str, dict[str, Any], Scheduler, bool]] = [
         cyclic("exp_range", 0.97),
         True,
     ),
+    ("cyclic: no smaller swing, if nothing is said", {**CYCLIC, "mode": "expRange"}, cyclic("exp_range"), True),
 ]
 
 ROWS = [
@@ -233,6 +246,19 @@ def test_a_plateau_is_pytorchs(mode: Any, patience: int, minimum: float) -> None
         expected.append(optimizer.param_groups[0]["lr"])
     assert found == pytest.approx(expected, rel=1e-12)
     assert found[-1] < BASE
+
+
+@pytest.mark.parametrize("mode", ["min", "max"])
+@pytest.mark.parametrize("value", [-1.0, 0.0])
+def test_a_plateau_waits_ten_epochs_for_what_is_better_than_a_value_that_is_not_above_zero(
+    mode: Any, value: float
+) -> None:
+    plateau, schedule = Plateau(), Schedule.model_validate({"type": "plateau"})
+    reductions = []
+    for _ in range(12):
+        plateau = plateau.after(value, mode, schedule)
+        reductions.append(plateau.reductions)
+    assert reductions == [0] * 11 + [1]
 
 
 def test_a_plateau_never_raises_a_rate_that_is_planned_below_its_minimum() -> None:
