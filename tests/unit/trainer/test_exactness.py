@@ -48,6 +48,13 @@ def test_how_exact_a_resume_is(change: dict[str, object], exactness: str, words:
     assert words is None or words in str(reason)
 
 
+@pytest.mark.parametrize("change", [{"world_size": 3}, {"program": "other"}])
+def test_a_program_that_is_changed_or_has_other_ranks_is_followed_approximately(change: dict[str, object]) -> None:
+    then = THEN.model_copy(update={"program": "digest"})
+    assert compare(then, then)[0] == "Bitwise"
+    assert compare(then, then.model_copy(update=change))[0] == "Approximate"
+
+
 def test_a_gpu_is_never_called_bitwise() -> None:
     gpu = THEN.model_copy(update={"device": "cuda (H100)"})
     assert compare(gpu, gpu)[0] == "StepExact"

@@ -187,6 +187,16 @@ def test_a_step_that_was_written_is_not_written_again(memory: Path, behind: None
     assert (memory / "c" / "step-1.1").stat().st_ino == made
 
 
+def test_what_is_told_of_a_checkpoint(memory: Path) -> None:
+    place = Place(memory / "c")
+    assert place.saver.save(Weights(position=Position(step=3, epoch=2)), on_request=True, wait=True) is None
+    told = place.board.checkpoint
+    assert told is not None
+    assert (told.step, told.epoch, told.attempt, told.path, told.on_request) == (3, 2, 1, "step-3.1", True)
+    files = (path for path in (memory / "c" / "step-3.1").iterdir() if path.name != "manifest.json")
+    assert told.size_bytes == sum(path.stat().st_size for path in files)
+
+
 def test_after_a_power_cut_the_history_reaches_as_far_as_the_checkpoint(memory: Path) -> None:
     recorder, chance, loaded = Recorder(memory / "volume"), random.Random(3), 0
     (memory / "volume").mkdir()
