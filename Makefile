@@ -61,6 +61,10 @@ test-cluster: $(READY) ## cluster-independent integration tests on $KUBECONFIG (
 bench: $(READY) ## time the trainer against what people would use instead (ARGS="--only mlp"), on a quiet machine
 	@$(BIN)/python -m tests.bench.trainer $(ARGS)
 
+.PHONY: results
+results: $(READY) ## train four examples, and the same with a plain PyTorch script: who gets better results (ARGS="--seeds 10")
+	@$(BIN)/python -m tests.bench.accuracy $(ARGS)
+
 .PHONY: format
 format: $(READY) ## format and mend what can be mended
 	@$(BIN)/ruff format --quiet .
