@@ -128,6 +128,8 @@ def test_scaling_is_fitted_on_training_rows_only(tmp_path: Path) -> None:
     assert data.train.features.tolist() == [[-1.0], [1.0]]
     assert data.validation is not None
     assert data.validation.features.tolist() == [[98.0], [298.0]]
+    (tmp_path / "validation.csv").write_text("a,y\n100,p\n301,q\n")
+    assert load(tmp_path / "x.csv", validation=held_back).digest != data.digest
 
 
 def test_rows_that_are_drawn_for_validation_do_not_influence_the_scaling(tmp_path: Path) -> None:
