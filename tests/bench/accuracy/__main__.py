@@ -9,6 +9,7 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 from tests.bench.accuracy.judging import LEVEL, Verdict
@@ -16,8 +17,13 @@ from tests.bench.accuracy.sides import ALL, Example, train, train_plainly
 from tests.bench.trainer.report import machine
 
 COLUMNS = (
-    *("data", "metric", "seeds", "trainer", "plain PyTorch", "difference", "95 % interval", "largest"),
-    *("p Welch", "p paired", "same"),
+    "data\nmetric",
+    "seeds",
+    "trainer",
+    "plain\nPyTorch",
+    "difference\n95 % from\nto",
+    "largest",
+    "p Welch\npaired",
 )
 SIDES = {"trainer": train, "plain": train_plainly}
 
@@ -70,29 +76,26 @@ def _result(name: str, metric: str, runs: Sequence[dict[str, Any]]) -> dict[str,
 
 
 def table(results: Sequence[dict[str, Any]]) -> Table:
-    shown = Table(title="On the test rows: mean ± standard deviation over the seeds", title_justify="left")
+    shown = Table(title="On the test rows: mean ± standard deviation over the seeds", title_justify="left", box=SIMPLE)
     shown.caption = f"the same within noise: neither t-test has a p below {LEVEL}"
-    for name in COLUMNS:
-        shown.add_column(name)
+    for name in (*COLUMNS, "same"):
+        shown.add_column(name, no_wrap=True)
     for result in results:
         low, high = result["interval"]
         shown.add_row(
-            result["name"],
-            result["metric"],
+            f"{result['name']}\n{result['metric']}",
             str(result["seeds"]),
             *(_spread(result[side]) for side in SIDES),
-            f"{result['difference']:+.4f}",
-            f"{low:+.4f} to {high:+.4f}",
+            f"{result['difference']:+.4f}\n{low:+.4f}\n{high:+.4f}",
             f"{result['largest']:+.4f}",
-            f"{result['welch']:.2f}",
-            f"{result['paired']:.2f}",
+            f"{result['welch']:.3f}\n{result['paired']:.3f}",
             "yes" if result["same"] else "[red]no[/]",
         )
     return shown
 
 
 def _spread(side: dict[str, float]) -> str:
-    return f"{side['mean']:.4f} ± {side['deviation']:.4f}"
+    return f"{side['mean']:.4f}\n± {side['deviation']:.4f}"
 
 
 def _parser() -> argparse.ArgumentParser:
