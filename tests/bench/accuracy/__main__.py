@@ -76,7 +76,8 @@ def _result(name: str, metric: str, runs: Sequence[dict[str, Any]]) -> dict[str,
 
 
 def table(results: Sequence[dict[str, Any]]) -> Table:
-    shown = Table(title="On the test rows: mean ± standard deviation over the seeds", title_justify="left", box=SIMPLE)
+    title = "On the test rows: mean ± standard deviation over the seeds"
+    shown = Table(title=title, title_justify="left", box=SIMPLE, collapse_padding=True)
     shown.caption = f"the same within noise: neither t-test has a p below {LEVEL}"
     for name in (*COLUMNS, "same"):
         shown.add_column(name, no_wrap=True)
