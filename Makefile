@@ -8,6 +8,8 @@ UV := $(CACHE)/uv-$(UV_VERSION)/bin/uv
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# Programs here are started many times: none is to compile PyTorch anew each time, whatever the shell says.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help
 help: ## this list
@@ -22,7 +24,7 @@ $(UV):
 $(READY): pyproject.toml requirements/all.txt | $(UV)
 	@echo "setting up the Python environment from requirements/all.txt (PyTorch is large: minutes the first time)"
 	@$(UV) venv --quiet --allow-existing --python $(PYTHON) $(VENV)
-	@$(UV) pip sync --python $(BIN)/python --require-hashes requirements/all.txt
+	@$(UV) pip sync --python $(BIN)/python --compile-bytecode --require-hashes requirements/all.txt
 	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --editable .
 	@touch $@
 
