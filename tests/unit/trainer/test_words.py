@@ -336,21 +336,3 @@ os._exit(0)
 def test_neither_the_command_nor_what_a_rank_has_first_imports_torch() -> None:
     code = "import trainer.command_line, trainer.rank, trainer.pod.surroundings, sys; print('torch' in sys.modules)"
     assert python(code) == "False"
-
-
-def test_the_compiler_stays_out_until_somebody_wants_it() -> None:
-    code = """
-import sys, torch
-from trainer.learning.without_compiler import skip_compiler
-skip_compiler()
-layer = torch.nn.Linear(2, 1)
-optimizer = torch.optim.AdamW(layer.parameters())
-layer(torch.ones(1, 2)).sum().backward()
-optimizer.step(); optimizer.zero_grad(); optimizer.state_dict()
-print([name for name in sys.modules if name.startswith('torch._dynamo')])
-import torch._dynamo.config
-print(torch._dynamo.is_compiling(), torch._dynamo.config.verbose, 'torch._dynamo.eval_frame' in sys.modules)
-"""
-    skipped, real = python(code).splitlines()
-    assert skipped == "['torch._dynamo']"
-    assert real == "False False True"

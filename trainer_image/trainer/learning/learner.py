@@ -13,6 +13,7 @@ from trainer.distributed import World
 from trainer.errors import NonFinite
 from trainer.learning.objectives import Objective
 from trainer.learning.optimizers import load_state_tensors, set_rate, state_tensors
+from trainer.learning.without_compiler import backward
 from trainer.models import buffers_kept
 from trainingjob_api.spec.training import Training
 
@@ -85,7 +86,7 @@ class Learner:
         outputs = self._outputs(self._parallel, features)
         loss_sum = self.objective.loss_sum(outputs, targets)
         weight = self._weight(samples)
-        loss_sum.backward(gradient=weight if self._scaler is None else self._scaler.scale(weight))  # type: ignore[no-untyped-call]
+        backward(loss_sum, weight if self._scaler is None else self._scaler.scale(weight))
         return outputs.detach(), loss_sum.detach()
 
     def _weight(self, samples: int) -> Tensor:

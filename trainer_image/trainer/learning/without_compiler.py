@@ -1,7 +1,8 @@
-"""Keeps torch.compile's front end out of ranks that compile nothing.
+"""Keeps torch.compile's front end, and sympy, out of ranks that compile nothing.
 
-Optimizers, DDP and process groups import `torch._dynamo` only to tell it that they need not be compiled. The import
-takes as long as that of torch itself, in every rank at every start.
+Optimizers, DDP and process groups import `torch._dynamo` only to tell it that they need not be compiled; a backward
+pass that begins with a given gradient imports sympy only to compare two shapes. Both imports take long, in every rank
+at every start.
 """
 
 import importlib
@@ -14,6 +15,7 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import torch
+from torch import Tensor
 
 _NAME = "torch._dynamo"
 
@@ -31,6 +33,12 @@ def restore_compiler() -> None:
         del sys.modules[_NAME], torch._dynamo
         sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, _Submodules)]
     importlib.import_module(_NAME)
+
+
+def backward(loss: Tensor, gradient: Tensor) -> None:
+    """`loss.backward(gradient)` for scalars, by the engine that it calls once it has compared their shapes."""
+    engine = torch.autograd.Variable._execution_engine
+    engine.run_backward((loss,), (gradient,), False, False, (), allow_unreachable=True, accumulate_grad=True)
 
 
 class _StandIn(ModuleType):
