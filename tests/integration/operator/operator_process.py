@@ -19,7 +19,7 @@ class OperatorProcess:
         self.port = _free_port()
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self, timeout: float = 60, **settings: str) -> None:
+    def start(self, **settings: str) -> None:
         """Start it and wait until it is ready; settings are its variables without their prefix."""
         if self._process is not None:
             return
@@ -36,7 +36,7 @@ class OperatorProcess:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "training_operator"], env=environment, stdout=log, stderr=log
             )
-        wait_for(lambda: self.get("/readyz") is not None, timeout, f"the operator to be ready; its log is {self.log}")
+        wait_for(self._is_ready, 60, f"the operator to be ready; its log is {self.log}")
 
     def kill(self) -> None:
         """SIGKILL, as when its node dies."""
@@ -52,6 +52,10 @@ class OperatorProcess:
             return 0
         process.send_signal(number)
         return process.wait(30)
+
+    def _is_ready(self) -> bool:
+        assert self.is_running, f"the operator has ended: {self.log.read_text()}"
+        return self.get("/readyz") is not None
 
     @property
     def is_running(self) -> bool:

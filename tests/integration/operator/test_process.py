@@ -35,10 +35,9 @@ def test_sigterm_ends_it_in_good_order(operator: OperatorProcess) -> None:
 
 def test_a_setting_that_is_wrong_is_named(installed: LocalCluster, tmp_path: Path) -> None:
     process = OperatorProcess(installed.kubeconfig, tmp_path / "log")
-    with pytest.raises(AssertionError, match="the operator to be ready"):
-        process.start(timeout=3, LOG_FORMAT="xml")
-    assert "TRAININGJOB_OPERATOR_LOG_FORMAT must be one of text, json" in process.log.read_text()
-    assert not process.is_running
+    with pytest.raises(AssertionError, match="TRAININGJOB_OPERATOR_LOG_FORMAT must be one of text, json"):
+        process.start(LOG_FORMAT="xml")
+    process.stop()
 
 
 def test_its_rights_are_no_more_than_it_uses(installed: LocalCluster, operator: OperatorProcess) -> None:

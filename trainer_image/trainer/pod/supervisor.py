@@ -135,11 +135,12 @@ class _Watch:
     def _hang(self) -> RankEnd | None:
         now = time.monotonic()
         pulses = {rank: self._pulse(rank) for rank in self._launch.local_ranks}
-        late = [(pulse.deadline, rank, pulse) for rank, pulse in pulses.items() if pulse and pulse.is_overdue(now)]
-        confirmed, self._was_late = bool(late) and self._was_late, bool(late)
+        heard = [(rank, pulse) for rank, pulse in pulses.items() if pulse]
+        is_late = any(pulse.is_overdue(now) for _, pulse in heard)
+        confirmed, self._was_late = is_late and self._was_late, is_late
         if confirmed:  # in two looks: what is read while it is written may be half of two values
-            # The others wait for the one that is stuck, and may have been heard of before it.
-            _, rank, pulse = min(late, key=lambda entry: (not processes.is_stuck(entry[2].pid), entry[0]))
+            # The others wait for the one that is stuck, and may be late before it is.
+            rank, pulse = min(heard, key=lambda each: (not processes.is_stuck(each[1].pid), each[1].deadline))
             self._ask_where_they_hang()
             return RankEnd(rank, Outcome.HANG, time.time(), self._describe_hang(rank, pulse))
         start = self._launch.run.deadlines.start_seconds
