@@ -91,10 +91,12 @@ class ForkServer:
         sabotage: "Sabotage | None" = None,
         interruption: Interruption | None = None,
         alone: Path | None = None,
+        pictures: bool = False,
     ) -> Group:
         """Begins an attempt; the folder is claimed as the supervisor would.
 
         alone: instead the program is run in this folder, as by torchrun where there is no pod.
+        pictures: to be drawn at the end, which takes longer than most trainings of tests.
         """
         if alone is None:
             Folder(config).claim()
@@ -116,6 +118,7 @@ class ForkServer:
                 **(sabotage.to_environment() if sabotage else {}),
             }
             question: dict[str, Any] = {"environment": environment, "log": str(folder.path / f"log-{rank}")}
+            question["pictures"] = pictures
             if alone and config.script:
                 question["alone"] = [str(alone), config.script.path, *(config.script.args or ())]
             if interruption and rank in interruption.ranks:
@@ -198,6 +201,10 @@ def _become_rank(question: dict[str, Any]) -> NoReturn:
         _run_alone(*question["alone"])
     from support import sabotage
     from trainer.rank import main
+    from trainer.reporting import curves, report_picture
+
+    if not question["pictures"]:
+        curves.draw_curves = report_picture.draw_report = lambda *_: None
 
     sabotage.prepare()
     main()

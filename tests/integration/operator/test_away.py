@@ -141,13 +141,13 @@ def test_a_pause_asked_for_while_it_was_away(operator: OperatorProcess, training
 
 
 def test_a_retry_time_survives_it(operator: OperatorProcess, training: Training) -> None:
-    training.create(fail="1:0:1", restart={"backoffSeconds": 15, "maxBackoffSeconds": 15})
+    training.create(fail="1:0:1", restart={"backoffSeconds": 25, "maxBackoffSeconds": 25})
     status = training.until_phase("Restarting")
     operator.kill()
     operator.start()
     assert training.status()["retryTime"] == status["retryTime"]
     assert training.status()["restarts"] == 1
-    status = training.until_true("Complete")
+    status = training.until_true("Complete", timeout=60)
     assert status["restarts"] == 1
     second = next(job for job in training.jobs() if job["metadata"]["name"] == "job-2")
     assert second["metadata"]["creationTimestamp"] >= training.status()["lastFailure"]["time"]

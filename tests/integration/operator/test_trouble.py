@@ -7,7 +7,7 @@ import signal
 import pytest
 
 from integration.operator.operator_process import OperatorProcess
-from integration.operator.training import STEPS, Training, condition, is_true
+from integration.operator.training import STEPS, Object, Training, condition, is_true
 from local_cluster.cluster import LocalCluster
 from support.cluster import FAKE_TRAINER, wait_for
 
@@ -54,21 +54,6 @@ def test_an_image_that_is_not_there(operator: OperatorProcess, training: Trainin
     assert status["restarts"] == 0
 
 
-def test_a_config_map_that_is_not_there(operator: OperatorProcess, training: Training) -> None:
-    manifest = training.manifest()
-    manifest["spec"]["pod"]["volumes"] = [{"name": "data", "configMap": {"name": "forgotten"}}]
-    manifest["spec"]["pod"]["volumeMounts"] = [{"name": "data", "mountPath": "/data"}]
-    training.kubectl.apply(manifest)
-    status = training.until(
-        lambda status: condition(status, "Ready").get("reason") == "ContainerNotCreated",
-        "ContainerNotCreated",
-        timeout=70,
-    )
-    assert "ConfigMap forgotten" in condition(status, "Ready")["message"]
-    training.kubectl("create", "configmap", "forgotten")
-    training.until_true("Complete", timeout=60)
-
-
 @pytest.mark.parametrize("kind", ["jobs", "services", "persistentvolumeclaims"])
 def test_a_name_that_is_taken(operator: OperatorProcess, training: Training, kind: str) -> None:
     strangers = {
@@ -110,9 +95,25 @@ def test_a_quota_that_refuses_the_job(operator: OperatorProcess, training: Train
     training.until_true("Complete", timeout=90)
 
 
-def test_a_quota_that_refuses_the_pods(operator: OperatorProcess, training: Training) -> None:
+def test_a_config_map_that_is_not_there_and_a_quota_that_refuses_pods(
+    operator: OperatorProcess, training: Training
+) -> None:
+    """Both may pass by themselves and are told after half a minute, in which both jobs wait here."""
+    manifest = training.manifest("mapless")
+    manifest["spec"]["pod"]["volumes"] = [{"name": "data", "configMap": {"name": "forgotten"}}]
+    manifest["spec"]["pod"]["volumeMounts"] = [{"name": "data", "mountPath": "/data"}]
+    training.kubectl.apply(manifest)
+    wait_for(lambda: training.pods("mapless"), 20, "the pod that wants a config map")
     forbid(training, "pods")
     training.create(step=0.01)
+
+    def is_told(status: Object) -> bool:
+        return bool(condition(status, "Ready").get("reason") == "ContainerNotCreated")
+
+    status = training.until(is_told, "ContainerNotCreated", "mapless", timeout=70)
+    assert "ConfigMap forgotten" in condition(status, "Ready")["message"]
+    training.kubectl("create", "configmap", "forgotten")
+    training.until_true("Complete", "mapless", timeout=60)
     status = training.until_stalled("Forbidden")
     assert "kubectl describe job job-1" in condition(status, "Stalled")["message"]
 

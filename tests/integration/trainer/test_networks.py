@@ -89,7 +89,7 @@ def test_an_export_that_fails_loses_nothing_and_is_made_up_for_without_training(
     server: ForkServer, table: Path, tmp_path: Path
 ) -> None:
     training = recipe(table, model={"type": "custom", "entrypoint": "support.networks:moody"}, epochs=3)
-    group = server.start(run_config(tmp_path, {**training, "export": {"formats": ["onnx"]}}), 1)
+    group = server.start(run_config(tmp_path, {**training, "export": {"formats": ["onnx"]}}), 1, pictures=True)
     assert group.codes() == [ExitCode.USER_ERROR]
     end = group.end()
     assert end is not None

@@ -69,7 +69,7 @@ def test_any_number_of_ranks_measures_the_same(server: ForkServer, tmp_path: Pat
 
 def test_the_report_of_a_classification(server: ForkServer, table: Path, tmp_path: Path) -> None:
     folder = tmp_path / "c"
-    assert server.start(run_config(folder, recipe(table)), 1).codes() == [0]
+    assert server.start(run_config(folder, recipe(table)), 1, pictures=True).codes() == [0]
     report = report_of(folder)
     evaluation, last = report["evaluation"], report["last"]
     assert evaluation["rows"] == "validation"

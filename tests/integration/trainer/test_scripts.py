@@ -5,17 +5,25 @@ import random
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from support.fork_server import ForkServer
+from support.fork_server import ForkServer, fork_server
 from support.scripts import PAUSABLE, script_config, write_script
 from support.trainer import history_of, newest_tensors, trainer
 from trainingjob_api.contract import ExitCode
 from trainingjob_api.progress import Outcome, State
 
 EPOCHS = 20
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForkServer]:
+    """With the compiler, which DDP imports in programs of a user's own."""
+    with fork_server(tmp_path_factory.mktemp("server"), "torch._dynamo") as running:
+        yield running
 
 
 @pytest.mark.parametrize("ranks", [1, 2, 3])
