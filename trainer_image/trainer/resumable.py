@@ -54,10 +54,12 @@ class Resumable(Protocol):
         """Becomes what was saved; says how closely the rest will be what it would have been. Asked on every rank."""
 
 
-def encode_files(state: Resumable, rows: Sequence[Mapping[str, Tensor]]) -> dict[str, Content]:
-    """All files of a checkpoint; rows: every rank's own tensors, by rank."""
+def encode_files(
+    state: Resumable, rows: Sequence[Mapping[str, Tensor]], memory: safe.Memory | None = None
+) -> dict[str, Content]:
+    """All files of a checkpoint; rows: every rank's own tensors, by rank. They are whole until memory is used again."""
     own = {f"{rank}.{name}": tensor for rank, row in enumerate(rows) for name, tensor in row.items()}
-    files = {name: safe.encode(tensors) for name, tensors in state.shared_tensors().items()}
+    files = {name: safe.encode(tensors, name, memory) for name, tensors in state.shared_tensors().items()}
     return {**files, RANKS: safe.encode(own), FACTS: state.facts()}
 
 

@@ -54,7 +54,7 @@ class Case:
 CASES = {
     case.name: case
     for case in (
-        Case("mlp", {"type": "mlp", "hiddenUnits": [64, 64]}, (20,), batch=256, steps=400, epochs=14),
+        Case("mlp", {"type": "mlp", "hiddenUnits": [64, 64]}, (20,), batch=256, steps=400, epochs=10),
         Case("cnn", {"type": "cnn", "channels": [16, 32], "hiddenUnits": [64]}, (3, 32, 32), 64, 60, 6, classes=10),
         Case("lstm", {"type": "lstm", "hiddenUnits": [32]}, (24, 8), batch=128, steps=100, epochs=8),
         Case("gru", {"type": "gru", "hiddenUnits": [32]}, (24, 8), batch=128, steps=100, epochs=8),

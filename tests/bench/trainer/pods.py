@@ -25,7 +25,8 @@ def train(folder: Path, training: dict[str, Any], ranks: int = 1, gpu: bool = Fa
 def run_script(folder: Path, program: str, training: dict[str, Any]) -> Measured:
     """Our side of `programs.run`: the same program as a script of the user's in a pod of its own."""
     script = write_script(folder, f"from {programs.NAME} import main; main()")
-    config = script_config(folder / "run", script, program, json.dumps(training))
+    rarely = {"checkpointEvery": {"epochs": training["epochs"]}}
+    config = script_config(folder / "run", script, program, json.dumps(training), **rarely)
     with trainer(config, folder, **one_thread(), PYTHONPATH=str(programs.ROOT)) as pod:
         require(pod, 0)
     return next(Measured(**event) for event in pod.events if "value" in event)

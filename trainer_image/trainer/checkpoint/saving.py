@@ -32,6 +32,7 @@ class Saver:
         self._folder = Folder(run)
         self._store = self._folder.store()
         self._writer = Writer()
+        self._memory = safe.Memory()
         self.saved: Position | None = None
 
     def save(self, state: Resumable, on_request: bool, wait: bool) -> str | None:
@@ -49,7 +50,7 @@ class Saver:
 
     def _write(self, state: Resumable, rows: list[dict[str, Tensor]], on_request: bool, wait: bool) -> str | None:
         begin = time.monotonic()
-        before = self._writer.finish()  # first: two copies of a large state at once would be one too many
+        before = self._writer.finish()  # first: its memory is needed
         if self.saved == state.position:  # not by the step alone: an evaluation may have followed it
             return before
         if not state.is_finite():
@@ -58,7 +59,8 @@ class Saver:
             self._history.flush()  # before the checkpoint that builds on it
         except OSError as error:
             return self._note_problem(error)
-        files = encode_files(state, rows)  # copies: training may go on while they are written
+        # Copies: training may go on while they are written. Those of the last save are on disk by now.
+        files = encode_files(state, rows, self._memory)
         saved = self._describe(state, files, on_request, begin)
         position, best_step = state.position, state.best_step
         problem = self._writer.run(

@@ -10,7 +10,6 @@ from collections.abc import Iterable, Mapping
 from math import prod
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -34,21 +33,39 @@ _LENGTH = struct.Struct("<Q")
 _HEADER_LIMIT = 100 * 1000 * 1000  # bytes; the library's own
 
 
-def encode(tensors: Mapping[str, Tensor]) -> memoryview:
-    """One safetensors file; the tensors may lie on any device. TypeError for a type that the format has not."""
+class Memory:
+    """Of files that are written again and again. New memory would cost more than the copy that goes into it."""
+
+    def __init__(self) -> None:
+        self._files: dict[str, Tensor] = {}
+
+    def of(self, name: str, size: int) -> Tensor:
+        """So many bytes, which the next file of this name overwrites."""
+        known = self._files.get(name)
+        if known is None or len(known) != size:
+            self._files.pop(name, None)  # before there are two of them
+            known = self._files[name] = torch.empty(size, dtype=torch.uint8)
+        return known
+
+
+def encode(tensors: Mapping[str, Tensor], name: str = "", memory: Memory | None = None) -> memoryview:
+    """One safetensors file; the tensors may lie on any device. TypeError for a type that the format has not.
+
+    name, memory: where the bytes lie until the next file of this name, in place of new memory.
+    """
     # The largest types first: every tensor then begins at a multiple of its type's size.
     ordered = sorted(tensors.items(), key=lambda item: (-item[1].dtype.itemsize, item[0]))
     header, end = _describe(ordered)
-    memory = np.empty(len(header) + end, dtype=np.uint8)  # NumPy asks for huge pages: half the time of torch.empty
-    memory[: len(header)] = np.frombuffer(header, dtype=np.uint8)
-    content = torch.from_numpy(memory)
+    content = (memory or Memory()).of(name, len(header) + end)
+    bytes_of_file: memoryview = content.numpy().data
+    bytes_of_file[: len(header)] = header
     begin = len(header)
     for _, tensor in ordered:
         stop = begin + tensor.nbytes
         if tensor.numel():
             content[begin:stop].view(tensor.dtype).view(tensor.shape).copy_(tensor.detach())
         begin = stop
-    return memory.data
+    return bytes_of_file
 
 
 def decode(content: Content) -> dict[str, Tensor]:
