@@ -250,7 +250,7 @@ def _status(field_name: str) -> float:
 
 
 def test_a_save_takes_the_memory_of_one_copy(tmp_path: Path) -> None:
-    """Of which the one before is gone when the next begins, and nothing is read back whole."""
+    """Into which the next one goes as well, and nothing is read back whole."""
 
     def work() -> None:
         place, state = Place(tmp_path / "c"), Weights(torch.ones(96 * MEGABYTE // 4))
@@ -262,8 +262,6 @@ def test_a_save_takes_the_memory_of_one_copy(tmp_path: Path) -> None:
 
         used = memory_of(saves)
         assert 90 < used < 96 * 1.3, f"{used} MB for a state of 96 MB"
-        left = _status("VmRSS")
-        assert left < _status("VmHWM") - 80, "the copy is still there"
 
     in_a_child(work, tmp_path)
 

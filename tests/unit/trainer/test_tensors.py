@@ -8,7 +8,7 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from trainer.checkpoint.tensors import all_finite, decode, encode
+from trainer.checkpoint.tensors import Memory, all_finite, decode, encode
 
 TYPES = [torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.int64, torch.int32, torch.uint8, torch.bool]
 
@@ -122,3 +122,14 @@ def test_one_value_that_is_not_finite_is_found(value: float, dtype: torch.dtype,
 def test_finite_are_also_the_largest_numbers_and_none_at_all() -> None:
     largest = torch.full((1000,), torch.finfo(torch.float32).max)
     assert all_finite([largest, -largest, torch.empty(0), torch.tensor([2**62]), torch.tensor([True])])
+
+
+def test_the_next_file_of_a_name_goes_where_the_last_one_was() -> None:
+    """New memory for a large file would take longer than the copy."""
+    memory = Memory()
+    first = encode({"a": torch.zeros(3)}, "model", memory)
+    other = encode({"a": torch.ones(3)}, "optimizer", memory)
+    second = encode({"a": torch.full((3,), 2.0)}, "model", memory)
+    assert decode(first)["a"].tolist() == decode(second)["a"].tolist() == [2.0] * 3
+    assert decode(other)["a"].tolist() == [1.0] * 3
+    assert decode(encode({"a": torch.zeros(5)}, "model", memory))["a"].tolist() == [0.0] * 5

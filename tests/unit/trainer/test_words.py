@@ -299,7 +299,7 @@ import signal, sys
 from trainer.__main__ import main
 block = signal.pthread_sigmask
 signal.pthread_sigmask = lambda *mask: (print('pydantic' in sys.modules, flush=True), block(*mask))[1]
-sys.argv = ['trainer', '--name', 'nothing']
+sys.argv = ['trainer', '--help']
 main()
 """
     assert python(code).splitlines()[0] == "False"
