@@ -61,10 +61,10 @@ def test_while_torch_is_imported(table: Path, tmp_path: Path) -> None:
 def test_while_the_data_is_read(table: Path, tmp_path: Path) -> None:
     """From a volume that does not answer; a pipe stands in for it."""
     training = recipe(table)
-    training["data"]["path"] = str(tmp_path / "slow.csv")
-    os.mkfifo(tmp_path / "slow.csv")
+    training["data"]["path"] = str(tmp_path / "slow.csv.gz")
+    os.mkfifo(tmp_path / "slow.csv.gz")
     with trainer(run_config(tmp_path / "c", training), tmp_path) as pod:
-        writer = until(lambda: _writer_of(tmp_path / "slow.csv"), "the data to be opened")
+        writer = until(lambda: _writer_of(tmp_path / "slow.csv.gz"), "the data to be opened")
         assert stop(pod) == ExitCode.STOPPED
         os.close(writer)
         assert "nothing to save yet" in pod.message().message
