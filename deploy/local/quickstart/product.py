@@ -25,12 +25,16 @@ ENVIRONMENT_PREFIX = "TRAININGJOB_OPERATOR_"
 READY_TIMEOUT = 60.0  # seconds
 
 
+# Not `condition=Established`: that is an error while a new CRD has no conditions at all.
+ESTABLISHED = 'jsonpath={.status.conditions[?(@.type=="Established")].status}=True'
+
+
 def install(kubectl: Kubectl) -> None:
     """Apply deploy/base but for its Deployment: no image can be pulled here, so the operator runs as a process."""
     objects = yaml.safe_load_all(kubectl.quiet("kustomize", str(BASE)))
     kept = [each for each in objects if each["kind"] != "Deployment"]
     kubectl.quiet("apply", "--server-side", "--force-conflicts", "-f", "-", stdin=yaml.safe_dump_all(kept))
-    kubectl.quiet("wait", "--for", "condition=Established", "crd/trainingjobs.trainingjob.dev", "--timeout", "30s")
+    kubectl.quiet("wait", "--for", ESTABLISHED, "crd/trainingjobs.trainingjob.dev", "--timeout", "30s")
 
 
 class OperatorProcess:

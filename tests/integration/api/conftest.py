@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from quickstart.product import ESTABLISHED
 from support.cluster import kubectl_of
 
 CRD = Path(__file__).parents[3] / "crds/trainingjob.yaml"
@@ -14,4 +15,4 @@ def definition(admin_kubeconfig: Path) -> None:
     """The CRD of this checkout is installed and served."""
     kubectl = kubectl_of(admin_kubeconfig, "default")
     kubectl("apply", "--server-side", "--force-conflicts", "-f", str(CRD))
-    kubectl("wait", "--for=condition=Established", "crd/trainingjobs.trainingjob.dev", "--timeout=30s")
+    kubectl("wait", "--for", ESTABLISHED, "crd/trainingjobs.trainingjob.dev", "--timeout=30s")
