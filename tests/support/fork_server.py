@@ -117,8 +117,8 @@ class ForkServer:
                 **({"TORCHELASTIC_RUN_ID": "none"} if ranks > 1 else {}),  # frameworks look for it
                 **(sabotage.to_environment() if sabotage else {}),
             }
-            question: dict[str, Any] = {"environment": environment, "log": str(folder.path / f"log-{rank}")}
-            question["pictures"] = pictures
+            log = str(folder.path / f"log-{rank}")
+            question: dict[str, Any] = {"environment": environment, "log": log, "pictures": pictures}
             if alone and config.script:
                 question["alone"] = [str(alone), config.script.path, *(config.script.args or ())]
             if interruption and rank in interruption.ranks:
@@ -175,6 +175,7 @@ def _serve() -> None:
         "trainer.learning.work",
         "trainer.script",
         "trainer.reporting.curves",
+        "trainer.reporting.report_picture",
         *sys.argv[1:],
     ):  # torch and matplotlib, once
         importlib.import_module(slow)

@@ -13,7 +13,7 @@ from typing import Any
 import yaml
 from tests.bench.trainer.harness import one_thread
 
-from trainer.data.resident import _held_back  # the rows that it validates on, which have no other name outside
+from trainer.data.resident import held_back_of
 from trainingjob_api.resource import TrainingJob
 
 EXAMPLES = Path(__file__).parents[3] / "deploy/examples"
@@ -70,7 +70,7 @@ def write_rows(files: dict[str, str], job: TrainingJob, folder: Path) -> None:
     header, *lines = unpacked["train.csv.gz"].splitlines()
     recipe = job.spec.training
     assert recipe is not None
-    held_back = _held_back(recipe.data, lines, recipe.seed)
+    held_back = held_back_of(recipe.data, lines, recipe.seed)
     for name, wanted in (("train", False), ("validation", True)):
         chosen = [line for line, is_held_back in zip(lines, held_back, strict=True) if is_held_back == wanted]
         (folder / f"{name}.csv").write_text("\n".join([header, *chosen, ""]))

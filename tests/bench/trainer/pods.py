@@ -7,17 +7,18 @@ from typing import Any
 
 from tests.bench.trainer import programs
 from tests.bench.trainer.harness import Measured, one_thread
+from tests.bench.trainer.programs import WARM_EPOCHS
 from tests.support.scripts import script_config, write_script
 from tests.support.trainer import TrainerProcess, run_config, trainer
 
-WARM_EPOCHS = 2
 SECONDS = 600.0
 
 
 def train(folder: Path, training: dict[str, Any], ranks: int = 1, gpu: bool = False, **config: Any) -> Measured:
     """Samples a second from the end of the warm epochs to the end of the last, all that lies in between included."""
-    every = {"checkpointEvery": {"epochs": training["epochs"]}}
-    with trainer(run_config(folder / "run", training, **{**every, **config}), folder, ranks, **one_thread(gpu)) as pod:
+    with trainer(
+        run_config(folder / "run", training, **{**at_the_end(training), **config}), folder, ranks, **one_thread(gpu)
+    ) as pod:
         require(pod, 0)
     return pace(history(folder / "run"), rows_of(pod))
 
@@ -25,11 +26,15 @@ def train(folder: Path, training: dict[str, Any], ranks: int = 1, gpu: bool = Fa
 def run_script(folder: Path, program: str, training: dict[str, Any]) -> Measured:
     """Our side of `programs.run`: the same program as a script of the user's in a pod of its own."""
     script = write_script(folder, f"from {programs.NAME} import main; main()")
-    rarely = {"checkpointEvery": {"epochs": training["epochs"]}}
-    config = script_config(folder / "run", script, program, json.dumps(training), **rarely)
+    config = script_config(folder / "run", script, program, json.dumps(training), **at_the_end(training))
     with trainer(config, folder, **one_thread(), PYTHONPATH=str(programs.ROOT)) as pod:
         require(pod, 0)
     return next(Measured(**event) for event in pod.events if "value" in event)
+
+
+def at_the_end(training: dict[str, Any]) -> dict[str, Any]:
+    """The configuration of a run that saves nowhere else."""
+    return {"checkpointEvery": {"epochs": training["epochs"]}}
 
 
 def require(pod: TrainerProcess, code: int) -> None:

@@ -85,7 +85,7 @@ def clocked(task: Task, epoch: Callable[[int], float]) -> Measured:
 
 
 def run(program: str, folder: Path, training: dict[str, Any], ranks: int = 1, gpu: bool = False) -> Measured:
-    """Runs `module:function`, which gets the task; One thread for each rank."""
+    """Runs `module:function`, which gets the task, in a process for each rank. One thread for each."""
     torchrun = ["-m", "torch.distributed.run", f"--nproc-per-node={ranks}", f"--master-port={free_port()}"]
     finished = subprocess.run(
         [sys.executable, "-W", "ignore", *(torchrun if ranks > 1 else []), "-m", NAME, program, json.dumps(training)],

@@ -1,13 +1,14 @@
 """A stop, a kill or a number that is not finite, at exact places of a training."""
 
 import signal
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from safetensors.numpy import load
 
 from support.checkpoints import newest_step, whole_steps
-from support.fork_server import ForkServer
+from support.fork_server import ForkServer, Group
 from support.sabotage import Sabotage
 from support.trainer import history_of, newest_tensors, recipe, run_config
 from trainingjob_api.contract import ExitCode
@@ -57,51 +58,54 @@ def undisturbed(
     return {ranks: root / str(ranks) for ranks in (1, 2)}
 
 
-def go_on(server: ForkServer, folder: Path, training: dict[str, object], ranks: int, expected: Path) -> None:
-    """The next attempt ends as if nothing had happened."""
-    group = server.start(run_config(folder, training, 2, **EVERY), ranks)
-    assert group.codes() == [0] * ranks, group.end()
-    assert newest_tensors(folder) == newest_tensors(expected)
-    assert history_of(folder) == history_of(expected)
-    assert not list(folder.glob("*.tmp"))
+@dataclass(frozen=True)
+class Victim:
+    """A training to which something happens, in a folder of its own."""
+
+    server: ForkServer
+    training: dict[str, object]
+    undisturbed: dict[int, Path]
+    folder: Path
+
+    def start(self, ranks: int, sabotage: Sabotage | None = None, attempt: int = 1) -> Group:
+        return self.server.start(run_config(self.folder, self.training, attempt, **EVERY), ranks, sabotage)
+
+    def go_on(self, ranks: int) -> Group:
+        """The next attempt ends as if nothing had happened."""
+        group = self.start(ranks, attempt=2)
+        assert group.codes() == [0] * ranks, group.end()
+        assert newest_tensors(self.folder) == newest_tensors(self.undisturbed[ranks])
+        assert history_of(self.folder) == history_of(self.undisturbed[ranks])
+        assert not list(self.folder.glob("*.tmp"))
+        return group
+
+
+@pytest.fixture
+def victim(server: ForkServer, training: dict[str, object], undisturbed: dict[int, Path], tmp_path: Path) -> Victim:
+    return Victim(server, training, undisturbed, tmp_path / "c")
 
 
 @pytest.mark.parametrize("ranks", [1, 2])
 @pytest.mark.parametrize(("place", "call"), BEFORE_THE_END)
-def test_a_stop_loses_no_step(
-    server: ForkServer,
-    training: dict[str, object],
-    undisturbed: dict[int, Path],
-    tmp_path: Path,
-    place: str,
-    call: int,
-    ranks: int,
-) -> None:
+def test_a_stop_loses_no_step(victim: Victim, place: str, call: int, ranks: int) -> None:
     # The last rank is asked, unless only the first one comes by there.
     asked = 0 if "Store" in place else ranks - 1
     sabotage = Sabotage("stop", place, call, asked)
-    group = server.start(run_config(tmp_path / "c", training, **EVERY), ranks, sabotage)
+    group = victim.start(ranks, sabotage)
     assert group.codes() == [ExitCode.STOPPED] * ranks, group.end()
-    assert newest_step(tmp_path / "c") == group.step(), "a step that was done is not saved"
-    go_on(server, tmp_path / "c", training, ranks, undisturbed[ranks])
+    assert newest_step(victim.folder) == group.step(), "a step that was done is not saved"
+    victim.go_on(ranks)
 
 
 @pytest.mark.parametrize(("place", "call"), AT_THE_END)
-def test_a_stop_at_the_end_is_a_stop_or_the_end(
-    server: ForkServer,
-    training: dict[str, object],
-    undisturbed: dict[int, Path],
-    tmp_path: Path,
-    place: str,
-    call: int,
-) -> None:
-    group = server.start(run_config(tmp_path / "c", training, **EVERY), 1, Sabotage("stop", place, call))
+def test_a_stop_at_the_end_is_a_stop_or_the_end(victim: Victim, place: str, call: int) -> None:
+    group = victim.start(1, Sabotage("stop", place, call))
     (code,) = group.codes()
     assert code in (ExitCode.STOPPED, ExitCode.COMPLETED), group.end()
-    assert newest_step(tmp_path / "c") == STEPS
-    assert (tmp_path / "c" / "done.json").exists() == (code == ExitCode.COMPLETED)
+    assert newest_step(victim.folder) == STEPS
+    assert (victim.folder / "done.json").exists() == (code == ExitCode.COMPLETED)
     if code == ExitCode.STOPPED:
-        go_on(server, tmp_path / "c", training, 1, undisturbed[1])
+        victim.go_on(1)
 
 
 @pytest.mark.parametrize(
@@ -117,18 +121,11 @@ def test_a_stop_at_the_end_is_a_stop_or_the_end(
         pytest.param("trainer.checkpoint.folder:Folder.write_done", 1, id="before the done mark"),
     ],
 )
-def test_a_kill_costs_the_steps_since_the_last_save_and_nothing_else(
-    server: ForkServer,
-    training: dict[str, object],
-    undisturbed: dict[int, Path],
-    tmp_path: Path,
-    place: str,
-    call: int,
-) -> None:
-    group = server.start(run_config(tmp_path / "c", training, **EVERY), 1, Sabotage("kill", place, call))
+def test_a_kill_costs_the_steps_since_the_last_save_and_nothing_else(victim: Victim, place: str, call: int) -> None:
+    group = victim.start(1, Sabotage("kill", place, call))
     assert group.codes() == [-signal.SIGKILL]
-    assert group.step() - (newest_step(tmp_path / "c") or 0) <= 4
-    go_on(server, tmp_path / "c", training, 1, undisturbed[1])
+    assert group.step() - (newest_step(victim.folder) or 0) <= 4
+    victim.go_on(1)
 
 
 @pytest.mark.parametrize(
@@ -139,24 +136,17 @@ def test_a_kill_costs_the_steps_since_the_last_save_and_nothing_else(
     ],
 )
 def test_an_end_that_cannot_be_saved_is_none_and_says_why(
-    server: ForkServer,
-    training: dict[str, object],
-    undisturbed: dict[int, Path],
-    tmp_path: Path,
-    place: str,
-    call: int,
-    saved: set[int],
-    ranks: int,
+    victim: Victim, place: str, call: int, saved: set[int], ranks: int
 ) -> None:
-    group = server.start(run_config(tmp_path / "c", training, **EVERY), ranks, Sabotage("fill disk", place, call))
+    group = victim.start(ranks, Sabotage("fill disk", place, call))
     assert group.codes() == [ExitCode.CRASH] * ranks, group.end()
     end = group.end()
     assert end is not None
     assert end.message.startswith(f"the end of training, step {STEPS}, could not be saved: [Errno 28] No space left")
     assert group.step() == STEPS, "a save that fails does not end training"
-    assert whole_steps(tmp_path / "c") == saved
-    assert not (tmp_path / "c" / "done.json").exists()
-    go_on(server, tmp_path / "c", training, ranks, undisturbed[ranks])
+    assert whole_steps(victim.folder) == saved
+    assert not (victim.folder / "done.json").exists()
+    victim.go_on(ranks)
 
 
 @pytest.mark.parametrize("ranks", [1, 2])
@@ -171,42 +161,29 @@ def test_an_end_that_cannot_be_saved_is_none_and_says_why(
     ],
 )
 def test_what_is_not_finite_ends_training_within_a_step_and_is_never_saved(
-    server: ForkServer,
-    training: dict[str, object],
-    undisturbed: dict[int, Path],
-    tmp_path: Path,
-    action: str,
-    place: str,
-    call: int,
-    steps: int,
-    ranks: int,
+    victim: Victim, action: str, place: str, call: int, steps: int, ranks: int
 ) -> None:
     sabotage = Sabotage(action, place, call)
-    group = server.start(run_config(tmp_path / "c", training, **EVERY), ranks, sabotage)
+    group = victim.start(ranks, sabotage)
     assert group.codes()[0] == ExitCode.NON_FINITE, group.end()
     assert group.step() == steps
     good = {4} if steps == 8 else {4, 8}
-    assert whole_steps(tmp_path / "c") == good
-    for file in (tmp_path / "c").rglob("*.safetensors"):
+    assert whole_steps(victim.folder) == good
+    for file in victim.folder.rglob("*.safetensors"):
         for values in load(file.read_bytes()).values():
             assert values.dtype.kind != "f" or abs(values).max(initial=0) < float("inf"), file
-    go_on(server, tmp_path / "c", training, ranks, undisturbed[ranks])
+    victim.go_on(ranks)
 
 
-def test_a_damaged_checkpoint_costs_steps_and_status_says_why(
-    server: ForkServer, training: dict[str, object], undisturbed: dict[int, Path], tmp_path: Path
-) -> None:
-    folder = tmp_path / "c"
-    group = server.start(run_config(folder, training, **EVERY), 2, Sabotage("kill", "trainer.learning.finish:export"))
+def test_a_damaged_checkpoint_costs_steps_and_status_says_why(victim: Victim) -> None:
+    folder = victim.folder
+    group = victim.start(2, Sabotage("kill", "trainer.learning.finish:export"))
     assert group.codes()[0] == -signal.SIGKILL
     newest = folder / f"step-{STEPS}.1" / "model.safetensors"
     content = bytearray(newest.read_bytes())
     content[len(content) // 2] ^= 1
     newest.write_bytes(content)
-    group = server.start(run_config(folder, training, 2, **EVERY), 2)
-    assert group.codes() == [0, 0]
-    resume = group.folder.read_progress().resume  # type: ignore[union-attr]
+    resume = victim.go_on(2).folder.read_progress().resume  # type: ignore[union-attr]
     assert resume is not None
     assert (resume.from_step, resume.exactness) == (16, "Bitwise")
     assert resume.reason == f"step-{STEPS}.1/model.safetensors: its checksum is wrong"
-    assert newest_tensors(folder) == newest_tensors(undisturbed[2])

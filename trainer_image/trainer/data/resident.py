@@ -22,7 +22,7 @@ def load_resident(recipe: Training, source: Source) -> Dataset:
     data, whole = recipe.data, source.read_training()
     encoding = _Encoding.of(recipe.task, whole)
     targets = encoding.numbers(whole)
-    held_back = _held_back(data, whole, recipe.seed)
+    held_back = held_back_of(data, whole, recipe.seed)
     prepare = _Preparation.fitted(data, whole, whole.inputs[~held_back], encoding, targets[~held_back])
 
     def other(path: str) -> ResidentRows | WindowRows:
@@ -39,7 +39,7 @@ def load_resident(recipe: Training, source: Source) -> Dataset:
     return Dataset(prepare.facts, train, validation, test, _digest(train, validation))
 
 
-def _held_back(data: Data, whole: Samples, seed: int) -> NDArray[np.bool_]:
+def held_back_of(data: Data, whole: Samples, seed: int) -> NDArray[np.bool_]:
     """Which rows validate: at least one, and at least one is left to train on. Of a series: its end."""
     mask = np.zeros(len(whole), dtype=np.bool_)
     fraction = data.validation.fraction if data.validation else None

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from trainingjob_api.base import Report
+from trainingjob_api.base import Report, given
 from trainingjob_api.spec.training import Schedule
 
 _FACTOR, _PATIENCE = 0.5, 10
@@ -20,8 +20,7 @@ class Plateau(Report):
         """After one epoch more, whose metric is given."""
         if self.best is None or _is_better(value, self.best, mode):
             return Plateau(best=value, reductions=self.reductions)
-        patience = _PATIENCE if schedule.patience is None else schedule.patience
-        if self.waited >= patience:
+        if self.waited >= given(schedule.patience, _PATIENCE):
             return Plateau(best=self.best, reductions=self.reductions + 1)
         return self.model_copy(update={"waited": self.waited + 1})
 
@@ -29,8 +28,8 @@ class Plateau(Report):
         """The rate that is used in place of a planned one."""
         if not self.reductions or schedule is None or schedule.type != "plateau":
             return planned
-        factor = _FACTOR if schedule.factor is None else schedule.factor
-        return min(planned, max(schedule.minimum or 0.0, planned * factor**self.reductions))
+        factor = given(schedule.factor, _FACTOR)
+        return min(planned, max(given(schedule.minimum, 0.0), planned * factor**self.reductions))
 
 
 def _is_better(value: float, best: float, mode: Literal["min", "max"]) -> bool:

@@ -21,9 +21,8 @@ def _training(folder: Path, epochs: int = _MLP.epochs) -> dict[str, Any]:
     return _MLP.training(_MLP.write(folder), epochs=epochs)
 
 
-def _train(case: Case, every: dict[str, int] | None, folder: Path) -> Measured:
-    changes = {"checkpointEvery": every} if every else {}
-    return pods.train(folder, case.training(case.write(folder)), **changes)
+def _train(case: Case, folder: Path, **config: Any) -> Measured:
+    return pods.train(folder, case.training(case.write(folder)), **config)
 
 
 def _saving_of(name: str) -> Comparison:
@@ -32,8 +31,8 @@ def _saving_of(name: str) -> Comparison:
         f"saving-{name}",
         f"{name}, a checkpoint on disk every 100 steps",
         "samples/s",
-        partial(_train, case, {"steps": 100}),
-        (Rival("never saving", partial(_train, case, None), 0.98),),
+        partial(_train, case, checkpointEvery={"steps": 100}),
+        (Rival("never saving", partial(_train, case), 0.98),),
         tolerance=0.0,
     )
 
@@ -52,8 +51,8 @@ def _bare(folder: Path) -> Measured:
 
 def _scraped(folder: Path) -> Measured:
     training, done = _training(folder, SCRAPED_EPOCHS), threading.Event()
-    every = {"checkpointEvery": {"epochs": SCRAPED_EPOCHS}}
-    with trainer(run_config(folder / "run", training, **every), folder, **one_thread()) as pod:
+    config = run_config(folder / "run", training, **pods.at_the_end(training))
+    with trainer(config, folder, **one_thread()) as pod:
         address = pod.wait_for("started")["serving"]
 
         def scrape() -> None:
