@@ -1,6 +1,7 @@
 """What a store keeps, finds and refuses. Crashes, failing disks and hostile folders have tests of their own."""
 
 import random
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -123,7 +124,12 @@ def test_nothing_is_deleted_unless_the_new_one_is_whole(memory: Path, monkeypatc
     store = Store(memory, 2)
     for step in (1, 2):
         commit(store, step)
-    monkeypatch.setattr(store_module, "write_new", lambda path, content: path.write_bytes(content[:-1]))
+
+    def write_less(folder: Path, files: Mapping[str, bytes]) -> None:
+        for name, content in files.items():
+            (folder / name).write_bytes(content[:-1])
+
+    monkeypatch.setattr(store_module, "write_together", write_less)
     for step in (3, 4, 5):
         commit(store, step)
     assert {"step-1.1", "step-2.1"} <= names(memory)

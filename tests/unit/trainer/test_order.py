@@ -34,6 +34,24 @@ class Noisy(Dataset[Any]):
         return row, random.random(), torch.rand(()).item()
 
 
+class Told(Dataset[Any]):
+    """Rows that are read together, by workers that were told something at their beginning."""
+
+    began: tuple[int, int] | None = None
+
+    def __len__(self) -> int:
+        return 8
+
+    def __getitems__(self, rows: list[int]) -> list[tuple[list[int], Any]]:
+        return [(list(rows), self.began)]
+
+    @staticmethod
+    def begin(worker: int) -> None:
+        info = get_worker_info()
+        assert info is not None
+        info.dataset.began = worker, info.seed - worker
+
+
 class Stream(IterableDataset[int]):
     def __iter__(self) -> Iterator[int]:
         return iter(range(11))
@@ -134,6 +152,20 @@ def test_ranks_that_draw_by_themselves_draw_differently() -> None:
     assert len({*noise(0), *noise(1)}) == 22
     for loader in (DataLoader(range(11), 2, shuffle=True), DataLoader(Drawn(), 2)):  # type: ignore[arg-type]
         assert rest(loader, 0, 0) != rest(loader, 0, 0, rank=1)
+
+
+def test_workers_begin_as_the_program_says_from_a_seed_of_the_epoch_and_read_a_batch_at_once() -> None:
+    def batches(epoch: int) -> list[Any]:
+        torch.rand(3)
+        loader = DataLoader(Told(), 2, num_workers=2, worker_init_fn=Told.begin, collate_fn=lambda read: read[0])
+        return [literal_eval(batch) for batch, *_ in rest(loader, epoch, 0)]
+
+    first = batches(0)
+    assert [rows for rows, _ in first] == [[0, 1], [2, 3], [4, 5], [6, 7]]
+    assert [worker for _, (worker, _) in first] == [0, 1, 0, 1]
+    assert len({seed for _, (_, seed) in first}) == 1
+    assert batches(0) == first
+    assert batches(1) != first
 
 
 def test_what_is_drawn_inside_depends_on_the_seed_alone_and_changes_nothing_outside() -> None:

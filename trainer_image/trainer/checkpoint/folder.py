@@ -5,6 +5,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -91,9 +92,9 @@ class Folder:
                 raise Superseded(f"{self.path} belongs to a newer attempt")
             self._write(_ATTEMPT, AttemptRecord(uid=self._run.uid, generation=generation))
 
-    @property
+    @cached_property
     def generation(self) -> int:
-        """This attempt's number in the names of checkpoints."""
+        """This attempt's number in the names of checkpoints, once the folder was claimed for it."""
         job = _read(self.path / _JOB, JobRecord)
         return self._run.attempt + (job.first_generation if job and job.uid == self._run.uid else 0)
 

@@ -9,7 +9,7 @@ from dataclasses import replace as replaced
 from pathlib import Path
 
 from trainer.checkpoint import manifest as manifests
-from trainer.checkpoint.files import Content, remove, replace, sync_folder, write_new
+from trainer.checkpoint.files import Content, remove, replace_soon, sync_folder, write_together
 from trainer.checkpoint.manifest import Damaged, Manifest
 from trainer.errors import CheckpointCorrupt, Superseded
 from trainingjob_api.progress import SavedCheckpoint
@@ -112,10 +112,7 @@ class Store:
     def _write(self, temporary: Path, files: Mapping[str, Content], manifest: Manifest) -> None:
         remove(temporary)
         temporary.mkdir()
-        for file_name, content in files.items():
-            write_new(temporary / file_name, content)
-        write_new(temporary / manifests.NAME, manifests.encode(manifest))
-        sync_folder(temporary)
+        write_together(temporary, {**files, manifests.NAME: manifests.encode(manifest)})
 
     def _rename(self, temporary: Path, name: Name) -> None:
         final = self._folder / str(name)
@@ -127,7 +124,7 @@ class Store:
     def _hint(self, name: Name) -> None:
         """`latest` is for people; nothing reads it."""
         with suppress(OSError):
-            replace(self._folder / LATEST, f"{name}\n".encode())
+            replace_soon(self._folder / LATEST, f"{name}\n".encode())
 
     def _remove_old(self, new: Name, keep_step: int | None) -> None:
         """Removes what is older than the last ones to keep; only those count that are proven to be whole."""

@@ -7,7 +7,7 @@ to wait for; the library makes three.
 import json
 import struct
 from collections.abc import Iterable, Mapping
-from math import prod
+from math import isfinite, prod
 from typing import Any
 
 import torch
@@ -95,7 +95,7 @@ def _is_finite(tensor: Tensor) -> bool:
         return _is_finite(torch.view_as_real(tensor))
     if not tensor.is_floating_point():
         return True
-    return bool(torch.stack(torch.aminmax(tensor)).isfinite().all())  # NaN is passed on
+    return all(map(isfinite, torch.stack(torch.aminmax(tensor)).tolist()))  # NaN is passed on
 
 
 def _describe(ordered: Iterable[tuple[str, Tensor]]) -> tuple[bytes, int]:

@@ -21,8 +21,9 @@ class History:
     def __init__(self, folder: Path) -> None:
         self._path = folder / NAME
         self._pending = b""
-        self._sync_failed = False
+        self._is_longer = False
         self._is_named = False
+        self._sync_failed = False
 
     def keep_until(self, epoch: int) -> int:
         """Forgets what comes after an epoch: it is about to be done again. Returns the last epoch that was known."""
@@ -46,12 +47,11 @@ class History:
             self._write_pending()
         if self._sync_failed:  # what a failed sync has left unwritten, a second one does not write
             replace(self._path, read_plain(self._path, _SIZE_LIMIT))
-            self._sync_failed = False
-        with suppress(FileNotFoundError):
-            self._sync()
-            if not self._is_named:  # a new file is on disk only once its folder is
-                sync_folder(self._path.parent)
-                self._is_named = True
+            self._sync_failed = self._is_longer = False
+        if self._is_longer:
+            with suppress(FileNotFoundError):
+                self._sync()
+            self._is_longer = False
 
     def _sync(self) -> None:
         descriptor = os.open(self._path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -62,10 +62,13 @@ class History:
             raise
         finally:
             os.close(descriptor)
+        if not self._is_named:  # a new file is on disk only once its folder is
+            sync_folder(self._path.parent)
+            self._is_named = True
 
     def _write_pending(self) -> None:
         append(self._path, self._pending)
-        self._pending = b""
+        self._pending, self._is_longer = b"", True
 
     def timed_epochs(self) -> list[tuple[float, EpochMetrics]]:
         """With the time at which each ended, in Unix seconds."""
