@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from trainer.checkpoint import manifest as manifests
-from trainer.checkpoint.manifest import Damaged, Manifest
+from trainer.checkpoint.manifest import Damaged
 from trainer.checkpoint.store import Store
 from trainingjob_api.progress import SavedCheckpoint
 
@@ -22,8 +22,7 @@ def commit(store: Store, step: int, attempt: int = 1, keep_step: int | None = No
         save_time=datetime(2026, 1, 1, tzinfo=UTC),
         save_seconds=0.5,
     )
-    described = {name: manifests.describe(content) for name, content in files.items()}
-    store.commit(files, Manifest(saved=saved, all_finite=True, files=described), keep_step)
+    store.commit(files, saved, keep_step)
 
 
 def names(folder: Path) -> set[str]:

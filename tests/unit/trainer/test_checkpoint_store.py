@@ -8,8 +8,11 @@ import pytest
 
 from support.checkpoints import CONTENT, commit, names, newest_step, whole_steps
 from trainer.checkpoint import store as store_module
+from trainer.checkpoint.files import holds
 from trainer.checkpoint.store import Name, Store, newest_saved
 from trainer.errors import CheckpointCorrupt, Superseded
+
+LONG = b"x" * (1024**2 + 1)
 
 
 def test_what_was_committed_is_loaded(memory: Path) -> None:
@@ -119,6 +122,22 @@ def test_a_damaged_one_does_not_count_as_kept(memory: Path, content: bytes) -> N
     assert whole_steps(memory) == {2, 4}
 
 
+@pytest.mark.parametrize(
+    ("found", "is_held"),
+    [
+        pytest.param(LONG, True, id="the same"),
+        pytest.param(LONG[:-1] + b"y", False, id="another last byte"),
+        pytest.param(LONG[:-1], False, id="cut short"),
+        pytest.param(LONG + b"x", False, id="longer"),
+        pytest.param(None, False, id="not there"),
+    ],
+)
+def test_what_was_written_is_read_back(memory: Path, found: bytes | None, is_held: bool) -> None:
+    if found is not None:
+        (memory / "file").write_bytes(found)
+    assert holds(memory / "file", LONG) is is_held
+
+
 def test_nothing_is_deleted_unless_the_new_one_is_whole(memory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A disk that acknowledges what it does not write."""
     store = Store(memory, 2)
@@ -129,7 +148,7 @@ def test_nothing_is_deleted_unless_the_new_one_is_whole(memory: Path, monkeypatc
         for name, content in files.items():
             (folder / name).write_bytes(content[:-1])
 
-    monkeypatch.setattr(store_module, "write_together", write_less)
+    monkeypatch.setattr(store_module, "write_new", write_less)
     for step in (3, 4, 5):
         commit(store, step)
     assert {"step-1.1", "step-2.1"} <= names(memory)

@@ -12,12 +12,13 @@ from pathlib import Path
 Content = bytes | memoryview
 """What a file holds; a memoryview where a copy of gigabytes is saved."""
 
+_PIECE = 1024 * 1024
 _NO_LINKS = os.O_NOFOLLOW | os.O_CLOEXEC
 _UNABLE = {errno.EINVAL, errno.ENOTSUP}  # what file systems answer that cannot sync a folder at all
 
 
-def write_together(folder: Path, files: Mapping[str, Content]) -> None:
-    """Writes files that must not exist yet into a folder, them and their names down to the disk.
+def write_new(folder: Path, files: Mapping[str, Content]) -> None:
+    """Writes files that must not exist yet into a folder, down to the disk; their names are not on it yet.
 
     All are written before the first is waited for: the disk takes them in fewer turns.
     """
@@ -25,7 +26,18 @@ def write_together(folder: Path, files: Mapping[str, Content]) -> None:
         descriptors = [stack.enter_context(_written(folder / name, content)) for name, content in files.items()]
         for descriptor in descriptors:
             os.fsync(descriptor)
-    sync_folder(folder)
+
+
+def holds(path: Path, content: Content) -> bool:
+    """Whether this is what can be read from a file."""
+    try:
+        with open_plain(path) as (file, size), memoryview(content) as expected:
+            pieces = (expected[begin : begin + _PIECE] for begin in range(0, len(expected), _PIECE))
+            return size == len(expected) and all(
+                read_exactly(file, len(piece)).tobytes() == piece.tobytes() for piece in pieces
+            )
+    except (OSError, ValueError):
+        return False
 
 
 def replace(path: Path, content: Content) -> None:

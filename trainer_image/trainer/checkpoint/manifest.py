@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from io import FileIO
 from pathlib import Path
@@ -40,7 +40,11 @@ class Damaged(Exception):  # noqa: N818  (a state, told to the caller)
     """A checkpoint that must not be loaded, and why."""
 
 
-def describe(content: Content) -> File:
+def describe(files: Mapping[str, Content]) -> dict[str, File]:
+    return {name: _describe(content) for name, content in files.items()}
+
+
+def _describe(content: Content) -> File:
     return File(size_bytes=len(content), sha256=hashlib.sha256(content).hexdigest())
 
 
@@ -82,7 +86,7 @@ def verify_files(folder: Path, manifest: Manifest) -> None:
 def _read_file(path: Path, expected: File) -> Content:
     with _open_file(path, expected) as file:
         content = read_exactly(file, expected.size_bytes)
-        if describe(content) != expected:
+        if _describe(content) != expected:
             raise Damaged("its checksum is wrong")
         return content
 

@@ -6,11 +6,9 @@ from datetime import UTC, datetime
 
 from torch import Tensor
 
-from trainer.checkpoint import manifest as manifests
 from trainer.checkpoint import tensors as safe
 from trainer.checkpoint.files import Content
 from trainer.checkpoint.folder import Folder
-from trainer.checkpoint.manifest import Manifest
 from trainer.checkpoint.store import Name
 from trainer.checkpoint.writing import Writer
 from trainer.distributed import World
@@ -77,8 +75,7 @@ class Saver:
         begin: float,
     ) -> str | None:
         try:
-            content = {name: manifests.describe(file) for name, file in files.items()}
-            self._store.commit(files, Manifest(saved=saved, all_finite=True, files=content), best_step)
+            self._store.commit(files, saved, best_step)
         except OSError as error:
             return self._note_problem(error)
         self.saved = position

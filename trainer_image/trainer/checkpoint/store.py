@@ -3,13 +3,14 @@
 import os
 import re
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from dataclasses import replace as replaced
 from pathlib import Path
 
 from trainer.checkpoint import manifest as manifests
-from trainer.checkpoint.files import Content, remove, replace_soon, sync_folder, write_together
+from trainer.checkpoint.files import Content, holds, remove, replace_soon, sync_folder, write_new
 from trainer.checkpoint.manifest import Damaged, Manifest
 from trainer.errors import CheckpointCorrupt, Superseded
 from trainingjob_api.progress import SavedCheckpoint
@@ -66,17 +67,17 @@ class Store:
         found = [name for entry in entries if (name := Name.parse(entry.name))]
         return sorted(found, reverse=True)
 
-    def commit(self, files: Mapping[str, Content], manifest: Manifest, keep_step: int | None = None) -> None:
+    def commit(self, files: Mapping[str, Content], saved: SavedCheckpoint, keep_step: int | None = None) -> None:
         """Puts a checkpoint on disk; once this returns it survives a crash, before that the older ones do.
 
         keep_step: that step's checkpoint is kept besides the last ones. OSError: it may be there or not, the older
         ones are. Superseded: it is not there.
         """
-        name = Name.parse(manifest.saved.path)
+        name = Name.parse(saved.path)
         assert name is not None
         temporary = self._folder / f"{name}{_TEMPORARY}"
         try:
-            self._write(temporary, files, manifest)
+            written = self._write(temporary, files, saved)
             self._check_fence()
             self._rename(temporary, name)
         except (OSError, Superseded):
@@ -84,6 +85,8 @@ class Store:
             raise
         with suppress(OSError):  # it is saved, whatever becomes of these
             self._hint(name)
+            if all(holds(self._folder / str(name) / file, content) for file, content in written.items()):
+                self._verified.add(name)
             self._remove_old(name, keep_step)
 
     def newest(self) -> Loaded | None:
@@ -109,10 +112,17 @@ class Store:
         for entry in self._folder.glob(f"step-*{_TEMPORARY}"):
             remove(entry)
 
-    def _write(self, temporary: Path, files: Mapping[str, Content], manifest: Manifest) -> None:
+    def _write(self, temporary: Path, files: Mapping[str, Content], saved: SavedCheckpoint) -> dict[str, Content]:
+        """Returns what was written, the manifest included."""
         remove(temporary)
         temporary.mkdir()
-        write_together(temporary, {**files, manifests.NAME: manifests.encode(manifest)})
+        with ThreadPoolExecutor(1) as pool:  # a stop waits for the disk as it is, not for the checksums after it
+            described = pool.submit(manifests.describe, files)
+            write_new(temporary, files)
+        manifest = manifests.encode(Manifest(saved=saved, all_finite=True, files=described.result()))
+        write_new(temporary, {manifests.NAME: manifest})
+        sync_folder(temporary)
+        return {**files, manifests.NAME: manifest}
 
     def _rename(self, temporary: Path, name: Name) -> None:
         final = self._folder / str(name)
