@@ -53,7 +53,7 @@ down: $(READY) ## stop the embedded cluster; claims and checkpoints stay (ARGS=-
 .PHONY: test
 test: $(READY) ## unit tests, then integration tests on a real control plane
 	@$(BIN)/python -m local_cluster build
-	@$(BIN)/python -m pytest --numprocesses 5 --dist loadfile --no-loadscope-reorder tests/integration tests/unit $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder tests/unit tests/integration $(ARGS)
 
 .PHONY: test-cluster
 test-cluster: $(READY) ## cluster-independent integration tests on $KUBECONFIG (TRAINER_IMAGE=... OPERATOR_NAMESPACE=...)

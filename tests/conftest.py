@@ -1,3 +1,18 @@
-"""Fixtures that every test may ask for."""
+"""What holds for all tests: fixtures that every one may ask for, and the order of their files."""
+
+from itertools import chain, zip_longest
+from pathlib import Path
+
+import pytest
 
 pytest_plugins = ["support.cluster", "support.product"]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files of different folders take turns: those that wait for a cluster run beside those that compute."""
+    folders: dict[Path, dict[Path, list[pytest.Item]]] = {}
+    for item in items:
+        folders.setdefault(item.path.parent, {}).setdefault(item.path, []).append(item)
+    turns = chain.from_iterable(zip_longest(*(files.values() for files in folders.values()), fillvalue=()))
+    # Hundreds of short tests come last: they leave no worker alone with a long one.
+    items[:] = sorted(chain.from_iterable(turns), key=lambda item: "unit" in item.path.parts)

@@ -18,6 +18,8 @@ KILL = signal.SIGUSR1
 """Asks for SIGKILL of everything in the container."""
 BLOCKED = (signal.SIGCHLD, signal.SIGTERM, KILL)
 """The shim is started with these blocked and takes them one by one, so none can come too early."""
+_NICENESS = 5
+"""Pods yield to the control plane, the operator and whatever else a person does with this machine."""
 _CANNOT_START = 128  # the code that container runtimes report
 
 
@@ -35,6 +37,7 @@ def main(spec_path: str) -> None:
 def _run(spec: dict[str, Any]) -> dict[str, Any]:
     try:
         os.chdir(spec["directory"])
+        os.nice(_NICENESS)
         pid = _spawn(spec["command"], spec["environment"])
     except OSError as error:
         message = f"failed to start {spec['command'][:1]}: {error.strerror or error}"
