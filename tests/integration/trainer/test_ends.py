@@ -87,7 +87,7 @@ def test_a_rank_that_hangs(table: Path, tmp_path: Path, ranks: int) -> None:
         assert pod.end() == ExitCode.HANG
         message = pod.message()
         assert (message.outcome, message.rank) == (Outcome.HANG, ranks - 1)
-        assert f"rank {ranks - 1}: no step within 1 s" in message.message
+        assert f"rank {ranks - 1}: no step within " in message.message
 
 
 def test_a_start_that_takes_too_long(table: Path, tmp_path: Path) -> None:

@@ -118,19 +118,24 @@ def test_a_stop_waits_for_the_save_as_long_as_it_may_and_tells_the_truth(
 
 
 @pytest.mark.parametrize(
-    ("state", "has_stepped", "words"),
+    ("state", "has_stepped", "within", "words"),
     [
-        pytest.param(State.TRAINING, True, "rank 1: no step within 3 s after step 7 (training)", id="in training"),
-        pytest.param(State.SAVING, True, "rank 1: no step within 3 s after step 7 (saving)", id="in a save"),
+        pytest.param(State.TRAINING, True, 3.0, "rank 1: no step within 3 s after step 7 (training)", id="in training"),
+        pytest.param(State.SAVING, True, 8.5, "rank 1: no step within 8.5 s after step 7 (saving)", id="in a save"),
         pytest.param(
-            State.RESTORING, False, "rank 1 did not reach its first step within 9 s (restoring)", id="before a step"
+            State.RESTORING, False, 9, "rank 1 did not reach its first step within 9 s (restoring)", id="before a step"
         ),
     ],
 )
-def test_a_rank_that_is_not_heard_of_in_time_hangs(tmp_path: Path, state: State, has_stepped: bool, words: str) -> None:
-    pod = Pod(tmp_path, startSeconds=9, stepSeconds=3, saveSeconds=5)
-    pod.beat(State.TRAINING, REACHED)
-    pod.beat(state, REACHED, has_stepped, within=-0.001)
+def test_a_rank_that_is_not_heard_of_in_time_hangs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, state: State, has_stepped: bool, within: float, words: str
+) -> None:
+    pod = Pod(tmp_path)
+    pod.beat(State.TRAINING, REACHED, within=60)
+    pod.beat(state, REACHED, has_stepped, within=within)
+    assert pod.watch.look() is None
+    later = time.monotonic() + within
+    monkeypatch.setattr(time, "monotonic", lambda: later)
     assert pod.watch.look() is None, "what is read while it is written may be half of two values"
     pod.watch._ask_where_they_hang = lambda: None  # type: ignore[method-assign]  # the ranks are this process
     end = pod.watch.look()

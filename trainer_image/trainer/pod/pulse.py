@@ -13,19 +13,21 @@ from pathlib import Path
 
 from trainingjob_api.progress import State
 
-_LAYOUT = struct.Struct("<qqqqd")
+_LAYOUT = struct.Struct("<qqqqdd")
 _STATES = tuple(State)
 
 
 @dataclass(frozen=True)
 class Pulse:
-    """What a rank last said. `deadline` is CLOCK_MONOTONIC, which all processes of a machine share."""
+    """What a rank last said. `deadline` is CLOCK_MONOTONIC, which all processes of a machine share; it was `within`
+    seconds away."""
 
     pid: int
     has_stepped: bool
     state: State
     step: int
     deadline: float
+    within: float
 
     def is_overdue(self, now: float) -> bool:
         return now > self.deadline
@@ -45,7 +47,7 @@ class PulseWriter:
         """Promises the next beat within so many seconds."""
         deadline = time.monotonic() + within
         # Not pack_into: it clears the place before it writes, and a reader would see a deadline of 0.
-        self._memory[:] = _LAYOUT.pack(self._pid, self.has_stepped, _STATES.index(state), step, deadline)
+        self._memory[:] = _LAYOUT.pack(self._pid, self.has_stepped, _STATES.index(state), step, deadline, within)
 
 
 def read_pulse(path: Path) -> Pulse | None:
@@ -56,5 +58,5 @@ def read_pulse(path: Path) -> Pulse | None:
         return None
     if len(content) < _LAYOUT.size:
         return None
-    pid, has_stepped, state, step, deadline = _LAYOUT.unpack(content)
-    return Pulse(pid, bool(has_stepped), _STATES[state], step, deadline) if pid else None
+    pid, has_stepped, state, step, deadline, within = _LAYOUT.unpack(content)
+    return Pulse(pid, bool(has_stepped), _STATES[state], step, deadline, within) if pid else None

@@ -142,17 +142,11 @@ class _Watch:
             # The others wait for the one that is stuck, and may be late before it is.
             rank, pulse = min(heard, key=lambda each: (not processes.is_stuck(each[1].pid), each[1].deadline))
             self._ask_where_they_hang()
-            return RankEnd(rank, Outcome.HANG, time.time(), self._describe_hang(rank, pulse))
+            return RankEnd(rank, Outcome.HANG, time.time(), _describe_hang(rank, pulse))
         start = self._launch.run.deadlines.start_seconds
         if not all(pulses.values()) and now > self._begin + start:
             return self._say(Outcome.HANG, f"the ranks did not start within {start} s: a peer may be missing")
         return None
-
-    def _describe_hang(self, rank: int, pulse: Pulse) -> str:
-        deadlines = self._launch.run.deadlines
-        if not pulse.has_stepped:
-            return f"rank {rank} did not reach its first step within {deadlines.start_seconds} s ({pulse.state})"
-        return f"rank {rank}: no step within {deadlines.step_seconds} s after step {pulse.step} ({pulse.state})"
 
     def _ask_where_they_hang(self) -> None:
         """Each rank writes its stack to standard error."""
@@ -190,6 +184,12 @@ class _Watch:
         """Whether the step that the ranks have reached is on disk after all."""
         saved = self._saved()
         return saved is not None and saved.step >= max((pulse.step for pulse in self._pulses()), default=0)
+
+
+def _describe_hang(rank: int, pulse: Pulse) -> str:
+    if not pulse.has_stepped:
+        return f"rank {rank} did not reach its first step within {pulse.within:g} s ({pulse.state})"
+    return f"rank {rank}: no step within {pulse.within:g} s after step {pulse.step} ({pulse.state})"
 
 
 def say(message: TerminationMessage) -> None:
