@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,11 @@ def test_a_container_over_its_memory_limit_is_killed_for_it(run: Run) -> None:
     script = "import time; hog = bytearray(200 << 20); time.sleep(60)"
     end = run(python(script, resources={"limits": {"memory": "100Mi"}}))
     assert (end["exitCode"], end["reason"]) == (137, "OOMKilled")
+
+
+def test_a_container_yields_to_everything_else(run: Run) -> None:
+    script = "import os; open('/dev/termination-log', 'w').write(str(os.nice(0)))"
+    assert int(run(python(script))["message"]) == min(19, os.nice(0) + 5)
 
 
 def test_nothing_that_a_container_started_outlives_it(pods: Pods, tmp_path: Path) -> None:
