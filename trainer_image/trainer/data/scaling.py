@@ -71,8 +71,8 @@ class Statistics:
     def merged(self, other: "Statistics") -> "Statistics":
         """Of the rows of both (Chan, Golub and LeVeque, 1979)."""
         rows = self.rows + other.rows
-        if self.rows == 0 or other.rows == 0:
-            return other if self.rows == 0 else self
+        if self.rows == 0:
+            return other
         delta = other.mean - self.mean
         return Statistics(
             rows,
