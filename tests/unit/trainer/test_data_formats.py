@@ -370,9 +370,16 @@ def test_statistics_of_pieces_are_those_of_the_whole() -> None:
         one, other = whole.scaling(kind), parts.scaling(kind)  # type: ignore[arg-type]
         assert np.allclose(one.shift, other.shift, rtol=1e-13)
         assert np.allclose(one.scale, other.scale, rtol=1e-13)
-    channels = whole.by_channel((3, 2, 2)).scaling("standard")
-    assert np.allclose(channels.shift.reshape(3, 4)[:, 0], values.reshape(100, 3, 4).mean(axis=(0, 2)))
-    assert np.allclose(channels.scale.reshape(3, 4)[:, 3], values.reshape(100, 3, 4).std(axis=(0, 2)))
+
+    channels, images = whole.by_channel((3, 2, 2)), values.reshape(100, 3, 4)
+    least, greatest = images.min(axis=(0, 2)), images.max(axis=(0, 2))
+    for kind, shift, scale in (
+        ("standard", images.mean(axis=(0, 2)), images.std(axis=(0, 2))),
+        ("minMax", least, greatest - least),
+    ):
+        scaling = channels.scaling(kind)  # type: ignore[arg-type]
+        assert np.allclose(scaling.shift.reshape(3, 4), shift[:, None])
+        assert np.allclose(scaling.scale.reshape(3, 4), scale[:, None])
 
 
 @pytest.mark.parametrize("format", ["npz", "idx"])
