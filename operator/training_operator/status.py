@@ -229,10 +229,12 @@ def _pause_completed(pause: PauseStatus, observed: Observed, ending: Ending) -> 
         }
     elif ending.was_saved:
         kept = observed.status.checkpoint
+        # The code alone says little of a program of one's own that has told of no checkpoint: it may report nothing.
+        is_known = kept is not None or observed.spec.script is None
         update |= {
             "saved_step": kept.step if kept else None,
             "saved_time": kept.save_time if kept else None,
-            "lost_steps": 0,
+            "lost_steps": 0 if is_known else None,
             "evidence": ending.evidence or "PodReport",
         }
     return pause.model_copy(update=update)

@@ -329,6 +329,15 @@ class TestPause:
         available = status.condition(ConditionType.CHECKPOINT_AVAILABLE) or fail()
         assert (available.status, available.reason) == ("False", Reason.NOT_REPORTED)
 
+    @pytest.mark.parametrize(("changes", "lost"), [({}, 0), (SCRIPT, None)], ids=["a recipe", "a program"])
+    def test_an_exit_code_without_words_says_of_a_recipe_only_that_nothing_was_lost(
+        self, changes: dict[str, Any], lost: int | None
+    ) -> None:
+        job = training_job(open_status(pause=PAUSING), suspend=True, **changes)
+        pause = shown(look(job, suspended_job(), gone=(pod(code=43),))).pause
+        assert pause is not None
+        assert (pause.saved_step, pause.lost_steps, pause.resources_released) == (None, lost, True)
+
     def test_a_program_that_crashed_before_the_pause_is_not_promised_to_tell_what_it_saved(self) -> None:
         job = training_job(ended_status(end="Crash", retry_time=NOW), suspend=True, **SCRIPT)
         status = shown(look(job, failed_job()))
