@@ -61,13 +61,8 @@ class ExitCode(IntEnum):
 
 
 def grace_seconds(save_seconds: int) -> int:
-    """The pod's terminationGracePeriodSeconds: the trainer gives up saving first, then torchrun, then the kubelet."""
+    """The pod's terminationGracePeriodSeconds: the trainer gives up saving first, then the kubelet."""
     return save_seconds + 8
-
-
-def torchrun_shutdown_seconds(save_seconds: int) -> int:
-    """torchrun's own grace for its workers, between the trainer's limit and the kubelet's."""
-    return save_seconds + 4
 
 
 def rendezvous_port(uid: str, attempt: int) -> int:

@@ -6,12 +6,10 @@ import os
 import shlex
 import signal
 import sys
-import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
-from typing import TypeVar
 
 import pytest
 
@@ -19,8 +17,7 @@ from local_cluster import binaries
 from local_cluster.cluster import LocalCluster
 from local_cluster.settings import FAST, Settings
 from support.kubectl import Kubectl
-
-Found = TypeVar("Found")
+from support.waiting import PATIENCE
 
 # More than the machine has, so that the scheduler lets tests run pods side by side on two cores.
 CAPACITY = {"cpu": "64", "memory": "256Gi"}
@@ -29,17 +26,6 @@ SIMULATED_GPUS = 2
 FAKE_TRAINER = "local/fake-trainer"
 """Image of a program that ends, saves and reports as it is told, for tests of the operator alone."""
 _IMAGES = {FAKE_TRAINER: shlex.join([sys.executable, str(Path(__file__).with_name("fake_trainer.py"))])}
-
-
-def wait_for(predicate: Callable[[], Found | None], timeout: float = 30.0, what: str = "") -> Found:
-    """The first value of the predicate that counts as true. The message says what was awaited, and what came."""
-    deadline = time.monotonic() + timeout
-    while not (found := predicate()):
-        if time.monotonic() > deadline:
-            awaited = what or getattr(predicate, "__name__", "the condition")
-            raise AssertionError(f"waited {timeout:.0f} s in vain for {awaited}; the last answer was {found!r}")
-        time.sleep(0.05)
-    return found
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -79,7 +65,7 @@ def namespace(admin_kubeconfig: Path) -> Iterator[str]:
     name = f"test-{uuid.uuid4().hex[:10]}"
     admin = kubectl_of(admin_kubeconfig, name)
     admin("create", "namespace", name)
-    admin("wait", "--for=create", "serviceaccount/default", "--timeout=30s")
+    admin("wait", "--for=create", "serviceaccount/default", f"--timeout={PATIENCE:.0f}s")
     yield name
     admin("delete", "namespace", name, "--wait=false")
 

@@ -20,12 +20,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from support.trainer import DEADLINE, free_port, until
+from support.trainer import free_port
+from support.waiting import PATIENCE, wait_for
 from trainer.checkpoint.folder import Folder
-from trainer.config import RUN_FOLDER_ENV
+from trainer.config import Launch
+from trainer.pod.launching import environment_of
 from trainer.pod.pulse import read_pulse
 from trainer.pod.run_folder import RankEnd, RunFolder
-from trainingjob_api.contract import RUN_ENV
 from trainingjob_api.progress import RunConfig
 
 if TYPE_CHECKING:
@@ -56,7 +57,8 @@ class Group:
 
     def wait_for_step(self, step: int) -> bool:
         """False if training ended before."""
-        return bool(until(lambda: self.step() >= step or self.has_ended(), f"step {step}")) and not self.has_ended()
+        wait_for(lambda: self.step() >= step or self.has_ended(), f"step {step}", 0.002)
+        return not self.has_ended()
 
     def has_ended(self) -> bool:
         return set(self.pids) <= self.server.codes.keys()
@@ -103,20 +105,10 @@ class ForkServer:
         self._started += 1
         folder = RunFolder(self.scratch / f"run-{self._started}")
         folder.path.mkdir()
-        port = str(free_port())
+        launch = Launch(config, local_world_size=ranks, port=free_port())
         for rank in range(ranks):
-            environment = {
-                RUN_ENV: config.model_dump_json(by_alias=True),
-                RUN_FOLDER_ENV: str(folder.path),
-                "RANK": str(rank),
-                "LOCAL_RANK": str(rank),
-                "WORLD_SIZE": str(ranks),
-                "LOCAL_WORLD_SIZE": str(ranks),
-                "MASTER_ADDR": "127.0.0.1",
-                "MASTER_PORT": port,
-                **({"TORCHELASTIC_RUN_ID": "none"} if ranks > 1 else {}),  # frameworks look for it
-                **(sabotage.to_environment() if sabotage else {}),
-            }
+            environment = environment_of(launch, folder, rank, {"OMP_NUM_THREADS": "1"})
+            environment |= sabotage.to_environment() if sabotage else {}
             log = str(folder.path / f"log-{rank}")
             question: dict[str, Any] = {"environment": environment, "log": log, "pictures": pictures}
             if alone and config.script:
@@ -130,7 +122,7 @@ class ForkServer:
     def wait_for(self, pids: Sequence[int]) -> None:
         for pid in pids:
             if pid not in self.codes:
-                self._ask({"wait": pid, "seconds": DEADLINE})
+                self._ask({"wait": pid, "seconds": PATIENCE})
                 self.codes[pid] = self._answer()["code"]
 
     def _ask(self, question: dict[str, object]) -> None:

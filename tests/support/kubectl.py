@@ -45,7 +45,6 @@ class Kubectl:
             capture_output=True,
             text=True,
             env={**os.environ, "KUBECONFIG": str(self.kubeconfig)},
-            timeout=120,
         )
 
     def __call__(self, *args: str, stdin: str | None = None) -> str:

@@ -4,7 +4,7 @@ from typing import Any
 
 from local_cluster.cluster import LocalCluster
 from local_cluster.rest import RestError
-from support.cluster import wait_for
+from support.waiting import wait_for
 
 Object = dict[str, Any]
 
@@ -68,7 +68,7 @@ class Pods:
 
     def wait_for_phase(self, name: str, *phases: str) -> Object:
         """The pod's status once it is in one of the phases."""
-        wait_for(lambda: self.status(name).get("phase") in phases, 30, f"{name} to be {' or '.join(phases)}")
+        wait_for(lambda: self.status(name).get("phase") in phases, f"{name} to be {' or '.join(phases)}")
         return self.status(name)
 
     def wait_for_end(self, name: str) -> Object:
@@ -78,10 +78,10 @@ class Pods:
         return terminated
 
     def wait_for_log(self, name: str, text: str) -> str:
-        return wait_for(lambda: self._log_with(name, text), 30, f"{text!r} in the log of {name}")
+        return wait_for(lambda: self._log_with(name, text), f"{text!r} in the log of {name}")
 
-    def wait_until_gone(self, name: str, timeout: float = 30) -> None:
-        wait_for(lambda: not self.exists(name), timeout, f"the end of pod {name}")
+    def wait_until_gone(self, name: str) -> None:
+        wait_for(lambda: not self.exists(name), f"the end of pod {name}")
 
     def _log_with(self, name: str, text: str) -> str:
         try:

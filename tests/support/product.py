@@ -18,9 +18,9 @@ from local_cluster import binaries
 from local_cluster.cluster import LocalCluster
 from quickstart.kubectl import Kubectl as QuietKubectl
 from quickstart.product import OperatorProcess, install
-from support.cluster import wait_for
 from support.kubectl import Kubectl
 from support.manifests import Manifest, manifest
+from support.waiting import PATIENCE, wait_for
 from trainingjob_api.contract import ATTEMPT_LABEL, JOB_NAME_LABEL, METRICS_PORT, PROGRESS_LIMIT
 from trainingjob_api.progress import Progress
 from trainingjob_api.resource import TrainingJob
@@ -61,7 +61,7 @@ class Training:
     def status(self) -> TrainingJobStatus:
         return self.get().status
 
-    def wait(self, holds: Callable[[TrainingJobStatus], Any], what: str, timeout: float = 60.0) -> TrainingJobStatus:
+    def wait(self, holds: Callable[[TrainingJobStatus], Any], what: str) -> TrainingJobStatus:
         """The first status for which it holds; the failure shows the last one."""
         seen: list[TrainingJobStatus] = []
 
@@ -70,26 +70,26 @@ class Training:
             return seen[0] if holds(seen[0]) else None
 
         try:
-            return wait_for(look, timeout, what)
+            return wait_for(look, what)
         except AssertionError as error:
             raise AssertionError(f"{error}\n{json.dumps(seen[0].to_json_object(), indent=1)}") from None
 
-    def wait_for_phase(self, phase: Phase, timeout: float = 60.0) -> TrainingJobStatus:
-        return self.wait(lambda status: status.phase == phase, f"phase {phase}", timeout)
+    def wait_for_phase(self, phase: Phase) -> TrainingJobStatus:
+        return self.wait(lambda status: status.phase == phase, f"phase {phase}")
 
-    def wait_for_end(self, timeout: float = 90.0) -> TrainingJobStatus:
-        return self.wait(lambda status: status.is_finished, "the end", timeout)
+    def wait_for_end(self) -> TrainingJobStatus:
+        return self.wait(lambda status: status.is_finished, "the end")
 
-    def wait_for_step(self, step: int, timeout: float = 60.0) -> Progress:
+    def wait_for_step(self, step: int) -> Progress:
         """Rank 0 of the current attempt says that it is beyond this step."""
-        return self.wait_for_progress(lambda progress: progress.step > step, f"a step after {step}", timeout)
+        return self.wait_for_progress(lambda progress: progress.step > step, f"a step after {step}")
 
-    def wait_for_progress(self, holds: Callable[[Progress], bool], what: str, timeout: float = 60.0) -> Progress:
+    def wait_for_progress(self, holds: Callable[[Progress], bool], what: str) -> Progress:
         def look() -> Progress | None:
             found = self.progress()
             return found if found and holds(found) else None
 
-        return wait_for(look, timeout, what)
+        return wait_for(look, what)
 
     def progress(self) -> Progress | None:
         """What rank 0 of the running attempt says; None when nobody answers."""
@@ -107,12 +107,12 @@ class Training:
         patch = json.dumps({"spec": {"suspend": wish}})
         self.kubectl("patch", "trainingjob", self.name, "--type", "merge", "-p", patch)
 
-    def pause(self, timeout: float = 60.0) -> TrainingJobStatus:
+    def pause(self) -> TrainingJobStatus:
         self.suspend()
-        return self.wait(lambda status: status.is_true(ConditionType.SUSPENDED), "Suspended", timeout)
+        return self.wait(lambda status: status.is_true(ConditionType.SUSPENDED), "Suspended")
 
     def delete(self) -> None:
-        self.kubectl("delete", "trainingjob", self.name, "--cascade=foreground", "--timeout=60s")
+        self.kubectl("delete", "trainingjob", self.name, "--cascade=foreground", f"--timeout={PATIENCE:.0f}s")
 
     def pods(self, attempt: int | None = None) -> list[dict[str, Any]]:
         selector = f"{JOB_NAME_LABEL}={self.name}" + (f",{ATTEMPT_LABEL}={attempt}" if attempt else "")
@@ -144,12 +144,17 @@ class Trainings:
 
 
 def training_manifest(name: str, **changes: Any) -> Manifest:
-    """A small network that has something to do for as long as it is let."""
+    """A small network; unless it is told when to end, it trains at leisure for as long as it is let."""
+    to_be_watched = {
+        "training__epochs": ENDLESS,
+        "training__model": {"type": "custom", "entrypoint": "leisurely:network", "hiddenUnits": [8]},
+        "pod__env": [{"name": "PYTHONPATH", "value": "/data"}],
+    }
+    to_end = {"training__model": {"type": "mlp", "hiddenUnits": [8], "dropout": 0.1}}
     return manifest(
         name,
         **{
-            "training__epochs": ENDLESS,
-            "training__model": {"type": "mlp", "hiddenUnits": [8], "dropout": 0.1},
+            **(to_end if {"training", "training__epochs"} & set(changes) else to_be_watched),
             "checkpoint__every": {"seconds": 2},
             "restart": {"backoffSeconds": 1},
             "deadlines": {"saveSeconds": 20},
@@ -161,13 +166,13 @@ def training_manifest(name: str, **changes: Any) -> Manifest:
 @pytest.fixture
 def trainings(operator: OperatorProcess, kubectl: Kubectl) -> Trainings:
     """TrainingJobs in the test's own namespace."""
-    table = {
-        "apiVersion": "v1",
-        "kind": "ConfigMap",
-        "metadata": {"name": "data"},
-        "data": {"train.csv": table_of(311)},
-    }
-    kubectl.apply(table)
+    return trainings_in(kubectl)
+
+
+def trainings_in(kubectl: Kubectl) -> Trainings:
+    """In a namespace that has no data for them yet."""
+    data = {"train.csv": table_of(311), "leisurely.py": Path(__file__).with_name("leisurely.py").read_text()}
+    kubectl.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "data"}, "data": data})
     return Trainings(kubectl)
 
 

@@ -15,21 +15,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from support.waiting import PATIENCE, wait_for
 from trainingjob_api.contract import RUN_ENV, TERMINATION_LOG_ENV
 from trainingjob_api.progress import RunConfig, TerminationMessage
-
-DEADLINE = 60.0
-
-
-def until(condition: Callable[[], Any], what: str, seconds: float = DEADLINE) -> Any:
-    """Waits for a condition; says what it was waiting for."""
-    end = time.monotonic() + seconds
-    pause = threading.Event()
-    while time.monotonic() < end:
-        if result := condition():
-            return result
-        pause.wait(0.002)
-    raise AssertionError(f"waited {seconds} s in vain for {what}")
 
 
 def write_table(path: Path, rows: int, seed: int = 1, classes: int = 3, regression: bool = False) -> Path:
@@ -108,7 +96,7 @@ class TrainerProcess:
                 raise AssertionError(f"ended before {name!r}: {self.text()}")
             return found
 
-        event: dict[str, Any] = until(find, f"the event {name!r}")
+        event: dict[str, Any] = wait_for(find, f"the event {name!r}", 0.002)
         return event
 
     def wait_for_epoch(self, number: int) -> None:
@@ -117,7 +105,7 @@ class TrainerProcess:
     def signal(self, number: signal.Signals) -> None:
         self.process.send_signal(number)
 
-    def end(self, seconds: float = DEADLINE) -> int:
+    def end(self, seconds: float = PATIENCE) -> int:
         """Waits for the exit code."""
         return self.process.wait(seconds)
 
@@ -126,11 +114,7 @@ class TrainerProcess:
 
     def ranks(self) -> dict[int, int]:
         """The ranks below this supervisor: rank -> PID."""
-        pids = [
-            pid
-            for pid in descendants(self.process.pid)
-            if command_of(pid).endswith("-m trainer.rank ") and "agent" not in command_of(pid)
-        ]
+        pids = [pid for pid in descendants(self.process.pid) if command_of(pid).endswith("-m trainer.rank ")]
         return {int(environment_of(pid)["RANK"]): pid for pid in pids}
 
     def text(self) -> str:

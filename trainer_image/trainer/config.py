@@ -12,7 +12,7 @@ from trainer.errors import UserError
 from trainingjob_api import contract
 from trainingjob_api.progress import RunConfig
 
-# Between supervisor and ranks, in addition to the contract's and torchrun's own variables.
+# Between supervisor and ranks, in addition to the contract's variables and torchrun's.
 RUN_FOLDER_ENV = "TRAINER_RUN_FOLDER"
 MOUNTS_ENV = "TRAINER_MOUNTS"
 
@@ -107,7 +107,7 @@ class RankConfig:
 
 
 def rank_config_from(environment: Mapping[str, str]) -> RankConfig:
-    """What supervisor and torchrun have written for this rank."""
+    """What the supervisor has written for this rank."""
     return RankConfig(
         run=_run_config(environment),
         rank=_number(environment, "RANK", 0),

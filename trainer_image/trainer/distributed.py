@@ -1,5 +1,6 @@
 """The group of ranks: who this one is, and the few things it does together with the others."""
 
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -91,6 +92,18 @@ class World:
 
     def wait_for_all(self) -> None:
         self.maximum([0])
+
+
+def meet(config: RankConfig) -> object:
+    """Waits until all ranks are there; the store serves every group of theirs for as long as rank 0 keeps it."""
+    host, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
+    limit, is_host = _collective_timeout(config.run.deadlines), config.rank == 0
+    store = dist.TCPStore(  # type: ignore[attr-defined]
+        host, port, None, is_host, limit, wait_for_workers=False, multi_tenant=True
+    )
+    store.set(f"met/{config.rank}", "")
+    store.wait([f"met/{rank}" for rank in range(config.world_size)], limit)
+    return store
 
 
 def join(config: RankConfig) -> World:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def main() -> NoReturn:
     """Nothing slow may be imported before the signals are taken care of."""
     stop = stopping.StopRequest()
-    stopping.listen(stop, stopping.agent_pid(os.environ), _leave_as_survivor)
+    stopping.listen(stop)
     die_with_parent()
     faulthandler.register(signal.SIGUSR1)  # asked by the supervisor where a rank hangs
     from trainer.config import rank_config_from
@@ -71,16 +71,6 @@ def _leave(end: "RankEnd", config: "RankConfig") -> NoReturn:
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(EXIT_CODE_OF[end.outcome])
-
-
-def _leave_as_survivor() -> NoReturn:
-    """Called from the signals' thread while the main thread may be anywhere, such as in a collective for ever."""
-    from trainer.config import rank_config_from
-    from trainer.pod.run_folder import RankEnd
-    from trainingjob_api.progress import Outcome
-
-    config = rank_config_from(os.environ)
-    _leave(RankEnd(config.rank, Outcome.PEER_LOST, time.time(), "another rank of this pod has ended"), config)
 
 
 if __name__ == "__main__":

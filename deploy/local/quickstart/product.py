@@ -17,6 +17,7 @@ from local_cluster import processes
 from local_cluster.cluster import LocalCluster
 from local_cluster.processes import Process, Register
 from quickstart.kubectl import Kubectl
+from trainingjob_api.contract import GROUP, PLURAL
 
 BASE = Path("deploy/base")
 NAMESPACE = "trainingjob-system"
@@ -25,16 +26,25 @@ ENVIRONMENT_PREFIX = "TRAININGJOB_OPERATOR_"
 READY_TIMEOUT = 60.0  # seconds
 
 
-# Not `condition=Established`: that is an error while a new CRD has no conditions at all.
-ESTABLISHED = 'jsonpath={.status.conditions[?(@.type=="Established")].status}=True'
-
-
 def install(kubectl: Kubectl) -> None:
     """Apply deploy/base but for its Deployment: no image can be pulled here, so the operator runs as a process."""
     objects = yaml.safe_load_all(kubectl.quiet("kustomize", str(BASE)))
     kept = [each for each in objects if each["kind"] != "Deployment"]
     kubectl.quiet("apply", "--server-side", "--force-conflicts", "-f", "-", stdin=yaml.safe_dump_all(kept))
-    kubectl.quiet("wait", "--for", ESTABLISHED, "crd/trainingjobs.trainingjob.dev", "--timeout", "30s")
+    wait_until_served(kubectl)
+
+
+def wait_until_served(kubectl: Kubectl) -> None:
+    """Until TrainingJobs can be listed. `kubectl wait` is an error while a new CRD has no conditions at all."""
+    deadline = time.monotonic() + READY_TIMEOUT
+    while True:
+        try:
+            kubectl.quiet("get", f"{PLURAL}.{GROUP}", "--all-namespaces")
+            return
+        except RuntimeError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
 
 
 class OperatorProcess:

@@ -3,9 +3,11 @@
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
-from quickstart.product import ESTABLISHED
-from support.cluster import kubectl_of
+from local_cluster import binaries
+from quickstart.kubectl import Kubectl
+from quickstart.product import wait_until_served
 
 CRD = Path(__file__).parents[3] / "crds/trainingjob.yaml"
 
@@ -13,6 +15,6 @@ CRD = Path(__file__).parents[3] / "crds/trainingjob.yaml"
 @pytest.fixture(scope="session")
 def definition(admin_kubeconfig: Path) -> None:
     """The CRD of this checkout is installed and served."""
-    kubectl = kubectl_of(admin_kubeconfig, "default")
-    kubectl("apply", "--server-side", "--force-conflicts", "-f", str(CRD))
-    kubectl("wait", "--for", ESTABLISHED, "crd/trainingjobs.trainingjob.dev", "--timeout=30s")
+    kubectl = Kubectl(binaries.find_kubectl(), admin_kubeconfig, Console(quiet=True))
+    kubectl.quiet("apply", "--server-side", "--force-conflicts", "-f", str(CRD))
+    wait_until_served(kubectl)

@@ -7,9 +7,9 @@ import pytest
 
 from local_cluster.cluster import COMPONENTS, LocalCluster
 from local_cluster.rest import RestError
-from support.cluster import wait_for
 from support.kubectl import Kubectl
 from support.pods import Object, Pods, python, shell
+from support.waiting import wait_for
 
 
 def _claim(pods: Pods, name: str) -> None:
@@ -34,7 +34,7 @@ def test_a_deleted_claim_takes_its_directory_with_it(cluster: LocalCluster, pods
     _claim(pods, "data")
     folder = cluster.claim_directory(pods.namespace, "data")
     cluster.admin.request("DELETE", f"/api/v1/namespaces/{pods.namespace}/persistentvolumeclaims/data")
-    wait_for(lambda: not folder.exists(), what="the end of the directory")
+    wait_for(lambda: not folder.exists(), "the end of the directory")
 
 
 def test_a_pod_without_its_claim_is_not_scheduled(pods: Pods) -> None:
@@ -44,7 +44,7 @@ def test_a_pod_without_its_claim_is_not_scheduled(pods: Pods) -> None:
     def message() -> str:
         return str([one.get("message") for one in pods.status("waiting").get("conditions", ())])
 
-    wait_for(lambda: "absent" in message(), what="the scheduler to say what is missing")
+    wait_for(lambda: "absent" in message(), "the scheduler to say what is missing")
 
 
 def test_an_empty_dir_is_shared_by_the_containers_of_a_pod(pods: Pods) -> None:
@@ -91,9 +91,9 @@ def test_the_pods_of_an_indexed_job_find_each_other_by_name(cluster: LocalCluste
         found = cluster.admin.get(f"/api/v1/namespaces/{pods.namespace}/pods")["items"]
         return any(pod["spec"].get("hostname") == "meet-1" and pod["status"]["phase"] == "Running" for pod in found)
 
-    wait_for(second_runs, what="the second pod to run")
+    wait_for(second_runs, "the second pod to run")
     hold.release()
-    wait_for(lambda: cluster.admin.get(f"{jobs}/meet")["status"].get("succeeded") == 2, what="the job to complete")
+    wait_for(lambda: cluster.admin.get(f"{jobs}/meet")["status"].get("succeeded") == 2, "the job to complete")
 
 
 def test_logs_can_be_cut_and_followed(pods: Pods, kubectl: Kubectl) -> None:
@@ -137,7 +137,7 @@ def test_writes_are_in_the_audit_log(cluster: LocalCluster, pods: Pods) -> None:
         lines = [json.loads(line) for line in cluster.audit_log.read_text().splitlines() if name in line]
         return [line for line in lines if line["verb"] == "create" and line["user"]["username"] == "admin"]
 
-    assert len(wait_for(entries, what="the audit log")) == 1
+    assert len(wait_for(entries, "the audit log")) == 1
 
 
 def test_gpus_are_counted_by_the_scheduler(pods: Pods) -> None:
@@ -148,7 +148,7 @@ def test_gpus_are_counted_by_the_scheduler(pods: Pods) -> None:
     def message() -> str:
         return str([one.get("message") for one in pods.status("more").get("conditions", ())])
 
-    wait_for(lambda: "Insufficient nvidia.com/gpu" in message(), what="the scheduler to say what is missing")
+    wait_for(lambda: "Insufficient nvidia.com/gpu" in message(), "the scheduler to say what is missing")
     pods.delete("two", grace=1)
     assert pods.wait_for_end("more")["exitCode"] == 0
 

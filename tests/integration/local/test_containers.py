@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from local_cluster import procfs
-from support.cluster import wait_for
 from support.pods import Object, Pods, python, shell
+from support.waiting import wait_for
 
 Run = Callable[..., Object]
 
@@ -75,7 +75,7 @@ def test_nothing_that_a_container_started_outlives_it(pods: Pods, tmp_path: Path
     orphans = "setsid sleep 600 & (setsid sh -c 'sleep 600 & sleep 600' &)"
     pods.create("tree", shell(f"{orphans}; echo up; while ! test -e {tmp_path}/go; do sleep 0.05; done; exit 5"))
     pods.wait_for_log("tree", "up")
-    pids = wait_for(lambda: _at_least(5, pods.cluster.pod_processes(pods.namespace, "tree")), what="the whole tree")
+    pids = wait_for(lambda: _at_least(5, pods.cluster.pod_processes(pods.namespace, "tree")), "the whole tree")
     (tmp_path / "go").touch()
     assert pods.wait_for_end("tree")["exitCode"] == 5
     assert not [pid for pid in pids if procfs.start_time(pid)]
@@ -166,7 +166,7 @@ def test_a_missing_config_map_is_waited_for(pods: Pods) -> None:
     def waiting() -> Any:
         return pods.state("eager").get("waiting", {}).get("reason") == "CreateContainerConfigError"
 
-    wait_for(waiting, what="CreateContainerConfigError")
+    wait_for(waiting, "CreateContainerConfigError")
     assert pods.state("eager")["waiting"]["message"] == 'configmap "settings" not found'
     _settings(pods)
     assert pods.wait_for_end("eager")["exitCode"] == 0
@@ -179,8 +179,8 @@ def test_an_unknown_image_is_an_image_that_cannot_be_pulled(pods: Pods) -> None:
     def reason() -> str:
         return str(pods.state("stranger").get("waiting", {}).get("reason"))
 
-    wait_for(lambda: reason() in ("ErrImagePull", "ImagePullBackOff"), what="an image pull error")
-    wait_for(lambda: reason() == "ImagePullBackOff", what="ImagePullBackOff")
+    wait_for(lambda: reason() in ("ErrImagePull", "ImagePullBackOff"), "an image pull error")
+    wait_for(lambda: reason() == "ImagePullBackOff", "ImagePullBackOff")
     assert "example.com/nothing:1" in pods.state("stranger")["waiting"]["message"]
     assert pods.status("stranger")["phase"] == "Pending"
 
@@ -224,9 +224,9 @@ def test_readiness_follows_the_probe(pods: Pods, tmp_path: Path) -> None:
     pods.wait_for_log("probed", "up")
     assert not pods.is_ready("probed")
     (tmp_path / "ready").touch()
-    wait_for(lambda: pods.is_ready("probed"), what="readiness")
+    wait_for(lambda: pods.is_ready("probed"), "readiness")
     (tmp_path / "ready").unlink()
-    wait_for(lambda: not pods.is_ready("probed"), what="the end of readiness")
+    wait_for(lambda: not pods.is_ready("probed"), "the end of readiness")
 
 
 def test_a_container_that_cannot_be_made_says_why_and_is_tried_again(pods: Pods, tmp_path: Path) -> None:
@@ -240,6 +240,6 @@ def test_a_container_that_cannot_be_made_says_why_and_is_tried_again(pods: Pods,
     def waiting() -> Any:
         return pods.state("blocked").get("waiting", {}).get("reason") == "CreateContainerError"
 
-    wait_for(waiting, what="CreateContainerError")
+    wait_for(waiting, "CreateContainerError")
     obstacle.unlink()
     assert pods.wait_for_end("blocked")["exitCode"] == 0

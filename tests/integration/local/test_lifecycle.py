@@ -11,9 +11,9 @@ import pytest
 
 from local_cluster import procfs
 from local_cluster.cluster import LocalCluster
-from support.cluster import wait_for
 from support.kubectl import Kubectl
 from support.pods import Object, Pods, python, shell
+from support.waiting import wait_for
 
 ENDS_ITSELF = (
     "import signal, sys, time\n"
@@ -45,7 +45,7 @@ def watched(kubectl: Kubectl, pod: str, columns: str) -> Iterator[list[str]]:
         reader = threading.Thread(target=lambda: seen.extend(line.partition(": ")[2].strip() for line in lines))
         reader.start()
         try:
-            wait_for(lambda: seen, what="the watch")
+            wait_for(lambda: seen, "the watch")
             yield seen
         finally:
             process.terminate()
@@ -58,7 +58,7 @@ def test_a_deleted_pod_tells_how_it_ended_before_it_is_gone(pods: Pods, kubectl:
     with watched(kubectl, "polite", END) as seen:
         pods.delete("polite")
         pods.wait_until_gone("polite")
-        wait_for(lambda: "Failed 43 saved" in seen, what="the end in the status")
+        wait_for(lambda: "Failed 43 saved" in seen, "the end in the status")
 
 
 def test_a_pod_that_ignores_sigterm_is_killed_after_its_grace_period(pods: Pods, kubectl: Kubectl) -> None:
@@ -66,8 +66,8 @@ def test_a_pod_that_ignores_sigterm_is_killed_after_its_grace_period(pods: Pods,
     pods.wait_for_log("stubborn", "up")
     with watched(kubectl, "stubborn", END) as seen:
         pods.delete("stubborn")
-        pods.wait_until_gone("stubborn", timeout=10)
-        wait_for(lambda: "Failed 137" in seen, what="the end in the status")
+        pods.wait_until_gone("stubborn")
+        wait_for(lambda: "Failed 137" in seen, "the end in the status")
 
 
 def test_a_second_deletion_may_shorten_the_grace_period(pods: Pods) -> None:
@@ -77,7 +77,7 @@ def test_a_second_deletion_may_shorten_the_grace_period(pods: Pods) -> None:
     pods.delete("stubborn")
     assert pods.exists("stubborn")
     pods.delete("stubborn", grace=1)
-    pods.wait_until_gone("stubborn", timeout=10)
+    pods.wait_until_gone("stubborn")
     assert not any(procfs.start_time(pid) for pid in pids)
 
 
@@ -86,12 +86,12 @@ def test_a_pod_that_is_deleted_by_force_is_killed(pods: Pods) -> None:
     pods.wait_for_log("forced", "up")
     pids = pods.cluster.pod_processes(pods.namespace, "forced")
     pods.delete("forced", grace=0)
-    wait_for(lambda: not any(procfs.start_time(pid) for pid in pids), 10, "the end of its processes")
+    wait_for(lambda: not any(procfs.start_time(pid) for pid in pids), "the end of its processes")
 
 
 def test_a_pod_can_be_deleted_before_it_ever_started(pods: Pods) -> None:
     pods.create("stranger", {"name": "main", "image": "example.com/nothing:1"})
-    wait_for(lambda: pods.state("stranger").get("waiting"), what="its first status")
+    wait_for(lambda: pods.state("stranger").get("waiting"), "its first status")
     pods.delete("stranger")
     pods.wait_until_gone("stranger")
 
@@ -102,7 +102,7 @@ def test_an_evicted_pod_is_marked_as_disrupted(pods: Pods, kubectl: Kubectl) -> 
     with watched(kubectl, "drained", DISRUPTION) as seen:
         pods.cluster.evict(pods.namespace, "drained")
         pods.wait_until_gone("drained")
-        wait_for(lambda: "EvictionByEvictionAPI" in seen, what="the condition")
+        wait_for(lambda: "EvictionByEvictionAPI" in seen, "the condition")
 
 
 def test_a_killed_tree_is_reported_as_killed(pods: Pods) -> None:
@@ -140,7 +140,7 @@ class TestNodeProgram:
         pid = cluster.pod_processes(pods.namespace, "orphan")[0]
         cluster.kill_node()
         os.kill(pid, signal.SIGTERM)
-        wait_for(lambda: not procfs.start_time(pid), what="the end of the process")
+        wait_for(lambda: not procfs.start_time(pid), "the end of the process")
         cluster.start_node()
         assert pods.wait_for_end("orphan")["exitCode"] == 43
 
@@ -151,19 +151,19 @@ class TestNodeProgram:
         cluster.kill_node()
         pods.delete("orphan", grace=0)
         cluster.start_node()
-        wait_for(lambda: not any(procfs.start_time(pid) for pid in pids), what="the end of its processes")
+        wait_for(lambda: not any(procfs.start_time(pid) for pid in pids), "the end of its processes")
 
     def test_a_frozen_node_is_lost_and_its_pods_run_on(self, cluster: LocalCluster, pods: Pods) -> None:
         pods.create("far", shell("echo up; sleep 600"))
         pods.wait_for_log("far", "up")
         pids = cluster.pod_processes(pods.namespace, "far")
         with cluster.frozen_node():
-            wait_for(lambda: _ready(cluster) == "Unknown", what="the node to be lost")
-            wait_for(lambda: "deletionTimestamp" in pods.get("far")["metadata"], what="the pod's eviction")
+            wait_for(lambda: _ready(cluster) == "Unknown", "the node to be lost")
+            wait_for(lambda: "deletionTimestamp" in pods.get("far")["metadata"], "the pod's eviction")
             assert all(procfs.start_time(pid) for pid in pids)
-        wait_for(lambda: _ready(cluster) == "True", what="the node to come back")
+        wait_for(lambda: _ready(cluster) == "True", "the node to come back")
         pods.wait_until_gone("far")
-        wait_for(lambda: not _tainted(cluster), what="the end of the taint")
+        wait_for(lambda: not _tainted(cluster), "the end of the taint")
 
 
 def _ready(cluster: LocalCluster) -> str:

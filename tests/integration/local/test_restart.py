@@ -10,8 +10,8 @@ from local_cluster import procfs
 from local_cluster.cluster import COMPONENTS, LocalCluster
 from local_cluster.rest import RestError
 from local_cluster.settings import Settings, Timing
-from support.cluster import wait_for
 from support.pods import Pods, python, shell
+from support.waiting import PATIENCE, wait_for
 
 ENDS_ITSELF = (
     "import signal, sys, time; signal.signal(signal.SIGTERM, lambda *_: sys.exit(43)); "
@@ -56,10 +56,10 @@ def test_a_cluster_whose_processes_were_killed_starts_again(own: LocalCluster) -
     pods.wait_for_log("survivor", "up")
     for process in own.running().values():
         process.signal(signal.SIGKILL)
-        process.wait(10)
+        process.wait(PATIENCE)
     own.start()
     assert set(own.running()) == set(COMPONENTS)
-    wait_for(lambda: own.pod_processes("default", "survivor"), what="the pod to be adopted")
+    wait_for(lambda: own.pod_processes("default", "survivor"), "the pod to be adopted")
     assert pods.status("survivor")["containerStatuses"][0]["restartCount"] == 0
 
 

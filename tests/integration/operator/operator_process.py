@@ -8,7 +8,7 @@ import sys
 import urllib.request
 from pathlib import Path
 
-from support.cluster import wait_for
+from support.waiting import PATIENCE, wait_for
 
 
 class OperatorProcess:
@@ -36,7 +36,7 @@ class OperatorProcess:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "training_operator"], env=environment, stdout=log, stderr=log
             )
-        wait_for(self._is_ready, 60, f"the operator to be ready; its log is {self.log}")
+        wait_for(self._is_ready, f"the operator to be ready; its log is {self.log}")
 
     def kill(self) -> None:
         """SIGKILL, as when its node dies."""
@@ -51,7 +51,7 @@ class OperatorProcess:
         if process is None:
             return 0
         process.send_signal(number)
-        return process.wait(30)
+        return process.wait(PATIENCE)
 
     def _is_ready(self) -> bool:
         assert self.is_running, f"the operator has ended: {self.log.read_text()}"

@@ -8,7 +8,7 @@ from integration.operator.conftest import Writes
 from integration.operator.operator_process import OperatorProcess
 from integration.operator.training import Training, is_true
 from local_cluster.cluster import LocalCluster
-from support.cluster import wait_for
+from support.waiting import PATIENCE, wait_for
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def until_job(training: Training, type: str) -> None:
         conditions = training.kubectl.get("jobs", "job-1")["status"].get("conditions", [])
         return any(one["type"] == type and one["status"] == "True" for one in conditions)
 
-    wait_for(holds, 30, f"Job condition {type}")
+    wait_for(holds, f"Job condition {type}")
 
 
 def test_a_restart_over_unchanged_objects_writes_nothing(
@@ -116,7 +116,7 @@ def test_a_pause_whose_end_nobody_saw_is_told_by_the_next_attempt(
     training.suspend()
     training.until_phase("Pausing")
     operator.kill()
-    wait_for(lambda: not training.pods(), 30, "the end of the pods")
+    wait_for(lambda: not training.pods(), "the end of the pods")
     operator.start()
     status = training.until_true("Suspended")
     assert status["pause"]["resourcesReleased"] is True
@@ -148,7 +148,7 @@ def test_a_retry_time_survives_it(operator: OperatorProcess, training: Training)
     operator.start()
     assert training.status()["retryTime"] == status["retryTime"]
     assert training.status()["restarts"] == 1
-    status = training.until_true("Complete", timeout=60)
+    status = training.until_true("Complete")
     assert status["restarts"] == 1
     second = next(job for job in training.jobs() if job["metadata"]["name"] == "job-2")
     assert second["metadata"]["creationTimestamp"] >= training.status()["lastFailure"]["time"]
@@ -162,10 +162,10 @@ def test_a_stopped_operator_blocks_no_deletion(operator: OperatorProcess, traini
         key for key in training.get()["metadata"].get("annotations", {}) if "kubectl" not in key
     }
     operator.kill()
-    training.delete("job", "--timeout=20s")
-    wait_for(lambda: not training.jobs() and not training.pods(), 40, "the end of everything")
+    training.delete("job", f"--timeout={PATIENCE:.0f}s")
+    wait_for(lambda: not training.jobs() and not training.pods(), "the end of everything")
     assert training.kubectl("get", "service", "job-nodes", "--ignore-not-found") == ""
-    wait_for(lambda: not training.kubectl.list("persistentvolumeclaims"), 20, "the end of the claim")
+    wait_for(lambda: not training.kubectl.list("persistentvolumeclaims"), "the end of the claim")
 
 
 def test_a_new_job_of_the_same_name_waits_for_the_old_ones_pods(operator: OperatorProcess, training: Training) -> None:
@@ -178,6 +178,6 @@ def test_a_new_job_of_the_same_name_waits_for_the_old_ones_pods(operator: Operat
         lambda status: any(c["reason"] == "StillTerminating" for c in status.get("conditions", [])), "StillTerminating"
     )
     assert {pod["metadata"]["uid"] for pod in training.pods()} == {old}
-    status = training.until_true("Running", timeout=90)  # the garbage collector takes its time
+    status = training.until_true("Running")  # the garbage collector takes its time
     assert status["attempt"] == 1
     assert is_true(status, "Ready")

@@ -4,7 +4,7 @@ from integration.operator.conftest import Writes
 from integration.operator.operator_process import OperatorProcess
 from integration.operator.training import Training, condition, is_true
 from local_cluster.cluster import LocalCluster
-from support.cluster import wait_for
+from support.waiting import wait_for
 
 
 def test_a_job_runs_to_its_end(operator: OperatorProcess, training: Training) -> None:
@@ -19,7 +19,7 @@ def test_a_job_runs_to_its_end(operator: OperatorProcess, training: Training) ->
     assert condition(status, "Complete")["reason"] == "Completed"
     assert is_true(status, "Ready")
     told = ["AttemptStarted", "CheckpointSaved", "Completed"]
-    wait_for(lambda: training.events() == told, 10, f"the events {told}")
+    wait_for(lambda: training.events() == told, f"the events {told}")
 
 
 def test_what_a_short_job_costs(operator: OperatorProcess, training: Training, writes: Writes) -> None:
@@ -70,7 +70,7 @@ def test_pause_saves_and_frees_the_pods_and_resume_goes_on(operator: OperatorPro
     assert status["attempt"] == 2
     assert status["resume"] == {"fromStep": pause["savedStep"], "fromAttempt": 1, "exactness": "Bitwise"}
     assert status["restarts"] == 0
-    wait_for(lambda: "Resumed" in training.events(), 10, "the event")
+    wait_for(lambda: "Resumed" in training.events(), "the event")
     jobs = {job["metadata"]["name"]: job["spec"]["suspend"] for job in training.jobs()}
     assert jobs["job-2"] is False
     # A suspended Job is never woken again.
@@ -97,7 +97,7 @@ def test_a_crash_is_restarted_from_the_last_checkpoint(operator: OperatorProcess
     assert failure["pod"].startswith("job-1-0-")
     assert status["resume"]["fromStep"] == 10
     told = {"AttemptFailed", "Restarting", "Completed"}
-    wait_for(lambda: told <= set(training.events()), 10, f"the events {told}")
+    wait_for(lambda: told <= set(training.events()), f"the events {told}")
 
 
 def test_the_budget_is_spent_and_then_it_has_failed(operator: OperatorProcess, training: Training) -> None:
@@ -162,7 +162,7 @@ def test_more_epochs_take_effect_with_an_attempt_that_goes_on(operator: Operator
     status = training.until_attempt(2)
     assert status["restarts"] == 0
     assert status["disruptions"] == 0
-    wait_for(lambda: training.status()["progress"]["epochs"] == 60, 20, "the new number of epochs")
+    wait_for(lambda: training.status()["progress"]["epochs"] == 60, "the new number of epochs")
 
 
 def test_twenty_quick_toggles_end_complete(operator: OperatorProcess, training: Training) -> None:
@@ -170,7 +170,7 @@ def test_twenty_quick_toggles_end_complete(operator: OperatorProcess, training: 
     for _ in range(20):
         training.suspend()
         training.resume()
-    status = training.until_true("Complete", timeout=90)
+    status = training.until_true("Complete")
     assert status["restarts"] == 0
     assert status["progress"]["epochText"] == "5/5"
     assert sum(pod["status"]["phase"] == "Running" for pod in training.pods()) == 0
@@ -181,8 +181,8 @@ def test_what_is_finished_goes_after_its_ttl_and_never_comes_back(
 ) -> None:
     training.create(step=0.01, nodes=2, ttlSecondsAfterFinished=1)
     training.until_true("Complete")
-    wait_for(lambda: not training.jobs() and not training.pods(), 30, "the end of Jobs and pods")
-    wait_for(lambda: "service" not in training.status(), 10, "the Service to be out of status")
+    wait_for(lambda: not training.jobs() and not training.pods(), "the end of Jobs and pods")
+    wait_for(lambda: "service" not in training.status(), "the Service to be out of status")
     training.patch({"ttlSecondsAfterFinished": 2})
     training.until(lambda status: status["observedGeneration"] == 2, "the edit to be seen")
     assert training.jobs() == []

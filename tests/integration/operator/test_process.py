@@ -11,7 +11,8 @@ import yaml
 from integration.operator.operator_process import OperatorProcess
 from integration.operator.training import Training
 from local_cluster.cluster import LocalCluster
-from support.cluster import kubectl_of, wait_for
+from support.cluster import kubectl_of
+from support.waiting import wait_for
 
 ROOT = Path(__file__).parents[3]
 
@@ -25,7 +26,7 @@ def test_health_and_metrics_are_served(operator: OperatorProcess, training: Trai
     assert f"trainingjob_operator_job_finished{{{series}}} 1.0" in metrics
     assert 'trainingjob_operator_api_requests_total{code="201",resource="jobs",verb="create"}' in metrics
     training.delete()
-    wait_for(lambda: series not in (operator.get("/metrics") or series), 60, "the end of the job's series")
+    wait_for(lambda: series not in (operator.get("/metrics") or series), "the end of the job's series")
 
 
 def test_sigterm_ends_it_in_good_order(operator: OperatorProcess) -> None:
@@ -62,7 +63,7 @@ def test_users_of_a_namespace_may_use_training_jobs(installed: LocalCluster, tra
     def may(user: str, verb: str) -> bool:
         return admin.run("auth", "can-i", verb, "trainingjobs.trainingjob.dev", "--as", user).stdout.strip() == "yes"
 
-    wait_for(lambda: may("ann", "create") and may("bob", "get"), 20, f"the aggregated roles in {namespace}")
+    wait_for(lambda: may("ann", "create") and may("bob", "get"), f"the aggregated roles in {namespace}")
     assert may("ann", "patch")
     assert not may("bob", "patch")
 
@@ -85,7 +86,7 @@ def test_the_namespaced_variant_serves_its_namespace_only(
         training.until_step(1)
         with installed.frozen_node():
             training.until_stalled("NodeLost")
-        training.until_true("Complete", timeout=60)
+        training.until_true("Complete")
         assert "orbidden" not in restricted.log.read_text()
     finally:
         restricted.stop()
@@ -98,10 +99,10 @@ def test_the_api_server_dies_and_comes_back(
     training.create(training__epochs=40)
     training.until_step(1)
     os.kill(cluster.running()["kube-apiserver"].pid, signal.SIGKILL)
-    wait_for(lambda: "kube-apiserver" not in cluster.running(), 10, "the end of the API server")
+    wait_for(lambda: "kube-apiserver" not in cluster.running(), "the end of the API server")
     assert operator.get("/healthz") is not None
     cluster.start()
-    status = training.until_true("Complete", timeout=90)
+    status = training.until_true("Complete")
     assert (status["attempt"], status["restarts"]) == (1, 0)
     assert operator.is_running
 
@@ -117,7 +118,7 @@ def test_many_at_once(operator: OperatorProcess, training: Training) -> None:
         jobs = training.kubectl.list("trainingjobs")
         return len(jobs) == 200 and all(job.get("status", {}).get("phase") == "Paused" for job in jobs)
 
-    wait_for(all_paused, 60, "200 paused jobs")
+    wait_for(all_paused, "200 paused jobs")
     assert cpu_seconds(operator) - before < 10
     assert resident_megabytes(operator) < 200
 

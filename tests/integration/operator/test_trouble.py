@@ -9,7 +9,8 @@ import pytest
 from integration.operator.operator_process import OperatorProcess
 from integration.operator.training import STEPS, Object, Training, condition, is_true
 from local_cluster.cluster import LocalCluster
-from support.cluster import FAKE_TRAINER, wait_for
+from support.cluster import FAKE_TRAINER
+from support.waiting import PATIENCE, wait_for
 
 
 def test_a_missing_claim(operator: OperatorProcess, training: Training) -> None:
@@ -72,7 +73,7 @@ def test_a_name_that_is_taken(operator: OperatorProcess, training: Training, kin
     assert "ownerReferences" not in after
     assert after.get("labels") == before.get("labels")
     training.kubectl("delete", kind, name)
-    training.until_true("Complete", timeout=90)
+    training.until_true("Complete")
 
 
 TEMPLATE = {"spec": {"restartPolicy": "Never", "containers": [{"name": "c", "image": "busybox"}]}}
@@ -83,7 +84,7 @@ def forbid(training: Training, resource: str) -> None:
     """A quota of none, in force."""
     spec = {"hard": {resource: 0}}
     training.kubectl.apply({"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "none"}, "spec": spec})
-    training.kubectl("wait", "--for=jsonpath={.status.hard}", "resourcequota/none", "--timeout=20s")
+    training.kubectl("wait", "--for=jsonpath={.status.hard}", "resourcequota/none", f"--timeout={PATIENCE:.0f}s")
 
 
 def test_a_quota_that_refuses_the_job(operator: OperatorProcess, training: Training) -> None:
@@ -92,7 +93,7 @@ def test_a_quota_that_refuses_the_job(operator: OperatorProcess, training: Train
     status = training.until_stalled("Forbidden")
     assert "quota" in condition(status, "Stalled")["message"]
     training.kubectl("delete", "resourcequota", "none")
-    training.until_true("Complete", timeout=90)
+    training.until_true("Complete")
 
 
 def test_a_config_map_that_is_not_there_and_a_quota_that_refuses_pods(
@@ -103,17 +104,17 @@ def test_a_config_map_that_is_not_there_and_a_quota_that_refuses_pods(
     manifest["spec"]["pod"]["volumes"] = [{"name": "data", "configMap": {"name": "forgotten"}}]
     manifest["spec"]["pod"]["volumeMounts"] = [{"name": "data", "mountPath": "/data"}]
     training.kubectl.apply(manifest)
-    wait_for(lambda: training.pods("mapless"), 20, "the pod that wants a config map")
+    wait_for(lambda: training.pods("mapless"), "the pod that wants a config map")
     forbid(training, "pods")
     training.create(step=0.01)
 
     def is_told(status: Object) -> bool:
         return bool(condition(status, "Ready").get("reason") == "ContainerNotCreated")
 
-    status = training.until(is_told, "ContainerNotCreated", "mapless", timeout=70)
+    status = training.until(is_told, "ContainerNotCreated", "mapless")
     assert "ConfigMap forgotten" in condition(status, "Ready")["message"]
     training.kubectl("create", "configmap", "forgotten")
-    training.until_true("Complete", "mapless", timeout=60)
+    training.until_true("Complete", "mapless")
     status = training.until_stalled("Forbidden")
     assert "kubectl describe job job-1" in condition(status, "Stalled")["message"]
 
@@ -145,7 +146,7 @@ def test_a_pause_on_a_lost_node_waits_for_it(
         training.suspend()
         training.until_phase("Pausing")
         assert not is_true(training.status(), "Suspended")
-    status = training.until_true("Suspended", timeout=60)
+    status = training.until_true("Suspended")
     assert status["pause"]["lostSteps"] == 0
 
 
@@ -196,9 +197,7 @@ def test_an_object_that_cannot_be_read_disturbs_nobody(
     try:
         bad = training.manifest("bad")
         bad["spec"]["training"] = {"task": "alchemy"}
-        wait_for(
-            lambda: training.kubectl.run("apply", "-f", "-", stdin=json.dumps(bad)).returncode == 0, 20, "a loose CRD"
-        )
+        wait_for(lambda: training.kubectl.run("apply", "-f", "-", stdin=json.dumps(bad)).returncode == 0, "a loose CRD")
         status = training.until_stalled("InvalidSpec", "bad")
         assert "training" in condition(status, "Stalled")["message"]
         training.create("good", step=0.01)
@@ -230,8 +229,8 @@ def test_the_api_server_hangs_and_comes_back(
     apiserver = cluster.running()["kube-apiserver"].pid
     os.kill(apiserver, signal.SIGSTOP)
     try:
-        wait_for(lambda: operator.get("/metrics"), 5, "the operator to answer while the API server hangs")
+        wait_for(lambda: operator.get("/metrics"), "the operator to answer while the API server hangs")
     finally:
         os.kill(apiserver, signal.SIGCONT)
-    status = training.until_true("Complete", timeout=90)
+    status = training.until_true("Complete")
     assert (status["attempt"], status["restarts"]) == (1, 0)

@@ -4,9 +4,10 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from support.cluster import FAKE_TRAINER, wait_for
+from support.cluster import FAKE_TRAINER
 from support.kubectl import Kubectl
 from support.manifests import manifest
+from support.waiting import wait_for
 
 STEPS = 10  # of a fake epoch
 
@@ -88,9 +89,9 @@ class Training:
             pods = [pod for pod in self.pods(name) if attempt in (None, _attempt(pod))]
             return next((pod for pod in pods if pod["status"]["phase"] == "Running"), None)
 
-        return wait_for(found, 30, f"a running pod of {name}")
+        return wait_for(found, f"a running pod of {name}")
 
-    def until(self, holds: Callable[[Object], Any], what: str, name: str = "job", timeout: float = 40) -> Object:
+    def until(self, holds: Callable[[Object], Any], what: str, name: str = "job") -> Object:
         """The status once the predicate holds."""
         last: Object = {}
 
@@ -100,27 +101,26 @@ class Training:
             return last if holds(last) else None
 
         try:
-            return wait_for(check, timeout, what)
+            return wait_for(check, what)
         except AssertionError as error:
             raise AssertionError(f"{error}\n{json.dumps(last, indent=1)}") from None
 
-    def until_phase(self, *phases: str, name: str = "job", timeout: float = 40) -> Object:
-        return self.until(lambda status: status.get("phase") in phases, f"phase {phases}", name, timeout)
+    def until_phase(self, *phases: str, name: str = "job") -> Object:
+        return self.until(lambda status: status.get("phase") in phases, f"phase {phases}", name)
 
-    def until_true(self, type: str, name: str = "job", timeout: float = 40) -> Object:
-        return self.until(lambda status: is_true(status, type), f"condition {type}", name, timeout)
+    def until_true(self, type: str, name: str = "job") -> Object:
+        return self.until(lambda status: is_true(status, type), f"condition {type}", name)
 
-    def until_stalled(self, reason: str, name: str = "job", timeout: float = 60) -> Object:
+    def until_stalled(self, reason: str, name: str = "job") -> Object:
         return self.until(
-            lambda status: condition(status, "Stalled").get("reason") == reason, f"Stalled/{reason}", name, timeout
+            lambda status: condition(status, "Stalled").get("reason") == reason, f"Stalled/{reason}", name
         )
 
-    def until_attempt(self, number: int, name: str = "job", timeout: float = 40) -> Object:
+    def until_attempt(self, number: int, name: str = "job") -> Object:
         return self.until(
             lambda status: status.get("attempt") == number and is_true(status, "Running"),
             f"attempt {number} to run",
             name,
-            timeout,
         )
 
     def until_step(self, step: int, name: str = "job") -> Object:

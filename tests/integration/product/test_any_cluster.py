@@ -13,13 +13,12 @@ import yaml
 
 from support.kubectl import Kubectl
 from support.product import Training
+from support.waiting import PATIENCE
 from trainingjob_api.status import ConditionType, Phase
 
 pytestmark = pytest.mark.any_cluster
 
 EXAMPLES = Path(__file__).parents[3] / "deploy/examples"
-START = 240.0
-"""Seconds for an image of some gigabytes to start in, and for training."""
 
 
 @pytest.fixture
@@ -27,7 +26,9 @@ def restricted(request: pytest.FixtureRequest, kubectl: Kubectl) -> Kubectl:
     """A namespace that enforces the restricted Pod Security Standard, on a cluster with the operator."""
     if os.environ.get("CLUSTER_UNDER_TEST"):
         namespace = os.environ.get("OPERATOR_NAMESPACE", "trainingjob-system")
-        kubectl("wait", "deployment", "-n", namespace, "--all", "--for=condition=Available", "--timeout=60s")
+        kubectl(
+            "wait", "deployment", "-n", namespace, "--all", "--for=condition=Available", f"--timeout={PATIENCE:.0f}s"
+        )
     else:
         request.getfixturevalue("operator")
     kubectl("label", "namespace", kubectl.namespace, "pod-security.kubernetes.io/enforce=restricted")
@@ -46,7 +47,7 @@ def submit(kubectl: Kubectl, example: str) -> Training:
 
 @pytest.mark.parametrize("example", ["iris", "wine", "breast-cancer", "iris-three-pods"])
 def test_a_classification_ends_with_a_good_accuracy(restricted: Kubectl, example: str) -> None:
-    end = submit(restricted, example).wait_for_end(START)
+    end = submit(restricted, example).wait_for_end()
     assert end.phase == Phase.SUCCEEDED, end.to_json_object()
     assert end.metrics is not None
     assert end.metrics.test is not None
@@ -54,7 +55,7 @@ def test_a_classification_ends_with_a_good_accuracy(restricted: Kubectl, example
 
 
 def test_a_regression_explains_what_it_predicts(restricted: Kubectl) -> None:
-    end = submit(restricted, "diabetes").wait_for_end(START)
+    end = submit(restricted, "diabetes").wait_for_end()
     assert end.phase == Phase.SUCCEEDED, end.to_json_object()
     assert end.metrics is not None
     assert end.metrics.test is not None
@@ -63,15 +64,15 @@ def test_a_regression_explains_what_it_predicts(restricted: Kubectl) -> None:
 
 def test_the_digits_are_paused_and_resumed(restricted: Kubectl) -> None:
     job = submit(restricted, "digits")
-    job.wait(lambda status: status.progress and status.progress.epoch > 0, "the first epoch in status", START)
-    paused = job.pause(90)
+    job.wait(lambda status: status.progress and status.progress.epoch > 0, "the first epoch in status")
+    paused = job.pause()
     assert paused.pause is not None
     assert (paused.pause.lost_steps, paused.pause.evidence) == (0, "PodReport")
     job.suspend(False)
-    resumed = job.wait(lambda status: status.resume, "where it went on from", START).resume
+    resumed = job.wait(lambda status: status.resume, "where it went on from").resume
     assert resumed is not None
     assert (resumed.from_step, resumed.exactness) == (paused.pause.saved_step, "Bitwise")
-    end = job.wait_for_end(START)
+    end = job.wait_for_end()
     assert (end.phase, end.attempt, end.restarts) == (Phase.SUCCEEDED, 2, 0)
     assert end.is_true(ConditionType.COMPLETE)
     assert end.metrics is not None

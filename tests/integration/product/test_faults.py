@@ -2,8 +2,8 @@
 
 from local_cluster.cluster import LocalCluster
 from quickstart.product import OperatorProcess
-from support.cluster import wait_for
 from support.product import Training, Trainings
+from support.waiting import wait_for
 from trainingjob_api.contract import ExitCode
 from trainingjob_api.status import ConditionType, Phase, Reason, TrainingJobStatus
 
@@ -29,7 +29,7 @@ def test_a_killed_operator_is_not_noticed_by_the_job(operator: OperatorProcess, 
     step, before = job.wait_for_step(20).step, uids(job)
     operator.kill()
     try:
-        job.wait_for_step(step + 500)
+        job.wait_for_step(step + 100)
     finally:
         operator.start()
     job.wait(lambda status: status.progress and status.progress.step > step, "status to catch up")
@@ -67,7 +67,7 @@ def test_survivors_leave_with_peer_lost(cluster: LocalCluster, trainings: Traini
                     codes[pod["metadata"]["name"]] = ended["exitCode"]
         return codes.get(names[0]) or job.status.is_finished
 
-    wait_for(survivor, 60, "the end of the survivor")
+    wait_for(survivor, "the end of the survivor")
     end = job.wait_for_end()
     assert end.last_failure is not None
     assert end.last_failure.pod == names[1]
@@ -124,7 +124,7 @@ def test_a_pause_while_the_operator_is_dead_is_proven_by_the_next_attempt(
         # Nobody but the Job controller is there to act: suspend the Job as the operator would have.
         trainings.kubectl("patch", "job", "job-1", "--type", "merge", "-p", '{"spec":{"suspend":true}}')
         job.suspend()
-        wait_for(lambda: not job.pods(), 60, "the pods to be gone")
+        wait_for(lambda: not job.pods(), "the pods to be gone")
     finally:
         operator.start()
     paused = job.wait(lambda status: status.is_true(ConditionType.SUSPENDED), "Suspended")
@@ -147,7 +147,7 @@ def test_a_crash_while_the_operator_is_dead_is_told_by_the_job(
     try:
         victim = job.pods()[0]["metadata"]["name"]
         cluster.kill_pod_tree(trainings.kubectl.namespace, victim)
-        wait_for(lambda: not job.pods(), 60, "the pods to be gone")
+        wait_for(lambda: not job.pods(), "the pods to be gone")
     finally:
         operator.start()
     failure = first_failure(job).last_failure
@@ -165,7 +165,7 @@ def test_a_drain_while_the_operator_is_dead_costs_no_restart(
     operator.kill()
     try:
         cluster.evict(trainings.kubectl.namespace, job.pods()[0]["metadata"]["name"])
-        wait_for(lambda: not job.pods(), 60, "the pods to be gone")
+        wait_for(lambda: not job.pods(), "the pods to be gone")
     finally:
         operator.start()
     status = runs_attempt(job, 2)
@@ -181,7 +181,7 @@ def test_deletion_needs_no_operator(operator: OperatorProcess, trainings: Traini
     operator.stop()
     try:
         job.delete()
-        wait_for(lambda: not any(map(trainings.kubectl.list, CHILDREN)), 60, "no child")
+        wait_for(lambda: not any(map(trainings.kubectl.list, CHILDREN)), "no child")
     finally:
         operator.start()
     assert trainings.kubectl.run("get", "trainingjob", job.name).returncode != 0

@@ -4,7 +4,8 @@ import uuid
 
 from quickstart.product import OperatorProcess
 from support.cluster import kubectl_of
-from support.product import Trainings, table_of
+from support.product import Trainings, trainings_in
+from support.waiting import PATIENCE
 from trainingjob_api.status import Phase
 
 
@@ -13,17 +14,10 @@ def test_ten_jobs_in_three_namespaces_end_complete(operator: OperatorProcess, tr
     for _ in range(2):
         kubectl = kubectl_of(trainings.kubectl.kubeconfig, f"test-{uuid.uuid4().hex[:10]}")
         kubectl("create", "namespace", kubectl.namespace)
-        kubectl("wait", "--for=create", "serviceaccount/default", "--timeout=30s")
-        data = {
-            "apiVersion": "v1",
-            "kind": "ConfigMap",
-            "metadata": {"name": "data"},
-            "data": {"train.csv": table_of(311)},
-        }
-        kubectl.apply(data)
-        places.append(Trainings(kubectl))
+        kubectl("wait", "--for=create", "serviceaccount/default", f"--timeout={PATIENCE:.0f}s")
+        places.append(trainings_in(kubectl))
     jobs = [places[number % 3].submit(f"job-{number}", training__epochs=20) for number in range(10)]
-    ends = [job.wait_for_end(180) for job in jobs]
+    ends = [job.wait_for_end() for job in jobs]
     assert [end.phase for end in ends] == [Phase.SUCCEEDED] * 10
     assert [end.attempt for end in ends] == [1] * 10
     for place in places[1:]:

@@ -3,13 +3,10 @@
 import pytest
 
 from local_cluster.cluster import LocalCluster
-from support.cluster import wait_for
 from support.product import Training, Trainings
+from support.waiting import wait_for
 from trainingjob_api.progress import State
 from trainingjob_api.status import Phase, TrainingJobStatus
-
-SAVE_SECONDS = 20
-PAUSE_LIMIT = SAVE_SECONDS + 10.0
 
 
 def require_proof(status: TrainingJobStatus, at_least: int) -> int:
@@ -39,7 +36,7 @@ def first_pod(job: Training, attempt: int) -> str:
 def test_in_the_middle_of_an_epoch(trainings: Trainings) -> None:
     job = trainings.submit(nodes=2)
     reached = job.wait_for_step(20).step
-    status = job.pause(PAUSE_LIMIT)
+    status = job.pause()
     saved = require_proof(status, reached)
     assert job.pods() == []
     assert (status.phase, status.restarts, status.disruptions) == (Phase.PAUSED, 0, 0)
@@ -49,7 +46,7 @@ def test_in_the_middle_of_an_epoch(trainings: Trainings) -> None:
 def test_while_the_first_attempt_imports(trainings: Trainings) -> None:
     job = trainings.submit(nodes=2)
     job.wait(lambda status: status.attempt == 1 and job.pods(), "the first pods")
-    status = job.pause(PAUSE_LIMIT)
+    status = job.pause()
     assert status.pause is not None
     assert (status.pause.saved_step, status.pause.lost_steps, status.restarts) == (None, 0, 0)
     job.suspend(False)
@@ -59,14 +56,14 @@ def test_while_the_first_attempt_imports(trainings: Trainings) -> None:
 def test_in_the_rendezvous_with_a_peer_held_back(cluster: LocalCluster, trainings: Trainings) -> None:
     job = trainings.submit(nodes=2)
     job.wait_for_step(20)
-    saved = require_proof(job.pause(PAUSE_LIMIT), 20)
+    saved = require_proof(job.pause(), 20)
     namespace = trainings.kubectl.namespace
     hold = cluster.hold_pod(namespace, "job-2-1-*")
     try:
         job.suspend(False)
-        pod = wait_for(lambda: first_pod(job, 2), 60, "node 0 to run")
-        wait_for(lambda: len(cluster.pod_processes(namespace, pod)) > 1, 60, "its launcher")
-        again = job.pause(PAUSE_LIMIT)
+        pod = wait_for(lambda: first_pod(job, 2), "node 0 to run")
+        wait_for(lambda: len(cluster.pod_processes(namespace, pod)) > 1, "its launcher")
+        again = job.pause()
     finally:
         hold.release()
     assert again.pause is not None
@@ -84,7 +81,7 @@ def test_in_the_rendezvous_with_a_peer_held_back(cluster: LocalCluster, training
 def test_during(trainings: Trainings, state: State, changes: dict[str, object]) -> None:
     job = trainings.submit(**changes)
     reached = job.wait_for_progress(lambda progress: progress.state == state and progress.step > 0, f"{state}").step
-    goes_on_from(job, require_proof(job.pause(PAUSE_LIMIT), reached))
+    goes_on_from(job, require_proof(job.pause(), reached))
 
 
 def test_around_the_last_step_the_job_is_paused_or_complete(trainings: Trainings) -> None:

@@ -8,9 +8,9 @@ from typing import Any
 import yaml
 
 from local_cluster.cluster import LocalCluster
-from support.cluster import wait_for
 from support.manifests import ABSENT
 from support.product import Training, Trainings
+from support.waiting import wait_for
 from trainingjob_api.progress import State
 from trainingjob_api.status import ConditionType, Phase, Reason, TrainingJobStatus
 
@@ -108,7 +108,7 @@ def test_of_a_program_that_knows_nothing_of_this_nothing_is_claimed(
         ],
         pod__volumeMounts=[{"name": "program", "mountPath": "/program"}, {"name": "out", "mountPath": "/out"}],
     )
-    wait_for(lambda: (out / "counter").exists(), 60, "its first turn")
+    wait_for(lambda: (out / "counter").exists(), "its first turn")
     paused = job.pause()
     assert (paused.progress, paused.checkpoint, paused.phase) == (None, None, Phase.PAUSED)
     assert paused.pause is not None
@@ -117,7 +117,7 @@ def test_of_a_program_that_knows_nothing_of_this_nothing_is_claimed(
     assert "what was lost is not known" in reason_of(paused, ConditionType.SUSPENDED)[1]
 
     job.suspend(False)
-    wait_for(lambda: beginnings.read_text().count("begun") == 2, 60, "its second beginning")
+    wait_for(lambda: beginnings.read_text().count("begun") == 2, "its second beginning")
     (out / "enough").touch()
     end = job.wait_for_end()
     assert (end.phase, end.attempt, end.restarts) == (Phase.SUCCEEDED, 2, 0)

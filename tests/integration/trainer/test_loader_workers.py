@@ -5,12 +5,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+from support.waiting import PATIENCE
+
 PROGRAM = """
 import os, signal
 from trainer.pod.stopping import StopRequest, listen
 
 stop = StopRequest()
-listen(stop, None, lambda: os._exit(99))
+listen(stop)
 import torch
 from torch.utils.data import DataLoader, TensorDataset
 
@@ -31,7 +33,7 @@ def test_a_request_to_stop_leaves_the_workers_alone(tmp_path: Path) -> None:
         [sys.executable, str(program)],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=PATIENCE,
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         start_new_session=True,  # a group of its own
     )

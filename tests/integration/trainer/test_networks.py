@@ -15,7 +15,8 @@ import torch
 import yaml
 
 from support.fork_server import ForkServer
-from support.trainer import history_of, newest_tensors, recipe, run_config, trainer, until, write_table
+from support.trainer import history_of, newest_tensors, recipe, run_config, trainer, write_table
+from support.waiting import wait_for
 from trainer.export import load
 from trainer.pod.pulse import read_pulse
 from trainingjob_api.contract import ExitCode
@@ -60,7 +61,9 @@ def test_interrupted_in_training_and_in_evaluation(
     first.signal(signal.SIGTERM, [RANKS - 1])
     assert first.codes() == [ExitCode.STOPPED] * RANKS, first.end()
     second = server.start(run_config(disturbed, training, 2), RANKS)
-    until(lambda: (pulse := read_pulse(second.folder.pulse(0))) and pulse.state is State.EVALUATING, "evaluation")
+    wait_for(
+        lambda: (pulse := read_pulse(second.folder.pulse(0))) and pulse.state is State.EVALUATING, "evaluation", 0.002
+    )
     second.signal(signal.SIGTERM, [0])
     assert second.codes() == [ExitCode.STOPPED] * RANKS, second.end()
     assert server.start(run_config(disturbed, training, 3), RANKS).codes() == [0] * RANKS

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from safetensors.numpy import load
 
 from support.fork_server import ForkServer
-from support.trainer import history_of, newest_checkpoint, newest_tensors, recipe, run_config, until, write_table
+from support.trainer import history_of, newest_checkpoint, newest_tensors, recipe, run_config, write_table
+from support.waiting import wait_for
 from trainingjob_api.contract import ExitCode
 
 
@@ -116,7 +117,7 @@ def test_a_save_that_is_cut_off_leaves_the_one_before(server: ForkServer, table:
         def is_saving(folder: Path = temporary, beyond: int = reached) -> bool:
             return any(int(path.name[5:].split(".")[0]) > beyond for path in folder.glob("step-*.tmp"))
 
-        until(lambda group=group, is_saving=is_saving: is_saving() or group.step() >= 48, "a save")
+        wait_for(lambda group=group, is_saving=is_saving: is_saving() or group.step() >= 48, "a save", 0.002)
         os.kill(group.pids[0], signal.SIGKILL)
         assert group.codes() == [-signal.SIGKILL]
         reached += 6

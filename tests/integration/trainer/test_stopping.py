@@ -5,8 +5,11 @@ import signal
 import time
 from pathlib import Path
 
+import pytest
+
 from support.checkpoints import newest_step
 from support.fork_server import ForkServer
+from support.scripts import script_config, write_script
 from support.trainer import (
     TrainerProcess,
     environment_of,
@@ -16,13 +19,13 @@ from support.trainer import (
     recipe,
     run_config,
     trainer,
-    until,
 )
+from support.waiting import wait_for
 from trainer.pod.processes import is_stuck
 from trainingjob_api.contract import ExitCode
 from trainingjob_api.progress import Outcome, RunConfig
 
-SOON = 10.0  # seconds; far below what a rendezvous or a collective would hold a signal back
+SOON = 60.0  # seconds; far below what a rendezvous or a collective would hold a signal back
 
 
 def stop(pod: TrainerProcess, number: signal.Signals = signal.SIGTERM) -> int:
@@ -43,7 +46,7 @@ def test_before_the_supervisor_has_imported_anything(table: Path, tmp_path: Path
             line = next(line for line in status.read_text().splitlines() if line.startswith("SigBlk"))
             return bool(int(line.split()[1], 16) & blocked)
 
-        until(is_blocked, "SIGTERM to be blocked")
+        wait_for(is_blocked, "SIGTERM to be blocked", 0.002)
         assert stop(pod) == ExitCode.STOPPED
         assert pod.message().outcome is Outcome.STOPPED
 
@@ -66,17 +69,21 @@ def test_while_the_data_is_read(table: Path, tmp_path: Path) -> None:
     with trainer(run_config(tmp_path / "c", training), tmp_path) as pod:
         pod.wait_for("started")
         (rank,) = pod.ranks().values()
-        until(lambda: _is_opening(rank), "the data to be opened")
+        wait_for(lambda: _is_opening(rank), "the data to be opened", 0.002)
         assert stop(pod) == ExitCode.STOPPED
         assert "nothing to save yet" in pod.message().message
 
 
-def test_while_a_peer_is_missing(table: Path, tmp_path: Path) -> None:
-    with trainer(run_config(tmp_path / "c", recipe(table)), tmp_path, PET_NNODES="2", PET_NODE_RANK="0") as pod:
+@pytest.mark.parametrize("kind", ["recipe", "program"])
+def test_while_a_peer_is_missing(table: Path, tmp_path: Path, kind: str) -> None:
+    program = write_script(tmp_path, "print('begun without its peer')")
+    config = run_config(tmp_path / "c", recipe(table)) if kind == "recipe" else script_config(tmp_path / "c", program)
+    with trainer(config, tmp_path, PET_NNODES="2", PET_NODE_RANK="0") as pod:
         port = _port_of(pod)
-        until(lambda: _listens(port), "torchrun to wait for the other pod")
+        wait_for(lambda: _listens(port), "rank 0 to wait for the other pod")
         assert stop(pod) == ExitCode.STOPPED
         assert pod.message().outcome is Outcome.STOPPED
+        assert "begun" not in pod.text()
 
 
 def test_in_one_pod_of_two_stops_both_after_the_same_step(table: Path, tmp_path: Path) -> None:
@@ -97,7 +104,7 @@ def test_in_one_pod_of_two_stops_both_after_the_same_step(table: Path, tmp_path:
 
 
 def test_again_and_again_loses_nothing(server: ForkServer, table: Path, tmp_path: Path) -> None:
-    """Two ranks under torchrun, stopped at the start of several attempts; the end is that of an undisturbed run."""
+    """Two ranks, stopped at the start of several attempts; the end is that of an undisturbed run."""
     undisturbed, disturbed = tmp_path / "undisturbed", tmp_path / "disturbed"
     reference, saved = server.start(run_config(undisturbed, recipe(table, epochs=30)), ranks=2), 0
     for attempt in (1, 2):
@@ -163,13 +170,13 @@ def _freeze_in_a_save(pod: TrainerProcess, folder: Path) -> tuple[int, int]:
 
     def step_being_saved() -> int | None:
         os.kill(rank, signal.SIGSTOP)
-        until(lambda: is_stuck(rank), "the rank to stand still")
+        wait_for(lambda: is_stuck(rank), "the rank to stand still", 0.002)
         if unfinished := list(folder.glob("step-*.tmp")):
             return int(unfinished[0].name[5:].split(".")[0])
         os.kill(rank, signal.SIGCONT)
         return None
 
-    return until(step_being_saved, "a save"), rank
+    return wait_for(step_being_saved, "a save", 0.002), rank
 
 
 def _is_opening(pid: int) -> bool:

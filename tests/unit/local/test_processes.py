@@ -4,7 +4,6 @@ import asyncio
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,7 @@ import pytest
 from local_cluster import processes, procfs
 from local_cluster.node.stopping import Stop, Stopped
 from local_cluster.processes import Process, Register
+from support.waiting import PATIENCE, wait_for
 
 SLEEP = [sys.executable, "-c", "import time; time.sleep(600)"]
 
@@ -28,9 +28,7 @@ def test_a_process_that_ignores_sigterm_is_killed_after_the_grace(tmp_path: Path
         "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(600)"
     )
     process = processes.start("stubborn", [sys.executable, "-c", script], tmp_path / "log", os.environ)
-    deadline = time.monotonic() + 10
-    while "up" not in (tmp_path / "log").read_text():
-        assert time.monotonic() < deadline
+    wait_for(lambda: "up" in (tmp_path / "log").read_text(), "the process to begin")
     process.stop(grace=0.2)
     assert not process.is_alive
 
@@ -65,7 +63,7 @@ def test_the_register_forgets_what_has_ended(tmp_path: Path) -> None:
     brief = processes.start("brief", ["/bin/true"], tmp_path / "log", os.environ)
     register.add(lasting)
     register.add(brief)
-    brief.wait(10)
+    brief.wait(PATIENCE)
     assert register.living() == {"lasting": lasting}
     lasting.stop()
     assert register.living() == {}

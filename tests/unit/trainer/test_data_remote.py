@@ -14,7 +14,8 @@ import pytest
 import torch
 from pyarrow import parquet
 
-from support.trainer import free_port, recipe, until
+from support.trainer import free_port, recipe
+from support.waiting import wait_for
 from trainer.config import Mounts
 from trainer.data import pieces, stream
 from trainer.data.dataset import Dataset
@@ -53,7 +54,7 @@ def bucket() -> Iterator[Any]:
         environment.setenv("AWS_DEFAULT_REGION", "us-east-1")
         environment.setenv("AWS_EC2_METADATA_DISABLED", "true")
         try:
-            until(lambda: _answers(port), "the S3 server")
+            wait_for(lambda: _answers(port), "the S3 server")
             system = s3fs.S3FileSystem()
             system.mkdir("bucket")
             _fill(system)

@@ -12,6 +12,7 @@ import torch
 from pyarrow import parquet
 
 from support.trainer import recipe
+from support.waiting import PATIENCE
 from trainer.config import Mounts
 from trainer.data import pieces, stream
 from trainer.data.batches import Batch, batches
@@ -329,7 +330,7 @@ def test_a_stream_takes_a_fraction_of_the_memory_of_its_rows(tmp_path: Path) -> 
     parquet.write_table(content, tmp_path / "big.parquet", row_group_size=rows // 2, use_dictionary=False)
     done = subprocess.run(
         [sys.executable, "-c", _STREAM_A_LOT, str(tmp_path / "big.parquet"), "stream"],
-        capture_output=True, text=True, check=True, timeout=120,
+        capture_output=True, text=True, check=True, timeout=PATIENCE,
     )  # fmt: skip
     seen, megabytes = map(int, done.stdout.split())
     assert seen == rows

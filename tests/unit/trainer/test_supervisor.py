@@ -36,7 +36,7 @@ class Pod:
         folder.path.mkdir()
         self.ranks: list[PulseWriter] = []
         self._folder = folder
-        self.watch = supervisor._Watch(Launch(self.config, local_world_size=2), folder, child=0)
+        self.watch = supervisor._Watch(Launch(self.config, local_world_size=2), folder, ranks={-1: 0, -2: 1})
 
     def beat(self, state: State, step: int, has_stepped: bool = True, within: float = 1000.0) -> None:
         """Of the next rank."""

@@ -305,34 +305,6 @@ main()
     assert python(code).splitlines()[0] == "False"
 
 
-@pytest.mark.parametrize(
-    ("sender", "asked_before", "heard"),
-    [
-        pytest.param("supervisor", False, "asked to stop", id="the supervisor asks to stop"),
-        pytest.param("agent", False, "peer lost", id="torchrun has seen a rank die"),
-        pytest.param("agent", True, "asked to stop", id="torchrun has seen a rank leave that was asked to"),
-    ],
-)
-def test_who_sends_sigterm_decides_what_it_means(sender: str, asked_before: bool, heard: str) -> None:
-    code = f"""
-import os, signal, sys, time
-from trainer.pod.stopping import StopRequest, listen
-stop, said = StopRequest(), []
-me = os.getpid()
-listen(stop, agent=me if {sender!r} == 'agent' else -1, on_peer_lost=lambda: said.append('peer lost'))
-if {asked_before}:
-    stop.set()
-os.kill(me, signal.SIGTERM)
-end = time.monotonic() + 10
-while not (said or stop.is_set) and time.monotonic() < end:
-    pass
-os.kill(me, signal.SIGTERM)
-print(said[0] if said else 'asked to stop', flush=True)
-os._exit(0)
-"""
-    assert python(code) == heard
-
-
 def test_neither_the_command_nor_what_a_rank_has_first_imports_torch() -> None:
     code = "import trainer.command_line, trainer.rank, trainer.pod.surroundings, sys; print('torch' in sys.modules)"
     assert python(code) == "False"

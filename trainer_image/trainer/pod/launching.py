@@ -1,4 +1,8 @@
-"""Starts the ranks of a pod: one directly, several through torchrun."""
+"""Starts the ranks of a pod, each with the environment that torchrun would give it.
+
+torchrun itself is left out: which node is which is known, nothing restarts within a pod, and who ended first and how
+the supervisor sees better as a parent. Its agent would import torch once more, and only then start the ranks.
+"""
 
 import os
 import sys
@@ -7,41 +11,40 @@ from collections.abc import Mapping
 from trainer.config import MOUNTS_ENV, RUN_FOLDER_ENV, Launch, threads_for
 from trainer.pod import processes
 from trainer.pod.run_folder import RunFolder
-from trainingjob_api.contract import RUN_ENV, torchrun_shutdown_seconds
-
-_RANK_MODULE = "trainer.rank"
+from trainingjob_api.contract import RUN_ENV
 
 
-def start_ranks(launch: Launch, folder: RunFolder) -> int:
-    """PID of the only rank, or of torchrun's agent."""
-    environment = {**launch.environment, **os.environ, **_shared_environment(launch, folder, os.environ)}
-    if launch.world_size == 1:
-        alone = {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "1", "LOCAL_WORLD_SIZE": "1"}
-        return processes.start([sys.executable, "-m", _RANK_MODULE], {**environment, **alone})
-    return processes.start([sys.executable, "-m", "trainer.pod.agent", *_torchrun_arguments(launch)], environment)
+def start_ranks(launch: Launch, folder: RunFolder) -> dict[int, int]:
+    """PID -> rank."""
+    given = {**launch.environment, **os.environ}
+    command = [sys.executable, "-m", "trainer.rank"]
+    return {processes.start(command, environment_of(launch, folder, rank, given)): rank for rank in launch.local_ranks}
 
 
-def _shared_environment(launch: Launch, folder: RunFolder, given: Mapping[str, str]) -> dict[str, str]:
+def environment_of(launch: Launch, folder: RunFolder, rank: int, given: Mapping[str, str]) -> dict[str, str]:
+    """All variables of one rank's process; given: what the pod has itself."""
+    local_rank = rank - launch.local_ranks[0]
     return {
+        "TORCH_NCCL_ASYNC_ERROR_HANDLING": "1",
+        **given,
         RUN_ENV: launch.run.model_dump_json(by_alias=True, exclude_none=True),
         RUN_FOLDER_ENV: str(folder.path),
         MOUNTS_ENV: launch.mounts.to_json(),
-        "OMP_NUM_THREADS": str(threads_for(launch.local_world_size, given)),
         # Libraries that torch loads keep an own count of threads.
+        "OMP_NUM_THREADS": str(threads_for(launch.local_world_size, given)),
         "PYTHONUNBUFFERED": "1",
+        "RANK": str(rank),
+        "LOCAL_RANK": str(local_rank),
+        "WORLD_SIZE": str(launch.world_size),
+        "LOCAL_WORLD_SIZE": str(launch.local_world_size),
+        "GROUP_RANK": str(launch.node_rank),
+        "GROUP_WORLD_SIZE": str(launch.nodes),
+        "ROLE_NAME": "default",
+        "ROLE_RANK": str(rank),
+        "ROLE_WORLD_SIZE": str(launch.world_size),
+        "MASTER_ADDR": launch.host,
+        "MASTER_PORT": str(launch.port),
+        "TORCHELASTIC_RUN_ID": f"{launch.run.uid}-{launch.run.attempt}",  # frameworks look for it
+        "TORCHELASTIC_RESTART_COUNT": "0",
+        "TORCHELASTIC_MAX_RESTARTS": "0",
     }
-
-
-def _torchrun_arguments(launch: Launch) -> list[str]:
-    return [
-        f"--nnodes={launch.nodes}",
-        f"--nproc-per-node={launch.local_world_size}",
-        f"--node-rank={launch.node_rank}",
-        f"--master-addr={launch.host}",
-        f"--master-port={launch.port}",
-        "--max-restarts=0",  # whether to restart is decided for the job as a whole, not for one pod
-        f"--shutdown-timeout={torchrun_shutdown_seconds(launch.run.deadlines.save_seconds)}",
-        f"--rdzv-conf=timeout={launch.run.deadlines.start_seconds}",
-        "-m",
-        _RANK_MODULE,
-    ]

@@ -5,7 +5,8 @@ import math
 import runpy
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,14 +48,28 @@ def run_program(around: Surroundings) -> tuple[Outcome, str]:
     if not path.is_file():
         raise UserError(f"script.path: there is no file {script.path}; mount it with pod.volumes and pod.volumeMounts")
     running = Program(around)
-    _say_nothing(around)
     sys.argv = [str(path), *script.args]
     sys.path.insert(0, str(path.parent))
-    _run(path)
-    _wait_for_threads()
+    with _together(around):
+        _say_nothing(around)
+        _run(path)
+        _wait_for_threads()
     if running.finish is None:
         return Outcome.COMPLETED, "the program has ended; it does not report, so nothing is known of its checkpoints"
     return Outcome.COMPLETED, running.finish()
+
+
+@contextmanager
+def _together(around: Surroundings) -> Iterator[None]:
+    """Programs that know nothing of each other begin together, and a peer that is missing is missed."""
+    if around.config.world_size == 1:
+        yield
+        return
+    from trainer.distributed import meet  # torch
+
+    store = meet(around.config)
+    yield
+    del store  # until here rank 0 has kept it, as torchrun would, for every group that the program makes
 
 
 def _say_nothing(around: Surroundings) -> None:

@@ -50,21 +50,6 @@ class RunFolder:
         text = self._read("progress.json")
         return Progress.model_validate_json(text) if text else None
 
-    def write_exit_codes(self, codes: dict[int, int]) -> None:
-        """What torchrun saw of ranks that could not say it themselves: rank -> exit code, negative for a signal."""
-        self._replace("exit-codes.json", json.dumps(codes))
-
-    def read_exit_codes(self) -> dict[int, int]:
-        text = self._read("exit-codes.json")
-        return {int(rank): code for rank, code in json.loads(text).items()} if text else {}
-
-    def write_agent_error(self, message: str) -> None:
-        """Why torchrun itself could not do its part."""
-        self._replace("agent-error.txt", message)
-
-    def read_agent_error(self) -> str | None:
-        return self._read("agent-error.txt")
-
     def _replace(self, name: str, text: str) -> None:
         temporary = self.path / f".{name}.{os.getpid()}"
         temporary.write_text(text)

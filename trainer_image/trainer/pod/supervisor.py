@@ -15,7 +15,7 @@ from trainer.config import Launch, termination_log, whose_attempt
 from trainer.errors import TrainerError
 from trainer.pod import processes
 from trainer.pod.launching import start_ranks
-from trainer.pod.outcome import end_of, root_cause, silent_end
+from trainer.pod.outcome import SUCCESSES, end_of, root_cause, silent_end
 from trainer.pod.pulse import Pulse, read_pulse
 from trainer.pod.run_folder import RankEnd, RunFolder
 from trainer.reporting.log import JsonLog
@@ -23,6 +23,9 @@ from trainingjob_api.progress import EXIT_CODE_OF, Outcome, Progress, SavedCheck
 
 _REQUESTS = {signal.SIGTERM, signal.SIGINT}
 _LOOK_SECONDS = 0.1
+_LAST_WORDS_SECONDS = 2.0
+_TOGETHER = SUCCESSES | {Outcome.STOPPED}
+"""Ends that all ranks have agreed on, so that each is given its time."""
 
 
 def supervise(launch: Launch) -> TerminationMessage:
@@ -69,11 +72,13 @@ def _with_ranks(launch: Launch, folder: RunFolder) -> tuple[RankEnd, Progress | 
 class _Watch:
     """Looks at the ranks until there is an end to report."""
 
-    def __init__(self, launch: Launch, folder: RunFolder, child: int) -> None:
+    def __init__(self, launch: Launch, folder: RunFolder, ranks: Mapping[int, int]) -> None:
+        """ranks: PID -> rank."""
         self._launch = launch
         self._folder = folder
-        self._child = child  # the only rank, or torchrun's agent
-        self._child_code: int | None = None
+        self._ranks = ranks
+        self._ends: dict[int, RankEnd] = {}
+        self._failed: float | None = None  # since when
         self._begin = time.monotonic()
         self._asked: float | None = None
         self._was_late = False
@@ -81,8 +86,9 @@ class _Watch:
     def take_signals(self) -> None:
         """Waits a moment; passes on the first request to stop. A second one changes nothing."""
         received = signal.sigtimedwait({*_REQUESTS, signal.SIGCHLD}, _LOOK_SECONDS)
-        ended = processes.reap()
-        self._child_code = ended.get(self._child, self._child_code)
+        for pid, code in processes.reap().items():
+            if (rank := self._ranks.get(pid)) is not None:
+                self._note(self._folder.read_end(rank) or silent_end(rank, code))
         if received is None or received.si_signo not in _REQUESTS or self._asked is not None:
             return
         self._asked = time.monotonic()
@@ -92,23 +98,21 @@ class _Watch:
 
     def look(self) -> RankEnd | None:
         """The end, once there is one."""
-        if self._child_code is not None or self._all_ranks_gone():
-            return self._end_of_ranks()
+        if self._is_over():
+            return root_cause(list(self._ends.values()))
         if self._asked is not None:
             return self._end_on_request(self._asked)
         return self._hang()
 
-    def _end_of_ranks(self) -> RankEnd:
-        ranks = self._launch.local_ranks
-        ends = self._folder.ends(ranks)
-        silent = set(ranks) - {end.rank for end in ends}
-        if not ends and (error := self._folder.read_agent_error()):
-            return RankEnd(ranks[0], Outcome.PEER_LOST, time.time(), f"the ranks did not come together: {error}")
-        codes = self._folder.read_exit_codes()
-        alone = self._child_code if self._launch.world_size == 1 else None
-        # A rank that left no word although its peers did was ended by torchrun after them: not the cause.
-        told = [silent_end(rank, codes.get(rank, alone)) for rank in silent if rank in codes or not ends]
-        return root_cause([*told, *ends])
+    def _note(self, end: RankEnd) -> None:
+        self._ends[end.rank] = end
+        if end.outcome not in _TOGETHER and self._failed is None:
+            self._failed = time.monotonic()
+
+    def _is_over(self) -> bool:
+        """After a rank that fails the others have a moment: one of them may know why."""
+        has_failed = self._failed is not None and time.monotonic() > self._failed + _LAST_WORDS_SECONDS
+        return has_failed or len(self._ends) == len(self._ranks)
 
     def _end_on_request(self, asked: float) -> RankEnd | None:
         """Ranks before their first step have nothing new to save, and a rendezvous would keep them for minutes."""
@@ -135,17 +139,19 @@ class _Watch:
     def _hang(self) -> RankEnd | None:
         now = time.monotonic()
         pulses = {rank: self._pulse(rank) for rank in self._launch.local_ranks}
-        heard = [(rank, pulse) for rank, pulse in pulses.items() if pulse]
+        heard = [(rank, pulse) for rank, pulse in pulses.items() if pulse and rank not in self._ends]
         is_late = any(pulse.is_overdue(now) for _, pulse in heard)
         confirmed, self._was_late = is_late and self._was_late, is_late
         if confirmed:  # in two looks: what is read while it is written may be half of two values
             # The others wait for the one that is stuck, and may be late before it is.
             rank, pulse = min(heard, key=lambda each: (not processes.is_stuck(each[1].pid), each[1].deadline))
             self._ask_where_they_hang()
-            return RankEnd(rank, Outcome.HANG, time.time(), _describe_hang(rank, pulse))
+            peers = self._launch.world_size > 1 and pulse.state is State.STARTING
+            hint = "; a peer may be missing" if peers else ""
+            return RankEnd(rank, Outcome.HANG, time.time(), _describe_hang(rank, pulse) + hint)
         start = self._launch.run.deadlines.start_seconds
         if not all(pulses.values()) and now > self._begin + start:
-            return self._say(Outcome.HANG, f"the ranks did not start within {start} s: a peer may be missing")
+            return self._say(Outcome.HANG, f"the ranks did not start within {start} s")
         return None
 
     def _ask_where_they_hang(self) -> None:
@@ -170,12 +176,6 @@ class _Watch:
     def _is_silent(self) -> bool:
         """Whether what runs is a program that has not called `trainer.script.start`."""
         return self._launch.run.script is not None and all(pulse.state is State.RUNNING for pulse in self._pulses())
-
-    def _all_ranks_gone(self) -> bool:
-        """torchrun may linger for minutes, waiting for other nodes' agents."""
-        if len(self._folder.ends(self._launch.local_ranks)) < self._launch.local_world_size:
-            return False
-        return not any(processes.is_alive(pulse.pid) for pulse in self._pulses())
 
     def _saved(self) -> SavedCheckpoint | None:
         return newest_saved(Path(self._launch.run.checkpoint_path))
