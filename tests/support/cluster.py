@@ -17,7 +17,7 @@ from local_cluster import binaries
 from local_cluster.cluster import LocalCluster
 from local_cluster.settings import FAST, Settings
 from support.kubectl import Kubectl
-from support.waiting import PATIENCE
+from support.waiting import wait_for
 
 # More than the machine has, so that the scheduler lets tests run pods side by side on two cores.
 CAPACITY = {"cpu": "64", "memory": "256Gi"}
@@ -59,21 +59,31 @@ def admin_kubeconfig(request: pytest.FixtureRequest) -> Path:
     return local.kubeconfig
 
 
-@pytest.fixture
-def namespace(admin_kubeconfig: Path) -> Iterator[str]:
-    """A new namespace that is ready for pods; deleted afterwards without waiting for the end of that."""
+@contextlib.contextmanager
+def new_namespace(kubeconfig: Path) -> Iterator[Kubectl]:
+    """kubectl in a namespace that is ready for pods; deleted afterwards without waiting for the end of that."""
     name = f"test-{uuid.uuid4().hex[:10]}"
-    admin = kubectl_of(admin_kubeconfig, name)
-    admin("create", "namespace", name)
-    admin("wait", "--for=create", "serviceaccount/default", f"--timeout={PATIENCE:.0f}s")
-    yield name
-    admin("delete", "namespace", name, "--wait=false")
+    admin = kubectl_of(kubeconfig, name)
+    body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+    status, answer = admin.request("POST", "/api/v1/namespaces", body=body)
+    assert status == 201, answer
+    account = f"/api/v1/namespaces/{name}/serviceaccounts/default"
+    wait_for(lambda: admin.request("GET", account)[0] == 200, f"the ServiceAccount of {name}")
+    yield admin
+    admin.request("DELETE", f"/api/v1/namespaces/{name}")
 
 
 @pytest.fixture
-def kubectl(admin_kubeconfig: Path, namespace: str) -> Kubectl:
-    """kubectl as an administrator, in the test's namespace."""
-    return kubectl_of(admin_kubeconfig, namespace)
+def kubectl(admin_kubeconfig: Path) -> Iterator[Kubectl]:
+    """kubectl as an administrator, in a namespace of the test's own."""
+    with new_namespace(admin_kubeconfig) as kubectl:
+        yield kubectl
+
+
+@pytest.fixture
+def namespace(kubectl: Kubectl) -> str:
+    """The test's own."""
+    return kubectl.namespace
 
 
 def kubectl_of(kubeconfig: Path, namespace: str) -> Kubectl:

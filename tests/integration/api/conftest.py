@@ -1,20 +1,30 @@
 """The API server must know the TrainingJob before it can judge one."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
 from local_cluster import binaries
-from quickstart.kubectl import Kubectl
+from quickstart.kubectl import Kubectl as QuietKubectl
 from quickstart.product import wait_until_served
+from support.cluster import new_namespace
+from support.kubectl import Kubectl
 
 CRD = Path(__file__).parents[3] / "crds/trainingjob.yaml"
+
+
+@pytest.fixture(scope="module")
+def kubectl(admin_kubeconfig: Path, definition: None) -> Iterator[Kubectl]:
+    """In one namespace for hundreds of objects that hardly exist."""
+    with new_namespace(admin_kubeconfig) as kubectl:
+        yield kubectl
 
 
 @pytest.fixture(scope="session")
 def definition(admin_kubeconfig: Path) -> None:
     """The CRD of this checkout is installed and served."""
-    kubectl = Kubectl(binaries.find_kubectl(), admin_kubeconfig, Console(quiet=True))
+    kubectl = QuietKubectl(binaries.find_kubectl(), admin_kubeconfig, Console(quiet=True))
     kubectl.quiet("apply", "--server-side", "--force-conflicts", "-f", str(CRD))
     wait_until_served(kubectl)

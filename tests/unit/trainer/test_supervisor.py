@@ -118,6 +118,35 @@ def test_a_stop_waits_for_the_save_as_long_as_it_may_and_tells_the_truth(
 
 
 @pytest.mark.parametrize(
+    ("ends", "later", "cause"),
+    [
+        pytest.param([], 0, None, id="nobody has ended"),
+        pytest.param([Outcome.COMPLETED], 10, None, id="the other still writes its last checkpoint"),
+        pytest.param([Outcome.STOPPED], 10, None, id="the other still saves on request"),
+        pytest.param([Outcome.COMPLETED, Outcome.COMPLETED], 0, Outcome.COMPLETED, id="both are done"),
+        pytest.param([Outcome.PEER_LOST], 1, None, id="the other may know why"),
+        pytest.param([Outcome.PEER_LOST, Outcome.DATA_ERROR], 0, Outcome.DATA_ERROR, id="and says it"),
+        pytest.param([Outcome.PEER_LOST], 3, Outcome.PEER_LOST, id="and does not"),
+        pytest.param([Outcome.CRASH], 3, Outcome.CRASH, id="the other waits for the dead for ever"),
+        pytest.param([Outcome.COMPLETED, Outcome.CRASH], 0, Outcome.CRASH, id="success of one is no success"),
+    ],
+)
+def test_one_end_is_the_end_of_all_only_when_it_is_a_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ends: list[Outcome], later: float, cause: Outcome | None
+) -> None:
+    pod = Pod(tmp_path)
+    for rank in range(2):
+        pod.beat(State.TRAINING, REACHED, within=5 if rank < len(ends) else 1000)  # who has ended is not overdue
+    for rank, outcome in enumerate(ends):
+        pod.watch._note(RankEnd(rank, outcome, float(rank)))
+    now = time.monotonic() + later
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    for _ in range(2):
+        end = pod.watch.look()
+        assert (end.outcome if end else None) == cause
+
+
+@pytest.mark.parametrize(
     ("state", "has_stepped", "within", "words"),
     [
         pytest.param(State.TRAINING, True, 3.0, "rank 1: no step within 3 s after step 7 (training)", id="in training"),
