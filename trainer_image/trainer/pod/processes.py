@@ -71,11 +71,6 @@ def kill_descendants(timeout: float = 5.0) -> None:
     reap()
 
 
-def is_alive(pid: int) -> bool:
-    stat = _stat(pid)
-    return stat is not None and stat[0] != "Z"
-
-
 def is_stuck(pid: int) -> bool:
     """Stopped by a signal, or in the kernel, waiting for a disk or a server."""
     stat = _stat(pid)

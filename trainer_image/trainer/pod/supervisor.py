@@ -92,9 +92,8 @@ class _Watch:
         if received is None or received.si_signo not in _REQUESTS or self._asked is not None:
             return
         self._asked = time.monotonic()
-        for pulse in self._pulses():
-            if self._all_under_way():
-                processes.send(pulse.pid, signal.SIGTERM)
+        if self._all_under_way():
+            self._send(signal.SIGTERM)
 
     def look(self) -> RankEnd | None:
         """The end, once there is one."""
@@ -156,9 +155,13 @@ class _Watch:
 
     def _ask_where_they_hang(self) -> None:
         """Each rank writes its stack to standard error."""
-        for pulse in self._pulses():
-            processes.send(pulse.pid, signal.SIGUSR1)
+        self._send(signal.SIGUSR1)
         signal.sigtimedwait({signal.SIGCHLD}, 0.3)
+
+    def _send(self, number: signal.Signals) -> None:
+        for pid, rank in self._ranks.items():
+            if rank not in self._ends:
+                processes.send(pid, number)
 
     def _say(self, outcome: Outcome, message: str) -> RankEnd:
         return RankEnd(self._launch.local_ranks[0], outcome, time.time(), message)
