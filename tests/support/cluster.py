@@ -73,6 +73,14 @@ def new_namespace(kubeconfig: Path) -> Iterator[Kubectl]:
     admin.request("DELETE", f"/api/v1/namespaces/{name}")
 
 
+def enforce_restricted(kubectl: Kubectl) -> None:
+    """From here on its namespace refuses pods that the restricted Pod Security Standard does not allow."""
+    labels = {"metadata": {"labels": {"pod-security.kubernetes.io/enforce": "restricted"}}}
+    path, content = f"/api/v1/namespaces/{kubectl.namespace}", "application/merge-patch+json"
+    status, answer = kubectl.request("PATCH", path, body=labels, content=content)
+    assert status == 200, answer
+
+
 @pytest.fixture
 def kubectl(admin_kubeconfig: Path) -> Iterator[Kubectl]:
     """kubectl as an administrator, in a namespace of the test's own."""

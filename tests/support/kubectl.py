@@ -1,4 +1,4 @@
-"""kubectl as a user runs it, for tests; what is looked at again and again is read without starting a process."""
+"""kubectl as a user runs it, for tests; what they do again and again goes to the API server without a process."""
 
 import functools
 import json
@@ -59,48 +59,69 @@ class Kubectl:
             raise RuntimeError(f"kubectl {' '.join(args)}: {done.stderr.strip()}")
         return done.stdout
 
-    def apply(self, manifest: Object, *options: str) -> str:
-        return self("apply", *options, "-f", "-", stdin=json.dumps(manifest))
-
     def request(
-        self, method: str, path: str, query: "Sequence[tuple[str, str]]" = (), body: Object | None = None
+        self,
+        method: str,
+        path: str,
+        query: Sequence[tuple[str, str]] = (),
+        body: Object | None = None,
+        content: str = "application/json",
     ) -> tuple[int, Object]:
-        """Without a process: status code and answer."""
+        """Status code and answer."""
         client = _client(self.kubeconfig)
-        headers = {"Content-Type": "application/json"}
+        headers = {"Content-Type": content}
+        text = body if content.endswith("json") else json.dumps(body)  # the client writes JSON, and only that, itself
         request = client.param_serialize(
-            method, path, query_params=list(query), header_params=headers, body=body, auth_settings=["BearerToken"]
+            method, path, query_params=list(query), header_params=headers, body=text, auth_settings=["BearerToken"]
         )
         answer = client.call_api(*request)
         return answer.status, json.loads(answer.read())
 
+    def apply(self, manifest: Object) -> Object:
+        """As `kubectl apply --server-side` does."""
+        query = {"fieldManager": "tests", "force": "true"}
+        return self._write("PATCH", self._path_of(manifest), manifest, query, "application/apply-patch+yaml")
+
     def create(self, manifest: Object, **query: str) -> Object:
-        """Create a TrainingJob as kubectl does, without starting a process; `Refused` when the server refuses it."""
-        return self._write("POST", "", manifest, query)
+        """As `kubectl create` does; `Refused` when the server refuses it."""
+        return self._write("POST", self._path_of(manifest).rpartition("/")[0], manifest, query)
 
     def replace(self, manifest: Object) -> Object:
         """The same for another version of one that there is."""
-        return self._write("PUT", f"/{manifest['metadata']['name']}", manifest, {})
+        return self._write("PUT", self._path_of(manifest), manifest, {})
+
+    def patch(self, plural: str, name: str, change: Object) -> Object:
+        """A merge patch."""
+        path = f"{self._collection(plural)}/{name}"
+        return self._write("PATCH", path, change, {}, "application/merge-patch+json")
 
     def get(self, plural: str, name: str) -> Object:
         """One object; LookupError when there is none."""
-        return self._read(plural, f"/{name}")
+        return self._read(f"{self._collection(plural)}/{name}")
 
     def list(self, plural: str, selector: str = "") -> list[Object]:
-        found: list[Object] = self._read(plural, query=[("labelSelector", selector)])["items"]
+        found: list[Object] = self._read(self._collection(plural), [("labelSelector", selector)])["items"]
         return found
 
-    def _read(self, plural: str, name: str = "", query: "Sequence[tuple[str, str]]" = ()) -> Object:
-        plural = plural if plural.endswith("s") else f"{plural}s"
-        path = f"{_PREFIXES[plural]}/namespaces/{self.namespace}/{plural}{name}"
+    def _collection(self, plural: str) -> str:
+        return f"{_PREFIXES[plural]}/namespaces/{self.namespace}/{plural}"
+
+    def _path_of(self, manifest: Object) -> str:
+        version, plural = manifest["apiVersion"], f"{manifest['kind'].lower()}s"
+        prefix = f"/apis/{version}" if "/" in version else f"/api/{version}"
+        return f"{prefix}/namespaces/{self.namespace}/{plural}/{manifest['metadata']['name']}"
+
+    def _read(self, path: str, query: Sequence[tuple[str, str]] = ()) -> Object:
         status, answer = self.request("GET", path, query)
         if status >= 400:
             raise LookupError(f"GET {path}: {status} {answer['message']!r}")
         return answer
 
-    def _write(self, method: str, name: str, body: Object, query: dict[str, str]) -> Object:
-        path = f"{_PREFIXES['trainingjobs']}/namespaces/{self.namespace}/trainingjobs{name}"
-        status, answer = self.request(method, path, [*query.items(), ("fieldValidation", "Strict")], body)
+    def _write(
+        self, method: str, path: str, body: Object, query: dict[str, str], content: str = "application/json"
+    ) -> Object:
+        strict = [*query.items(), ("fieldValidation", "Strict")]
+        status, answer = self.request(method, path, strict, body, content)
         if status >= 400:
             raise Refused(answer["message"])
         return answer

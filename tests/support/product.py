@@ -104,8 +104,7 @@ class Training:
             return None
 
     def suspend(self, wish: bool = True) -> None:
-        patch = json.dumps({"spec": {"suspend": wish}})
-        self.kubectl("patch", "trainingjob", self.name, "--type", "merge", "-p", patch)
+        self.kubectl.patch("trainingjobs", self.name, {"spec": {"suspend": wish}})
 
     def pause(self) -> TrainingJobStatus:
         self.suspend()

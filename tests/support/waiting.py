@@ -11,7 +11,7 @@ PATIENCE = 300.0
 """Seconds. Far more than a machine needs that has something to do for itself; no test asks how fast it is."""
 
 
-def wait_for(predicate: Callable[[], Found | None], what: str, interval: float = 0.05) -> Found:
+def wait_for(predicate: Callable[[], Found | None], what: str, interval: float = 0.1) -> Found:
     """The first value of the predicate that counts as true, looked for every so many seconds.
 
     AssertionError: PATIENCE is at an end. The message says what was awaited, and what came.

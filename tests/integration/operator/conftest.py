@@ -9,6 +9,7 @@ import pytest
 from integration.operator.operator_process import OperatorProcess
 from integration.operator.training import Training
 from local_cluster.cluster import LocalCluster
+from support.cluster import enforce_restricted
 from support.kubectl import Kubectl
 from support.product import install_product
 
@@ -38,7 +39,7 @@ def operator(_operator: OperatorProcess) -> OperatorProcess:
 @pytest.fixture
 def training(installed: LocalCluster, kubectl: Kubectl) -> Training:
     """TrainingJobs of the test's own namespace."""
-    kubectl("label", "namespace", kubectl.namespace, "pod-security.kubernetes.io/enforce=restricted")
+    enforce_restricted(kubectl)
     kubectl.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "data"}, "data": {"train.csv": "x,y"}})
     return Training(kubectl)
 

@@ -65,7 +65,7 @@ class Training:
         return next((one for one in conditions if one["type"] == type), {"status": "", "reason": "", "message": ""})
 
     def patch(self, spec: Object, name: str = "job") -> None:
-        self.kubectl("patch", "trainingjob", name, "--type=merge", "-p", json.dumps({"spec": spec}))
+        self.kubectl.patch("trainingjobs", name, {"spec": spec})
 
     def suspend(self, name: str = "job") -> None:
         self.patch({"suspend": True}, name)

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
+from support.cluster import enforce_restricted
 from support.kubectl import Kubectl
 from support.product import Training
 from support.waiting import PATIENCE
@@ -31,7 +32,7 @@ def restricted(request: pytest.FixtureRequest, kubectl: Kubectl) -> Kubectl:
         )
     else:
         request.getfixturevalue("operator")
-    kubectl("label", "namespace", kubectl.namespace, "pod-security.kubernetes.io/enforce=restricted")
+    enforce_restricted(kubectl)
     return kubectl
 
 

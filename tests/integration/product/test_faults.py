@@ -122,7 +122,7 @@ def test_a_pause_while_the_operator_is_dead_is_proven_by_the_next_attempt(
     operator.kill()
     try:
         # Nobody but the Job controller is there to act: suspend the Job as the operator would have.
-        trainings.kubectl("patch", "job", "job-1", "--type", "merge", "-p", '{"spec":{"suspend":true}}')
+        trainings.kubectl.patch("jobs", "job-1", {"spec": {"suspend": True}})
         job.suspend()
         wait_for(lambda: not job.pods(), "the pods to be gone")
     finally:
