@@ -2,6 +2,7 @@
 
 import atexit
 import faulthandler
+import gc
 import os
 import signal
 import sys
@@ -55,8 +56,11 @@ def _work(around: "Surroundings") -> "tuple[Outcome, str]":
         from trainer.pod.program import run_program
 
         return run_program(around)
-    from trainer.learning.work import work  # torch
+    gc.disable()  # what torch makes while it is imported stays: looking through it again and again takes a tenth
+    from trainer.learning.work import work
 
+    gc.freeze()
+    gc.enable()
     return work(around)
 
 
