@@ -72,12 +72,12 @@ class World:
             assert content is not None
             return content
         own = content if self.is_rank_zero else None
-        length = torch.tensor([len(own) if own is not None else 0])
-        dist.broadcast(length, src=0, group=self.control)
+        # Not by a broadcast: gloo's root only sends, and then may wait for ever for a peer that has died just now.
+        length = self.maximum([len(own) if own is not None else 0])[0]
         if not length:
             return b""
         if own is None:
-            buffer = torch.empty(int(length), dtype=torch.uint8)
+            buffer = torch.empty(length, dtype=torch.uint8)
         else:  # in place where it is large; torch refuses what it may not write to
             writable = bytearray(own) if isinstance(own, bytes) else own
             buffer = torch.frombuffer(writable, dtype=torch.uint8)
