@@ -7,6 +7,7 @@ import shutil
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,8 @@ _PREFIXES = {
     "events": "/api/v1",
     "persistentvolumeclaims": "/api/v1",
 }
+
+_STRICT = [("fieldValidation", "Strict")]
 
 
 class Refused(Exception):  # noqa: N818  (named after what has happened)
@@ -87,8 +90,13 @@ class Kubectl:
         return self._write("POST", self._path_of(manifest).rpartition("/")[0], manifest, query)
 
     def replace(self, manifest: Object) -> Object:
-        """The same for another version of one that there is."""
-        return self._write("PUT", self._path_of(manifest), manifest, {})
+        """The same for one that there is, in whatever version: an operator may write to it as well."""
+        path, status, answer = self._path_of(manifest), int(HTTPStatus.CONFLICT), Object()
+        while status == HTTPStatus.CONFLICT:
+            version = self._read(path)["metadata"]["resourceVersion"]
+            newest = {**manifest, "metadata": {**manifest["metadata"], "resourceVersion": version}}
+            status, answer = self.request("PUT", path, _STRICT, newest)
+        return _accepted(status, answer)
 
     def patch(self, plural: str, name: str, change: Object) -> Object:
         """A merge patch."""
@@ -120,8 +128,10 @@ class Kubectl:
     def _write(
         self, method: str, path: str, body: Object, query: dict[str, str], content: str = "application/json"
     ) -> Object:
-        strict = [*query.items(), ("fieldValidation", "Strict")]
-        status, answer = self.request(method, path, strict, body, content)
-        if status >= 400:
-            raise Refused(answer["message"])
-        return answer
+        return _accepted(*self.request(method, path, [*query.items(), *_STRICT], body, content))
+
+
+def _accepted(status: int, answer: Object) -> Object:
+    if status >= 400:
+        raise Refused(answer["message"])
+    return answer
