@@ -2,7 +2,6 @@
 
 import json
 import os
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -39,9 +38,6 @@ class RunFolder:
             return None
         fields = json.loads(text)
         return RankEnd(**{**fields, "outcome": Outcome(fields["outcome"])})
-
-    def ends(self, ranks: Iterable[int]) -> list[RankEnd]:
-        return [end for rank in ranks if (end := self.read_end(rank))]
 
     def write_progress(self, progress: Progress) -> None:
         self._replace("progress.json", progress.model_dump_json(by_alias=True, exclude_none=True))
