@@ -69,8 +69,10 @@ def new_namespace(kubeconfig: Path) -> Iterator[Kubectl]:
     assert status == 201, answer
     account = f"/api/v1/namespaces/{name}/serviceaccounts/default"
     wait_for(lambda: admin.request("GET", account)[0] == 200, f"the ServiceAccount of {name}")
-    yield admin
-    admin.request("DELETE", f"/api/v1/namespaces/{name}")
+    try:
+        yield admin
+    finally:
+        admin.request("DELETE", f"/api/v1/namespaces/{name}")
 
 
 def enforce_restricted(kubectl: Kubectl) -> None:
