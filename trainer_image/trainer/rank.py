@@ -66,9 +66,11 @@ def _work(around: "Surroundings") -> "tuple[Outcome, str]":
 
 def _leave(end: "RankEnd", config: "RankConfig") -> NoReturn:
     """Without the interpreter's teardown, which takes half a second and helps nobody."""
+    from trainer.checkpoint.writing import finish_writing
     from trainer.pod.run_folder import RunFolder
     from trainingjob_api.progress import EXIT_CODE_OF
 
+    finish_writing(config.run.deadlines.save_seconds)
     RunFolder(config.folder).write_end(end)
     if config.run.script is not None:
         atexit._run_exitfuncs()  # a program may have some of its own, which os._exit would leave out

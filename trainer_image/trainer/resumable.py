@@ -54,13 +54,10 @@ class Resumable(Protocol):
         """Becomes what was saved; says how closely the rest will be what it would have been. Asked on every rank."""
 
 
-def encode_files(
-    state: Resumable, rows: Sequence[Mapping[str, Tensor]], memory: safe.Memory | None = None
-) -> dict[str, Content]:
-    """All files of a checkpoint; rows: every rank's own tensors, by rank. They are whole until memory is used again."""
+def tensor_files(state: Resumable, rows: Sequence[Mapping[str, Tensor]]) -> dict[str, Mapping[str, Tensor]]:
+    """File name -> name -> tensor of a checkpoint; rows: every rank's own tensors, by rank."""
     own = {f"{rank}.{name}": tensor for rank, row in enumerate(rows) for name, tensor in row.items()}
-    files = {name: safe.encode(tensors, name, memory) for name, tensors in state.shared_tensors().items()}
-    return {**files, RANKS: safe.encode(own), FACTS: state.facts()}
+    return {**state.shared_tensors(), RANKS: own}
 
 
 def decode_file(files: Mapping[str, Content], name: str) -> dict[str, Tensor]:

@@ -15,43 +15,35 @@ from trainer.checkpoint.saving import Saver
 from trainer.distributed import World
 from trainer.errors import NotSaved, SaveFailed, Stopped
 from trainer.learning.exactness import Likeness
-from trainer.pod.pulse import PulseWriter
 from trainer.pod.run_folder import RunFolder
-from trainer.pod.stopping import StopRequest
-from trainer.reporting.board import Board
+from trainer.pod.surroundings import Surroundings
 from trainer.reporting.history import History
-from trainer.reporting.log import Log
 from trainer.resumable import Resumable
-from trainingjob_api.progress import EpochMetrics, Resumption, RunConfig, State
+from trainingjob_api.progress import EpochMetrics, Resumption, State
 
 if TYPE_CHECKING:
     from trainer.reporting.event_files import EventFiles
+
+_TELL_SECONDS = 1.0  # who saves twenty times a second need not tell as often
 
 
 class Run:
     """One attempt as one rank sees it. Every method is called by all ranks at the same place of the program."""
 
-    def __init__(
-        self,
-        config: RunConfig,
-        world: World,
-        board: Board,
-        stop: StopRequest,
-        pulse: PulseWriter,
-        log: Log,
-        folder: RunFolder,
-    ) -> None:
+    def __init__(self, around: Surroundings, world: World) -> None:
+        config = around.config.run
         self.config = config
         self.world = world
-        self.board = board
-        self.log = log
-        self._pulse = pulse
-        self._run_folder = folder
+        self.board = around.board
+        self.log = around.log
+        self._pulse = around.pulse
+        self._run_folder = RunFolder(around.config.folder)
+        self._told = 0.0
         self._folder = Folder(config)
         self._history = History(self._folder.path)
-        self._saver = Saver(config, world, board, self._history)
+        self._saver = Saver(config, world, self.board, self._history)
         self._cadence = Cadence(config.checkpoint_every, time=time.monotonic())
-        self._agreement = Agreement(world, lambda: stop.is_set, lambda: self._cadence.is_due_by_time(time.monotonic()))
+        self._agreement = Agreement(world, lambda: around.stop.is_set, self._save_is_due_by_time)
         self._answer = Answer()
         self._checks: list[Callable[[], None]] = []
         self._passed_over: tuple[str, ...] = ()
@@ -108,6 +100,9 @@ class Run:
             self._answer = self._agreement.ask()
         return self._answer.stop
 
+    def _save_is_due_by_time(self) -> bool:
+        return self._cadence.is_due_by_time(time.monotonic())
+
     def save_is_due(self, epoch_done: bool = False) -> bool:
         """Whether an interval of the recipe is over."""
         position = self.board
@@ -129,7 +124,8 @@ class Run:
         problem = self._saver.save(state, on_request=self._answer.stop, wait=wait)
         self._answer = Answer(stop=self._answer.stop)
         self._cadence.saved(state.position.step, state.position.epoch, time.monotonic())
-        self.tell_supervisor()
+        if wait or time.monotonic() > self._told + _TELL_SECONDS:
+            self.tell_supervisor()
         if problem:
             self._report_problem(state, problem, required)
         if self._answer.stop:
@@ -210,3 +206,4 @@ class Run:
         """What the pod's last word will say."""
         if self.world.is_rank_zero:
             self._run_folder.write_progress(self.board.progress())
+            self._told = time.monotonic()

@@ -14,12 +14,10 @@ from tests.support.trainer import run_config
 from torch import Tensor
 
 from trainer.checkpoint.folder import Folder
+from trainer.config import Mounts, RankConfig
 from trainer.distributed import World
-from trainer.pod.pulse import PulseWriter
-from trainer.pod.run_folder import RunFolder
 from trainer.pod.stopping import StopRequest
-from trainer.reporting.board import Board
-from trainer.reporting.log import Silence
+from trainer.pod.surroundings import prepare
 from trainer.resumable import Position
 from trainer.session import Run
 
@@ -56,8 +54,8 @@ def run_in(folder: Path) -> Run:
     training = {"task": "regression", "data": {"format": "synthetic"}, "model": {"type": "mlp"}}
     config = run_config(folder / "run", training)
     Folder(config).claim()
-    pulse, world = PulseWriter(folder / "pulse"), World(0, 1, torch.device("cpu"))
-    return Run(config, world, Board(config), StopRequest(), pulse, Silence(), RunFolder(folder))
+    around = prepare(RankConfig(config, 0, 1, 0, folder, Mounts(), pod_ip=None), StopRequest(), has_terminal=False)
+    return Run(around, World(0, 1, torch.device("cpu")))
 
 
 def save(folder: Path) -> float:

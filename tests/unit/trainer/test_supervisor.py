@@ -9,12 +9,13 @@ import torch
 from support.checkpoints import commit
 from support.trainer import recipe, run_config
 from trainer.checkpoint.store import Store
-from trainer.config import Launch
+from trainer.config import Launch, Mounts, RankConfig
 from trainer.distributed import World
 from trainer.pod import supervisor
 from trainer.pod.pulse import PulseWriter, read_pulse
 from trainer.pod.run_folder import RankEnd, RunFolder
 from trainer.pod.stopping import StopRequest
+from trainer.pod.surroundings import Surroundings
 from trainer.reporting.board import Board
 from trainer.reporting.log import Silence
 from trainer.session import Run
@@ -193,8 +194,8 @@ def test_a_rank_is_given_the_deadline_of_its_phase(
     config, folder = config_of(tmp_path, startSeconds=9, stepSeconds=3, saveSeconds=5), RunFolder(tmp_path)
     pulse = PulseWriter(folder.pulse(0))
     pulse.has_stepped = has_stepped
-    alone = World(0, 1, torch.device("cpu"))
-    run = Run(config, alone, Board(config), StopRequest(), pulse, Silence(), folder)
+    rank = RankConfig(config, 0, 1, 0, folder.path, Mounts(), pod_ip=None)
+    run = Run(Surroundings(rank, Board(config), StopRequest(), pulse, Silence()), World(0, 1, torch.device("cpu")))
     begin = time.monotonic()
     run.enter(state)
     said = read_pulse(folder.pulse(0))

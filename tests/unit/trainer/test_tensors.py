@@ -8,7 +8,7 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from trainer.checkpoint.tensors import Memory, all_finite, decode, encode
+from trainer.checkpoint.tensors import Encoder, all_finite, decode, encode
 
 TYPES = [torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.int64, torch.int32, torch.uint8, torch.bool]
 
@@ -126,10 +126,31 @@ def test_finite_are_also_the_largest_numbers_and_none_at_all() -> None:
 
 def test_the_next_file_of_a_name_goes_where_the_last_one_was() -> None:
     """New memory for a large file would take longer than the copy."""
-    memory = Memory()
-    first = encode({"a": torch.zeros(3)}, "model", memory)
-    other = encode({"a": torch.ones(3)}, "optimizer", memory)
-    second = encode({"a": torch.full((3,), 2.0)}, "model", memory)
+    encoder = Encoder()
+    first = encoder.encode("model", {"a": torch.zeros(3)})
+    other = encoder.encode("optimizer", {"a": torch.ones(3)})
+    second = encoder.encode("model", {"a": torch.full((3,), 2.0)})
     assert decode(first)["a"].tolist() == decode(second)["a"].tolist() == [2.0] * 3
     assert decode(other)["a"].tolist() == [1.0] * 3
-    assert decode(encode({"a": torch.zeros(5)}, "model", memory))["a"].tolist() == [0.0] * 5
+
+
+@pytest.mark.parametrize(
+    "then",
+    [
+        pytest.param({"a": torch.zeros(5)}, id="another shape"),
+        pytest.param({"a": torch.zeros(3, dtype=torch.float64)}, id="another type"),
+        pytest.param({"b": torch.zeros(3)}, id="another name"),
+        pytest.param({"a": torch.zeros(3), "b": torch.ones(1)}, id="one more"),
+        pytest.param({}, id="none"),
+    ],
+)
+def test_a_file_that_has_changed_is_the_same_as_a_new_one(then: dict[str, Tensor]) -> None:
+    encoder = Encoder()
+    encoder.encode("model", {"a": torch.ones(3)})
+    assert bytes(encoder.encode("model", then)) == bytes(encode(then))
+
+
+def test_tensors_in_another_order_go_where_they_belong() -> None:
+    encoder, tensors = Encoder(), {"b": torch.ones(3), "a": torch.zeros(3)}
+    encoder.encode("model", tensors)
+    assert_equal(decode(encoder.encode("model", dict(reversed(tensors.items())))), tensors)

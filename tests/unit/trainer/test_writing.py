@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from trainer.checkpoint import writing
-from trainer.checkpoint.writing import Writer
+from trainer.checkpoint.writing import Writer, finish_writing
 from trainer.errors import Superseded
 
 LARGE = 10**12
@@ -65,3 +65,13 @@ def test_what_ends_the_training_is_raised_by_the_next_call() -> None:
     with pytest.raises(Superseded):
         writer.finish()
     assert writer.finish() is None
+
+
+def test_a_process_that_ends_waits_for_what_is_being_written() -> None:
+    release, done = threading.Event(), []
+    Writer().run(lambda: (release.wait(30), done.append(True))[1], LARGE, wait=False)
+    finish_writing(0.01)
+    assert not done, "not for longer than it may"
+    threading.Timer(0.05, release.set).start()
+    finish_writing(30)
+    assert done

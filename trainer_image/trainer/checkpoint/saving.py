@@ -3,6 +3,7 @@
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import partial
 
 from torch import Tensor
 
@@ -15,7 +16,7 @@ from trainer.distributed import World
 from trainer.errors import NonFinite
 from trainer.reporting.board import Board
 from trainer.reporting.history import History
-from trainer.resumable import Position, Resumable, encode_files
+from trainer.resumable import FACTS, Position, Resumable, tensor_files
 from trainingjob_api.progress import RunConfig, SavedCheckpoint
 
 
@@ -30,7 +31,7 @@ class Saver:
         self._folder = Folder(run)
         self._store = self._folder.store()
         self._writer = Writer()
-        self._memory = safe.Memory()
+        self._encoder = safe.Encoder()
         self.saved: Position | None = None
 
     def save(self, state: Resumable, on_request: bool, wait: bool) -> str | None:
@@ -44,6 +45,8 @@ class Saver:
 
     def _gather(self, own: Mapping[str, Tensor]) -> list[dict[str, Tensor]]:
         """Every rank's own tensors, by rank."""
+        if self._world.size == 1:
+            return [dict(own)]
         return [safe.decode(row) for row in self._world.gather(bytes(safe.encode(own)))]
 
     def _write(self, state: Resumable, rows: list[dict[str, Tensor]], on_request: bool, wait: bool) -> str | None:
@@ -58,13 +61,13 @@ class Saver:
         except OSError as error:
             return self._note_problem(error)
         # Copies: training may go on while they are written. Those of the last save are on disk by now.
-        files = encode_files(state, rows, self._memory)
+        files: dict[str, Content] = {
+            name: self._encoder.encode(name, tensors) for name, tensors in tensor_files(state, rows).items()
+        }
+        files[FACTS] = state.facts()
         saved = self._describe(state, files, on_request, begin)
-        position, best_step = state.position, state.best_step
-        problem = self._writer.run(
-            lambda: self._commit(files, saved, position, best_step, begin), saved.size_bytes, wait
-        )
-        return problem or (None if wait else before)
+        commit = partial(self._commit, files, saved, state.position, state.best_step, begin)
+        return self._writer.run(commit, saved.size_bytes, wait) or (None if wait else before)
 
     def _commit(
         self,

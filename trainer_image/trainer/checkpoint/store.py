@@ -85,6 +85,8 @@ class Store:
             raise
         with suppress(OSError):  # it is saved, whatever becomes of these
             self._hint(name)
+            if saved.on_request:
+                return  # the rest is not what a pause has to wait for; the next attempt's first save does it
             if all(holds(self._folder / str(name) / file, content) for file, content in written.items()):
                 self._verified.add(name)
             self._remove_old(name, keep_step)

@@ -7,6 +7,7 @@ to wait for; the library makes three.
 import json
 import struct
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from math import isfinite, prod
 from typing import Any
 
@@ -29,43 +30,45 @@ _TYPES = {
     "C64": torch.complex64,
 }
 _CODES = {dtype: code for code, dtype in _TYPES.items()}
+_FEW_VALUES = 10_000
 _LENGTH = struct.Struct("<Q")
 _HEADER_LIMIT = 100 * 1000 * 1000  # bytes; the library's own
 
 
-class Memory:
-    """Of files that are written again and again. New memory would cost more than the copy that goes into it."""
+@dataclass(frozen=True)
+class _Layout:
+    """A file that only its tensors' values are missing in."""
+
+    kinds: tuple[tuple[str, torch.dtype, torch.Size], ...]
+    names: list[str]
+    places: list[Tensor]
+    """One for each name, in the file's memory."""
+    content: memoryview
+
+    def fill(self, tensors: Mapping[str, Tensor]) -> memoryview:
+        if self.places:
+            torch._foreach_copy_(self.places, [tensors[name].detach() for name in self.names])
+        return self.content
+
+
+class Encoder:
+    """Encodes files that are written again and again: where their tensors lie is found out once."""
 
     def __init__(self) -> None:
-        self._files: dict[str, Tensor] = {}
+        self._layouts: dict[str, _Layout] = {}
 
-    def of(self, name: str, size: int) -> Tensor:
-        """So many bytes, which the next file of this name overwrites."""
-        known = self._files.get(name)
-        if known is None or len(known) != size:
-            self._files.pop(name, None)  # before there are two of them
-            known = self._files[name] = torch.empty(size, dtype=torch.uint8)
-        return known
+    def encode(self, name: str, tensors: Mapping[str, Tensor]) -> memoryview:
+        """As the function `encode`; the bytes are whole until the next file of this name."""
+        layout = self._layouts.get(name)
+        if layout is None or layout.kinds != _kinds(tensors):
+            self._layouts.pop(name, None)  # before there is memory for two of them
+            layout = self._layouts[name] = _lay_out(tensors)
+        return layout.fill(tensors)
 
 
-def encode(tensors: Mapping[str, Tensor], name: str = "", memory: Memory | None = None) -> memoryview:
-    """One safetensors file; the tensors may lie on any device. TypeError for a type that the format has not.
-
-    name, memory: where the bytes lie until the next file of this name, in place of new memory.
-    """
-    # The largest types first: every tensor then begins at a multiple of its type's size.
-    ordered = sorted(tensors.items(), key=lambda item: (-item[1].dtype.itemsize, item[0]))
-    header, end = _describe(ordered)
-    content = (memory or Memory()).of(name, len(header) + end)
-    bytes_of_file: memoryview = content.numpy().data
-    bytes_of_file[: len(header)] = header
-    begin = len(header)
-    for _, tensor in ordered:
-        stop = begin + tensor.nbytes
-        if tensor.numel():
-            content[begin:stop].view(tensor.dtype).view(tensor.shape).copy_(tensor.detach())
-        begin = stop
-    return bytes_of_file
+def encode(tensors: Mapping[str, Tensor]) -> memoryview:
+    """One safetensors file; the tensors may lie on any device. TypeError for a type that the format has not."""
+    return _lay_out(tensors).fill(tensors)
 
 
 def decode(content: Content) -> dict[str, Tensor]:
@@ -86,16 +89,43 @@ def decode(content: Content) -> dict[str, Tensor]:
 
 
 def all_finite(tensors: Iterable[Tensor]) -> bool:
-    """Whether no value is NaN or infinite; one pass over each tensor, and nothing is allocated for it."""
-    return all(_is_finite(tensor.detach()) for tensor in tensors if tensor.numel())
+    """Whether no value is NaN or infinite; one pass over each tensor."""
+    few: dict[tuple[torch.device, torch.dtype], list[Tensor]] = {}
+    many: list[Tensor] = []
+    for tensor in tensors:
+        if tensor.numel() and (tensor.is_floating_point() or tensor.is_complex()):
+            values = torch.view_as_real(tensor.detach()) if tensor.is_complex() else tensor.detach()
+            alike = few.setdefault((values.device, values.dtype), []) if values.numel() <= _FEW_VALUES else many
+            alike.append(values)
+    # To ask for each small one would take longer than to put them together; of large ones nothing is copied.
+    together = [torch.cat([values.reshape(-1) for values in alike]) for alike in few.values()]
+    return all(all(map(isfinite, extreme.tolist())) for extreme in map(_extremes, [*together, *many]))
 
 
-def _is_finite(tensor: Tensor) -> bool:
-    if tensor.is_complex():
-        return _is_finite(torch.view_as_real(tensor))
-    if not tensor.is_floating_point():
-        return True
-    return all(map(isfinite, torch.stack(torch.aminmax(tensor)).tolist()))  # NaN is passed on
+def _extremes(values: Tensor) -> Tensor:
+    return torch.stack(torch.aminmax(values))  # NaN is passed on
+
+
+def _kinds(tensors: Mapping[str, Tensor]) -> tuple[tuple[str, torch.dtype, torch.Size], ...]:
+    return tuple((name, tensor.dtype, tensor.shape) for name, tensor in tensors.items())
+
+
+def _lay_out(tensors: Mapping[str, Tensor]) -> _Layout:
+    # The largest types first: every tensor then begins at a multiple of its type's size.
+    ordered = sorted(tensors.items(), key=lambda item: (-item[1].dtype.itemsize, item[0]))
+    header, size = _describe(ordered)
+    memory = torch.empty(len(header) + size, dtype=torch.uint8)
+    content: memoryview = memory.numpy().data
+    content[: len(header)] = header
+    begin = len(header)
+    names, places = [], []
+    for name, tensor in ordered:
+        end = begin + tensor.nbytes
+        if tensor.numel():
+            names.append(name)
+            places.append(memory[begin:end].view(tensor.dtype).view(tensor.shape))
+        begin = end
+    return _Layout(_kinds(tensors), names, places, content)
 
 
 def _describe(ordered: Iterable[tuple[str, Tensor]]) -> tuple[bytes, int]:

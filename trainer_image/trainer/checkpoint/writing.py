@@ -5,7 +5,15 @@ from collections.abc import Callable
 
 from trainer.errors import TrainerError
 
+_THREAD = "writer"
 _BACKGROUND_BYTES = 64 * 1024 * 1024  # below, writing takes less time than a thread could save
+
+
+def finish_writing(seconds: float) -> None:
+    """Waits for what is on its way to the disk: it is good, whatever ends this process now."""
+    for thread in threading.enumerate():
+        if thread.name == _THREAD:
+            thread.join(seconds)
 
 
 class Writer:
@@ -20,7 +28,7 @@ class Writer:
         before = self.finish()
         if wait or size_bytes < _BACKGROUND_BYTES:
             return write()
-        self._thread = threading.Thread(target=self._keep_problem_of, args=(write,), name="writer", daemon=True)
+        self._thread = threading.Thread(target=self._keep_problem_of, args=(write,), name=_THREAD, daemon=True)
         self._thread.start()
         return before
 

@@ -1,6 +1,5 @@
 """Everything that makes the rest of a training what it would have been: into a checkpoint and out of it."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -114,7 +113,7 @@ class TrainState:
             best_step=self.best_step,
             epoch_seconds=self.epoch_seconds,
         )
-        return json.dumps(facts.to_json_object(), indent=1).encode()
+        return facts.model_dump_json(by_alias=True, exclude_none=True, indent=1).encode()
 
     def load(self, files: Mapping[str, Content], world: World) -> Likeness:
         """Becomes what was saved. Random generators come last: nothing may draw from them afterwards."""

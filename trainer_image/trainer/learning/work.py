@@ -18,7 +18,6 @@ from trainer.learning.plan import plan_for
 from trainer.learning.state import TrainState
 from trainer.learning.without_compiler import skip_compiler
 from trainer.models import Shapes, build_model, multiply_adds
-from trainer.pod.run_folder import RunFolder
 from trainer.pod.surroundings import Surroundings
 from trainer.seeds import derived_seed
 from trainer.session import Run
@@ -42,7 +41,7 @@ def work(around: Surroundings) -> tuple[Outcome, str]:
     data = data.to(world.device)
     if world.device.type == "cuda":
         around.board.device_memory = lambda: torch.cuda.memory_allocated(world.device)
-    run = Run(config.run, world, around.board, around.stop, around.pulse, around.log, RunFolder(config.folder))
+    run = Run(around, world)
     objective = objective_for(recipe, data.facts)
     shapes = Shapes(data.facts.shape, objective.outputs)
     learner = _learner(recipe, world, objective, shapes)

@@ -19,7 +19,6 @@ from trainer.errors import UserError
 from trainer.learning.exactness import Circumstances, machine
 from trainer.pod import program
 from trainer.pod.program import Program
-from trainer.pod.run_folder import RunFolder
 from trainer.pod.stopping import StopRequest
 from trainer.pod.surroundings import Surroundings, prepare
 from trainer.script.objects import Objects
@@ -48,9 +47,7 @@ def start(*, own: Mapping[str, object] | None = None, **objects: object) -> Scri
     if running is not None and running.finish is not None:
         raise UserError("start() can be called once in a program")
     around, world = _in_pod(running, device) if running else _alone(device)
-    run = Run(
-        around.config.run, world, around.board, around.stop, around.pulse, around.log, RunFolder(around.config.folder)
-    )
+    run = Run(around, world)
     state = ScriptState(shared, mine, _circumstances(around, world), _seed(world))
     run.restore(state)
     script_run = ScriptRun(run, state, is_alone=running is None)
