@@ -149,6 +149,7 @@ def fork_server(scratch: Path, *modules: str) -> Iterator[ForkServer]:
             "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")]),
             "OMP_NUM_THREADS": "1",
             "GLOO_SOCKET_IFNAME": "lo",
+            "TORCHINDUCTOR_CACHE_DIR": str(scratch / "compiled"),
         },
     )
     try:

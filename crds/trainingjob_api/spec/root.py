@@ -91,6 +91,7 @@ _SPEC_RULES = rules(
             "earlyStopping",
             "precision",
             "deterministic",
+            "compile",
             "tensorboard",
             "export",
         )

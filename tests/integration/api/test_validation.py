@@ -190,6 +190,7 @@ CHANGES: list[tuple[str, dict[str, Any], dict[str, Any], str | None]] = [
             ("earlyStopping", {"patience": 3}),
             ("precision", "bfloat16"),
             ("deterministic", True),
+            ("compile", True),
             ("export", {"formats": ["onnx"]}),
         ]
     ],

@@ -11,6 +11,7 @@ from trainer.data.batches import Batch
 from trainer.data.rows import Rows
 from trainer.distributed import World
 from trainer.errors import NonFinite
+from trainer.learning.compilation import compiled
 from trainer.learning.objectives import Objective
 from trainer.learning.optimizers import load_state_tensors, set_rate, state_tensors
 from trainer.learning.without_compiler import backward
@@ -32,6 +33,8 @@ class Learner:
         self.optimizer = optimizer
         self.objective = objective
         self._parallel = world.wrap(model)
+        if recipe.compile:
+            self._parallel = compiled(self._parallel)
         self._parameters = list(model.parameters())
         self._weights = [parameter for parameter in self._parameters if parameter.dim() > 1]
         self._penalty = recipe.regularization

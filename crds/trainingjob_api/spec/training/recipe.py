@@ -133,6 +133,10 @@ class Training(Model):
     deterministic: bool = Field(
         default=False, description="Deterministic kernels only: bit-exact on a GPU as far as PyTorch promises it."
     )
+    compile: bool = Field(
+        default=False,
+        description="torch.compile: the first step takes minutes, later ones may be faster. Needs a C++ compiler.",
+    )
     seed: int = Field(default=42, ge=0, le=2**53, description="Of weights, split, order of samples, dropout.")
     tensorboard: bool = Field(
         default=False, description="TensorBoard event files in `tensorboard` of the job's checkpoint folder."
