@@ -24,8 +24,6 @@ from trainingjob_api.progress import EpochMetrics, Resumption, State
 if TYPE_CHECKING:
     from trainer.reporting.event_files import EventFiles
 
-_TELL_SECONDS = 1.0  # who saves twenty times a second need not tell as often
-
 
 class Run:
     """One attempt as one rank sees it. Every method is called by all ranks at the same place of the program."""
@@ -38,7 +36,6 @@ class Run:
         self.log = around.log
         self._pulse = around.pulse
         self._run_folder = RunFolder(around.config.folder)
-        self._told = 0.0
         self._folder = Folder(config)
         self._history = History(self._folder.path)
         self._saver = Saver(config, world, self.board, self._history)
@@ -124,8 +121,7 @@ class Run:
         problem = self._saver.save(state, on_request=self._answer.stop, wait=wait)
         self._answer = Answer(stop=self._answer.stop)
         self._cadence.saved(state.position.step, state.position.epoch, time.monotonic())
-        if wait or time.monotonic() > self._told + _TELL_SECONDS:
-            self.tell_supervisor()
+        self.tell_supervisor()
         if problem:
             self._report_problem(state, problem, required)
         if self._answer.stop:
@@ -206,4 +202,3 @@ class Run:
         """What the pod's last word will say."""
         if self.world.is_rank_zero:
             self._run_folder.write_progress(self.board.progress())
-            self._told = time.monotonic()
