@@ -28,7 +28,7 @@ class Writer:
         before = self.finish()
         if wait or size_bytes < _BACKGROUND_BYTES:
             return write()
-        self._thread = threading.Thread(target=self._keep_problem_of, args=(write,), name=_THREAD, daemon=True)
+        self._thread = threading.Thread(target=self._keep_problem_of, args=(write,), name=_THREAD)
         self._thread.start()
         return before
 
