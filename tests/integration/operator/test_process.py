@@ -82,7 +82,7 @@ def test_the_namespaced_variant_serves_its_namespace_only(
     restricted = OperatorProcess(kubeconfig, tmp_path / "log")
     restricted.start(NAMESPACES=namespace)
     try:
-        training.create(nodes=2)
+        training.create(nodes=2, training__epochs=30)  # not over before the node is frozen
         training.until_step(1)
         with installed.frozen_node():
             training.until_stalled("NodeLost")
