@@ -30,16 +30,12 @@ def write_new(folder: Path, files: Mapping[str, Content]) -> None:
 
 def holds(path: Path, content: Content) -> bool:
     """Whether this is what can be read from a file."""
-    piece = bytearray(_PIECE)
     try:
         with open_plain(path) as (file, size), memoryview(content) as expected:
-            if size != len(expected):
-                return False
-            for begin in range(0, size, _PIECE):
-                del piece[size - begin :]
-                if file.readinto(piece) != len(piece) or piece != expected[begin : begin + _PIECE]:
-                    return False
-            return True
+            pieces = (expected[begin : begin + _PIECE] for begin in range(0, len(expected), _PIECE))
+            return size == len(expected) and all(
+                read_exactly(file, len(piece)).tobytes() == piece.tobytes() for piece in pieces
+            )
     except (OSError, ValueError):
         return False
 

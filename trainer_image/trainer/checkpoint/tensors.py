@@ -30,7 +30,6 @@ _TYPES = {
     "C64": torch.complex64,
 }
 _CODES = {dtype: code for code, dtype in _TYPES.items()}
-_FEW_VALUES = 10_000
 _LENGTH = struct.Struct("<Q")
 _HEADER_LIMIT = 100 * 1000 * 1000  # bytes; the library's own
 
@@ -89,21 +88,16 @@ def decode(content: Content) -> dict[str, Tensor]:
 
 
 def all_finite(tensors: Iterable[Tensor]) -> bool:
-    """Whether no value is NaN or infinite; one pass over each tensor."""
-    few: dict[tuple[torch.device, torch.dtype], list[Tensor]] = {}
-    many: list[Tensor] = []
-    for tensor in tensors:
-        if tensor.numel() and (tensor.is_floating_point() or tensor.is_complex()):
-            values = torch.view_as_real(tensor.detach()) if tensor.is_complex() else tensor.detach()
-            alike = few.setdefault((values.device, values.dtype), []) if values.numel() <= _FEW_VALUES else many
-            alike.append(values)
-    # To ask for each small one would take longer than to put them together; of large ones nothing is copied.
-    together = [torch.cat([values.reshape(-1) for values in alike]) for alike in few.values()]
-    return all(all(map(isfinite, extreme.tolist())) for extreme in map(_extremes, [*together, *many]))
+    """Whether no value is NaN or infinite; one pass over each tensor, and nothing is allocated for it."""
+    return all(_is_finite(tensor.detach()) for tensor in tensors if tensor.numel())
 
 
-def _extremes(values: Tensor) -> Tensor:
-    return torch.stack(torch.aminmax(values))  # NaN is passed on
+def _is_finite(tensor: Tensor) -> bool:
+    if tensor.is_complex():
+        return _is_finite(torch.view_as_real(tensor))
+    if not tensor.is_floating_point():
+        return True
+    return all(map(isfinite, torch.stack(torch.aminmax(tensor)).tolist()))  # NaN is passed on
 
 
 def _kinds(tensors: Mapping[str, Tensor]) -> tuple[tuple[str, torch.dtype, torch.Size], ...]:

@@ -5,6 +5,9 @@ from torch import nn
 
 from trainer.errors import UserError
 
+_MOST_SIZES = 1000
+"""Beyond it batches would go through the network uncompiled, and round differently. A stage has a handful."""
+
 
 def compiled(model: nn.Module) -> nn.Module:
     """The model with its passes compiled, anew for each size of a batch; UserError without a C++ compiler.
@@ -25,7 +28,3 @@ def compiled(model: nn.Module) -> nn.Module:
     torch._dynamo.config.recompile_limit = torch._dynamo.config.accumulated_recompile_limit = _MOST_SIZES
     program: nn.Module = torch.compile(model, dynamic=False)  # type: ignore[assignment]
     return program
-
-
-_MOST_SIZES = 1000
-"""Beyond it batches would go through the network uncompiled, and round differently. A stage has a handful."""
