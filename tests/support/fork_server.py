@@ -20,11 +20,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from support.trainer import free_port
 from support.waiting import PATIENCE, wait_for
 from trainer.checkpoint.folder import Folder
 from trainer.config import Launch
 from trainer.pod.launching import environment_of
+from trainer.pod.ports import free_port
 from trainer.pod.pulse import read_pulse
 from trainer.pod.run_folder import RankEnd, RunFolder
 from trainingjob_api.progress import RunConfig

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from trainer.pod.ports import free_port
 from trainingjob_api.contract import RUN_ENV, TERMINATION_LOG_ENV
 from trainingjob_api.progress import RunConfig, TerminationMessage
 
@@ -156,15 +157,6 @@ def trainer(
         process.wait()
         assert process.stdout is not None
         process.stdout.close()
-
-
-def free_port() -> int:
-    import socket
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def descendants(root: int) -> list[int]:

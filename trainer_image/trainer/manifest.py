@@ -3,7 +3,6 @@
 import base64
 import binascii
 import os
-import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -15,6 +14,7 @@ from pydantic import ValidationError
 from trainer.checkpoint.folder import next_attempt
 from trainer.config import Launch, Mounts, termination_log
 from trainer.errors import UserError
+from trainer.pod.ports import free_port
 from trainingjob_api.contract import KIND, default_sub_path
 from trainingjob_api.progress import RunConfig
 from trainingjob_api.resource import TrainingJob
@@ -57,7 +57,7 @@ def launch_from_manifest(
     return Launch(
         run=run,
         local_world_size=job.spec.nodes * job.spec.local_world_size,
-        port=_free_port(),
+        port=free_port(),
         termination_log=termination_log(os.environ),
         mounts=mounts,
         environment=_environment(job, mounts),
@@ -138,10 +138,3 @@ def _write_files(folder: Path, source: ConfigMapVolume, config_map: Mapping[str,
             raise UserError(f"ConfigMap {source.name}: the volume's item {key!r} -> {path!r} is not possible")
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_bytes(content[key])
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -1,11 +1,11 @@
 """The layout of a cluster's directory: everything about a cluster, its processes and volumes included, lies in one."""
 
 import json
-import socket
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from local_cluster.controlplane import ControlPlane, Ports
+from local_cluster.ports import free_ports, is_free
 from local_cluster.processes import Register, write_atomically
 from local_cluster.settings import Settings
 
@@ -47,8 +47,8 @@ class ClusterDirectory:
 
     def choose_ports(self) -> None:
         """Free ports: those of the last time if they still are. Only while nothing of the cluster runs."""
-        if not (self._ports_file.exists() and all(map(_is_free, asdict(self._ports()).values()))):
-            write_atomically(self._ports_file, json.dumps(asdict(Ports(*_free_ports(4)))))
+        if not (self._ports_file.exists() and all(map(is_free, asdict(self._ports()).values()))):
+            write_atomically(self._ports_file, json.dumps(asdict(Ports(*free_ports(4)))))
 
     def _ports(self) -> Ports:
         return Ports(**json.loads(self._ports_file.read_text()))
@@ -60,25 +60,3 @@ class ClusterDirectory:
     @property
     def _ports_file(self) -> Path:
         return self.path / "ports.json"
-
-
-def _is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # ports of the last run linger in TIME_WAIT
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-        return True
-
-
-def _free_ports(number: int) -> list[int]:
-    """Different ones, because all are held until the last is chosen."""
-    probes = [socket.socket() for _ in range(number)]
-    try:
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [probe.getsockname()[1] for probe in probes]
-    finally:
-        for probe in probes:
-            probe.close()

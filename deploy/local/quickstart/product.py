@@ -5,7 +5,6 @@ deploy/base is missing here too.
 """
 
 import os
-import socket
 import sys
 import time
 import urllib.request
@@ -15,6 +14,7 @@ import yaml
 
 from local_cluster import processes
 from local_cluster.cluster import LocalCluster
+from local_cluster.ports import free_ports
 from local_cluster.processes import Process, Register
 from quickstart.kubectl import Kubectl
 from trainingjob_api.contract import GROUP, PLURAL
@@ -70,7 +70,7 @@ class OperatorProcess:
         """Start it unless it runs; settings are its variables without their prefix. Returns once it is healthy."""
         if self.process is None:
             self._port_file.parent.mkdir(parents=True, exist_ok=True)
-            self._port_file.write_text(str(_free_port()))
+            self._port_file.write_text(str(*free_ports(1)))
             kubeconfig = self._cluster.service_account_kubeconfig(NAMESPACE, SERVICE_ACCOUNT)
             values = {"ADDRESS": "127.0.0.1", "PORT": str(self.port), **settings}
             environment = {**os.environ, "KUBECONFIG": str(kubeconfig)}
@@ -102,9 +102,3 @@ class OperatorProcess:
             if self.process is None or time.monotonic() > deadline:
                 raise RuntimeError(f"the operator does not become healthy; its log is {self.log}")
             time.sleep(0.1)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

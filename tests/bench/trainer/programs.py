@@ -16,7 +16,6 @@ from typing import Any
 
 import torch
 from tests.bench.trainer.harness import Measured, one_thread
-from tests.support.trainer import free_port
 from torch import Tensor, nn
 
 from trainer.config import Mounts
@@ -24,6 +23,7 @@ from trainer.data.loading import load_dataset
 from trainer.data.rows import ResidentRows, epoch_order
 from trainer.learning.objectives import objective_for
 from trainer.models import Shapes, build_model
+from trainer.pod.ports import free_port
 from trainer.seeds import derived_seed
 from trainingjob_api.spec.training import Training
 

@@ -9,8 +9,9 @@ from urllib.request import urlopen
 
 import pytest
 
-from support.trainer import free_port, recipe, run_config, trainer, write_table
+from support.trainer import recipe, run_config, trainer, write_table
 from support.waiting import wait_for
+from trainer.pod.ports import free_port
 from trainingjob_api.contract import ExitCode
 from trainingjob_api.progress import Outcome, Progress, State
 

@@ -6,9 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-from support.trainer import free_port, recipe, run_config
+from support.trainer import recipe, run_config
 from trainer.config import Launch
 from trainer.pod.launching import environment_of
+from trainer.pod.ports import free_port
 from trainer.pod.run_folder import RunFolder
 
 AGENT = {"TORCHELASTIC_ERROR_FILE", "TORCHELASTIC_SIGNALS_TO_HANDLE", "TORCHELASTIC_USE_AGENT_STORE"}

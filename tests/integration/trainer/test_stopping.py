@@ -13,7 +13,6 @@ from support.scripts import script_config, write_script
 from support.trainer import (
     TrainerProcess,
     environment_of,
-    free_port,
     history_of,
     newest_tensors,
     recipe,
@@ -21,6 +20,7 @@ from support.trainer import (
     trainer,
 )
 from support.waiting import wait_for
+from trainer.pod.ports import free_port
 from trainer.pod.processes import is_stuck
 from trainingjob_api.contract import ExitCode
 from trainingjob_api.progress import Outcome, RunConfig

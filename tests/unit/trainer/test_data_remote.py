@@ -14,13 +14,14 @@ import pytest
 import torch
 from pyarrow import parquet
 
-from support.trainer import free_port, recipe
+from support.trainer import recipe
 from support.waiting import wait_for
 from trainer.config import Mounts
 from trainer.data import pieces, stream
 from trainer.data.dataset import Dataset
 from trainer.data.loading import load_dataset
 from trainer.errors import DataError, UserError
+from trainer.pod.ports import free_port
 from trainingjob_api.spec.training import Training
 
 CSV = "a,y\n" + "".join(f"{number},{'pq'[number % 2]}\n" for number in range(60))
