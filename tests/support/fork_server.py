@@ -16,7 +16,7 @@ import time
 import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -94,19 +94,22 @@ class ForkServer:
         interruption: Interruption | None = None,
         alone: Path | None = None,
         pictures: bool = False,
+        apart: bool = False,
     ) -> Group:
         """Begins an attempt; the folder is claimed as the supervisor would.
 
         alone: instead the program is run in this folder, as by torchrun where there is no pod.
         pictures: to be drawn at the end, which takes longer than most trainings of tests.
+        apart: every rank as in a pod of its own.
         """
         if alone is None:
             Folder(config).claim()
         self._started += 1
         folder = RunFolder(self.scratch / f"run-{self._started}")
         folder.path.mkdir()
-        launch = Launch(config, local_world_size=ranks, port=free_port())
+        whole = Launch(config, local_world_size=ranks, port=free_port())
         for rank in range(ranks):
+            launch = replace(whole, nodes=ranks, local_world_size=1, node_rank=rank) if apart else whole
             environment = environment_of(launch, folder, rank, {"OMP_NUM_THREADS": "1"})
             environment |= sabotage.to_environment() if sabotage else {}
             log = str(folder.path / f"log-{rank}")

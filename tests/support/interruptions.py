@@ -50,6 +50,7 @@ COLUMNS: dict[str, list[Any]] = {
     "task": ["classification", "regression"],
     "loss": [("crossEntropy", "mse"), ("multiMargin", "huber"), ("focal", "mae")],
     "deterministic": [False, True],
+    "apart": [False, True],
 }
 CASES = pairwise(COLUMNS)
 TRIALS = [(case, 1) for case in CASES] + [(case, 2) for case in CASES[: 50 - len(CASES)]]
@@ -67,7 +68,7 @@ def trials_of(*networks: str) -> list[Any]:
 
 def name_of(case: Mapping[str, Any]) -> str:
     words = [case["network"], case["optimizer"]["type"], case["schedule"]["type"], f"{case['ranks']} ranks"]
-    words += [name for name in ("staged", "augmented", "batch_norm") if case[name]]
+    words += [name for name in ("staged", "augmented", "batch_norm", "apart") if case[name]]
     return ", ".join([*words, case["precision"]] + ["accumulated"] * (case["accumulate"] > 1))
 
 
@@ -117,15 +118,16 @@ class Trial:
         chance = random.Random(f"{seed}/{name_of(self.case)}")
         table = write_table(self.folder / "table.csv", 42, regression=self.case["task"] == "regression")
         training = training_of(self.case, table)
-        undisturbed, disturbed, ranks = self.folder / "undisturbed", self.folder / "disturbed", self.case["ranks"]
-        reference = self.server.start(run_config(undisturbed, training, **SAVED_EVERY), ranks)
+        undisturbed, disturbed = self.folder / "undisturbed", self.folder / "disturbed"
+        ranks, apart = self.case["ranks"], self.case["apart"]
+        reference = self.server.start(run_config(undisturbed, training, **SAVED_EVERY), ranks, apart=apart)
         steps = plan_for(Training.model_validate(training), rows=34).steps
         halves = [(1, steps // 2), (steps // 2 + 1, steps - 1)]
         attempts = [self._interruption(chance, *half) for half in halves]
         interrupted = 0
         for attempt, interruption in enumerate([*attempts, None], start=1):
             config = run_config(disturbed, training, attempt, **SAVED_EVERY)
-            group = self.server.start(config, ranks, interruption=interruption)
+            group = self.server.start(config, ranks, interruption=interruption, apart=apart)
             codes = group.codes()
             interrupted += codes != [0] * ranks
             self._check(group, codes, interruption)

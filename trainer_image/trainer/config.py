@@ -100,6 +100,8 @@ class RankConfig:
     run: RunConfig
     rank: int
     world_size: int
+    local_world_size: int
+    """How many of them run in this pod."""
     local_rank: int
     folder: Path
     mounts: Mounts
@@ -112,6 +114,7 @@ def rank_config_from(environment: Mapping[str, str]) -> RankConfig:
         run=_run_config(environment),
         rank=_number(environment, "RANK", 0),
         world_size=_number(environment, "WORLD_SIZE", 1),
+        local_world_size=_number(environment, "LOCAL_WORLD_SIZE", 1),
         local_rank=_number(environment, "LOCAL_RANK", 0),
         folder=Path(environment[RUN_FOLDER_ENV]),
         mounts=Mounts.from_json(environment.get(MOUNTS_ENV) or "{}"),

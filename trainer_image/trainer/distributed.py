@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import torch
@@ -12,6 +12,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from trainer.checkpoint.files import Content
 from trainer.config import RankConfig
+from trainer.shared_sum import SharedSum, shared_sum
 from trainingjob_api.spec.lifecycle import Deadlines
 
 
@@ -24,6 +25,8 @@ class World:
     device: torch.device
     control: dist.ProcessGroup | None = None
     """For what is agreed rather than computed: gloo, on the CPU, apart from the gradients' group."""
+    sums: SharedSum | None = None
+    """For the gradients of CPUs in one pod."""
 
     @property
     def is_rank_zero(self) -> bool:
@@ -34,7 +37,10 @@ class World:
         if self.size == 1:
             return model
         devices = [self.device] if self.device.type == "cuda" else None
-        return DistributedDataParallel(model, device_ids=devices, gradient_as_bucket_view=True)
+        parallel = DistributedDataParallel(model, device_ids=devices, gradient_as_bucket_view=True)
+        if self.sums is not None:
+            parallel.register_comm_hook(self.sums, _average)
+        return parallel
 
     def sum_on_all(self, numbers: Tensor) -> Tensor:
         """Sums over the ranks, the same on each to the last bit: rank 0's word counts.
@@ -108,7 +114,11 @@ def meet(config: RankConfig) -> object:
 
 def join(config: RankConfig) -> World:
     """Meets the other ranks; returns once all are there."""
-    return join_on(_device(config.local_rank), config.world_size, config.run.deadlines)
+    world = join_on(_device(config.local_rank), config.world_size, config.run.deadlines)
+    if world.size == 1 or world.size > config.local_world_size or world.device.type != "cpu":
+        return world
+    limit = _collective_timeout(config.run.deadlines)
+    return replace(world, sums=shared_sum(world.rank, world.size, world.gather, limit))
 
 
 def join_on(device: torch.device, size: int, deadlines: Deadlines) -> World:
@@ -122,6 +132,18 @@ def join_on(device: torch.device, size: int, deadlines: Deadlines) -> World:
     control = dist.new_group(backend="gloo", timeout=limit)
     assert isinstance(control, dist.ProcessGroup)
     return World(dist.get_rank(), dist.get_world_size(), device, control)
+
+
+def _average(
+    sums: SharedSum,
+    bucket: dist.GradBucket,  # type: ignore[name-defined]
+) -> torch.futures.Future[Tensor]:
+    """DDP's way to average gradients, where it is not by its process group."""
+    gradients = bucket.buffer().div_(sums.size)
+    sums.add_up(gradients)
+    future: torch.futures.Future[Tensor] = torch.futures.Future()
+    future.set_result(gradients)
+    return future
 
 
 def _device(local_rank: int) -> torch.device:

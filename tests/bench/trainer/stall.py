@@ -54,7 +54,7 @@ def run_in(folder: Path) -> Run:
     training = {"task": "regression", "data": {"format": "synthetic"}, "model": {"type": "mlp"}}
     config = run_config(folder / "run", training)
     Folder(config).claim()
-    around = prepare(RankConfig(config, 0, 1, 0, folder, Mounts(), pod_ip=None), StopRequest(), has_terminal=False)
+    around = prepare(RankConfig(config, 0, 1, 1, 0, folder, Mounts(), pod_ip=None), StopRequest(), has_terminal=False)
     return Run(around, World(0, 1, torch.device("cpu")))
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import load
 
 from support.fork_server import ForkServer
+from support.interruptions import state_of
 from support.trainer import history_of, newest_checkpoint, newest_tensors, recipe, run_config, write_table
 from support.waiting import wait_for
 from trainingjob_api.contract import ExitCode
@@ -42,6 +43,22 @@ def test_any_number_of_ranks_gives_the_gradient_of_the_whole_batch(
     for ranks in (2, 3):
         together = gradient(server, tmp_path / str(ranks), training, ranks)
         assert np.abs(together - alone).max() < 1e-6
+
+
+@pytest.mark.parametrize(("ranks", "sums"), [(2, "by gloo or NCCL"), (3, "by rank")])
+def test_ranks_of_one_pod_add_like_those_of_several_or_say_so(
+    server: ForkServer, table: Path, tmp_path: Path, ranks: int, sums: str
+) -> None:
+    """Two numbers have the same sum in any order, three have not: a resume may then not be called bitwise."""
+    together, apart = tmp_path / "together", tmp_path / "apart"
+    groups = [
+        server.start(run_config(together, recipe(table, epochs=3)), ranks),
+        server.start(run_config(apart, recipe(table, epochs=3)), ranks, apart=True),
+    ]
+    assert [group.codes() for group in groups] == [[0] * ranks] * 2
+    assert state_of(apart)["circumstances"]["sums"] == "by gloo or NCCL"
+    assert state_of(together)["circumstances"]["sums"] == sums
+    assert ranks > 2 or newest_tensors(together) == newest_tensors(apart)
 
 
 def test_accumulated_gradients_are_those_of_the_large_batch(server: ForkServer, tmp_path: Path) -> None:

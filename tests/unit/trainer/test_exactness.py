@@ -7,17 +7,18 @@ import pytest
 import torch
 
 from support.trainer import Path, recipe
+from trainer.distributed import World
 from trainer.learning.exactness import Circumstances, circumstances, compare, use_deterministic_kernels
 from trainingjob_api.spec.training import Training
 
-CPU = torch.device("cpu")
+ONE, TWO = (World(0, size, torch.device("cpu")) for size in (1, 2))
 
 
 def training(**changes: object) -> Training:
     return Training.model_validate(recipe(Path("/t.csv"), **{"schedule": None, "epochs": 10, **changes}))
 
 
-THEN = circumstances(training(), "digest", CPU, 2)
+THEN = circumstances(training(), "digest", TWO)
 ELSEWHERE = training(
     data={"path": "/u.csv", "target": "y"}, earlyStopping=None, tensorboard=True, export={"formats": ["onnx"]}
 )
@@ -30,15 +31,14 @@ ELSEWHERE = training(
         pytest.param({"world_size": 3}, "StepExact", "3 ranks instead of 2", id="ranks"),
         pytest.param({"threads": 99}, "StepExact", "threads", id="threads"),
         pytest.param({"machine": "other"}, "StepExact", "machine", id="machine"),
+        pytest.param({"sums": "by rank"}, "StepExact", "sums: by rank instead of by gloo", id="order of sums"),
         pytest.param({"torch_version": "9"}, "StepExact", "torch version", id="torch"),
         pytest.param({"device": "cuda (H100)"}, "StepExact", "device", id="device"),
         pytest.param({"data_digest": "other"}, "Approximate", "data", id="data"),
         pytest.param(
-            {"recipe": circumstances(training(batchSize=8), "", CPU, 2).recipe}, "StepExact", "batchSize", id="recipe"
+            {"recipe": circumstances(training(batchSize=8), "", TWO).recipe}, "StepExact", "batchSize", id="recipe"
         ),
-        pytest.param(
-            {"recipe": circumstances(ELSEWHERE, "", CPU, 2).recipe}, "Bitwise", None, id="what changes no step"
-        ),
+        pytest.param({"recipe": circumstances(ELSEWHERE, "", TWO).recipe}, "Bitwise", None, id="what changes no step"),
     ],
 )
 def test_how_exact_a_resume_is(change: dict[str, object], exactness: str, words: str | None) -> None:
@@ -89,7 +89,7 @@ def test_more_epochs_change_steps_only_if_the_schedule_spans_them(
     schedule: dict[str, object] | None, exactness: str, few: dict[str, object], many: dict[str, object]
 ) -> None:
     def of(length: dict[str, object]) -> Circumstances:
-        return circumstances(training(schedule=schedule, **length), "", CPU, 1)
+        return circumstances(training(schedule=schedule, **length), "", ONE)
 
     assert compare(of(few), of(many))[0] == exactness
 
@@ -97,7 +97,7 @@ def test_more_epochs_change_steps_only_if_the_schedule_spans_them(
 def test_what_is_watched_changes_steps_only_through_a_plateau() -> None:
     def of(metric: str, schedule: str) -> Circumstances:
         changed = training(schedule={"type": schedule}, earlyStopping={"metric": metric})
-        return circumstances(changed, "", CPU, 1)
+        return circumstances(changed, "", ONE)
 
     assert compare(of("validationLoss", "cosine"), of("trainLoss", "cosine"))[0] == "Bitwise"
     assert compare(of("validationLoss", "plateau"), of("trainLoss", "plateau"))[0] == "StepExact"
@@ -105,7 +105,7 @@ def test_what_is_watched_changes_steps_only_through_a_plateau() -> None:
 
 def test_a_recipe_in_stages_has_circumstances_too() -> None:
     stages = [{"epochs": 2, "batchSize": 8}]
-    found = circumstances(training(epochs=None, batchSize=None, stages=stages), "", CPU, 1)
+    found = circumstances(training(epochs=None, batchSize=None, stages=stages), "", ONE)
     assert "epochs" not in found.recipe
     assert compare(found, found)[0] == "Bitwise"
 

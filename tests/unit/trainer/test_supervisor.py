@@ -194,7 +194,7 @@ def test_a_rank_is_given_the_deadline_of_its_phase(
     config, folder = config_of(tmp_path, startSeconds=9, stepSeconds=3, saveSeconds=5), RunFolder(tmp_path)
     pulse = PulseWriter(folder.pulse(0))
     pulse.has_stepped = has_stepped
-    rank = RankConfig(config, 0, 1, 0, folder.path, Mounts(), pod_ip=None)
+    rank = RankConfig(config, 0, 1, 1, 0, folder.path, Mounts(), pod_ip=None)
     run = Run(Surroundings(rank, Board(config), StopRequest(), pulse, Silence()), World(0, 1, torch.device("cpu")))
     begin = time.monotonic()
     run.enter(state)

@@ -7,6 +7,7 @@ from typing import Any, Literal, NamedTuple
 import torch
 
 from trainer.checkpoint.folder import first_difference
+from trainer.distributed import World
 from trainingjob_api.base import Report
 from trainingjob_api.spec.training import Schedule, Training
 
@@ -28,16 +29,19 @@ class Circumstances(Report):
     threads: int
     torch_version: str
     machine: str
+    sums: str = "by gloo or NCCL"
+    """In which order the ranks' gradients are added."""
     data_digest: str = ""
     program: str | None = None
     """Digest of the user's own program, which stands for data and recipe."""
     recipe: dict[str, Any]
 
 
-def circumstances(recipe: Training, data_digest: str, device: torch.device, world_size: int) -> Circumstances:
+def circumstances(recipe: Training, data_digest: str, world: World) -> Circumstances:
     """Of the built-in trainer."""
-    here = machine(device, world_size)
-    return here.model_copy(update={"data_digest": data_digest, "recipe": _what_matters(recipe)})
+    here = machine(world.device, world.size)
+    sums = "by rank" if world.sums and world.size > 2 else here.sums  # two numbers have the same sum in any order
+    return here.model_copy(update={"sums": sums, "data_digest": data_digest, "recipe": _what_matters(recipe)})
 
 
 def machine(device: torch.device, world_size: int) -> Circumstances:
@@ -94,7 +98,7 @@ def compare(then: Circumstances, now: Circumstances) -> Likeness:
         # Which sample comes when, and what each rank keeps to itself, is the program's affair.
         word: Exactness = "StepExact" if now.program is None else "Approximate"
         return Likeness(word, f"{now.world_size} ranks instead of {then.world_size}")
-    for name in ("device", "machine", "torch_version", "threads"):
+    for name in ("device", "machine", "torch_version", "threads", "sums"):
         before, after = getattr(then, name), getattr(now, name)
         if before != after:
             return Likeness("StepExact", f"{name.replace('_', ' ')}: {after} instead of {before}")

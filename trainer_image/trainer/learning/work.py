@@ -90,7 +90,7 @@ def _state(run: Run, recipe: Training, learner: Learner, data: Dataset) -> Train
         learner=learner,
         sums=EpochSums(learner.objective, world.device),
         identity=Folder(run.config).identity,
-        circumstances=circumstances(recipe, data.digest, world.device, world.size),
+        circumstances=circumstances(recipe, data.digest, world),
         features=data.facts.features,
         labels=data.facts.labels,
     )

@@ -76,7 +76,7 @@ def _alone(device: torch.device) -> tuple[Surroundings, World]:
         Folder(run).claim()
     temporary = tempfile.TemporaryDirectory(prefix="trainer-")
     atexit.register(temporary.cleanup)
-    config = RankConfig(run, world.rank, world.size, world.rank, Path(temporary.name), Mounts(), pod_ip=None)
+    config = RankConfig(run, world.rank, world.size, 1, world.rank, Path(temporary.name), Mounts(), pod_ip=None)
     return prepare(config, _listen(world.size), has_terminal=False), world
 
 
