@@ -1,7 +1,8 @@
 """What a store keeps, finds and refuses. Crashes, failing disks and hostile folders have tests of their own."""
 
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -144,11 +145,11 @@ def test_nothing_is_deleted_unless_the_new_one_is_whole(memory: Path, monkeypatc
     for step in (1, 2):
         commit(store, step)
 
-    def write_less(folder: Path, files: Mapping[str, bytes]) -> None:
-        for name, content in files.items():
-            (folder / name).write_bytes(content[:-1])
+    @contextmanager
+    def shorter_files(folder: Path) -> Iterator[Callable[[str, bytes], object]]:
+        yield lambda name, content: (folder / name).write_bytes(content[:-1])
 
-    monkeypatch.setattr(store_module, "write_new", write_less)
+    monkeypatch.setattr(store_module, "new_files", shorter_files)
     for step in (3, 4, 5):
         commit(store, step)
     assert {"step-1.1", "step-2.1"} <= names(memory)

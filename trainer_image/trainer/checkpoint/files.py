@@ -1,10 +1,11 @@
 """Files that are either whole and on disk, or not there."""
 
+import ctypes
 import errno
 import os
 import shutil
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from io import FileIO
 from pathlib import Path
@@ -12,18 +13,27 @@ from pathlib import Path
 Content = bytes | memoryview
 """What a file holds; a memoryview where a copy of gigabytes is saved."""
 
+_libc = ctypes.CDLL(None)
+_ALL, _BEGIN = ctypes.c_int64(0), 2  # from the first byte, to the last; SYNC_FILE_RANGE_WRITE: a hint, it may fail
 _PIECE = 1024 * 1024
 _NO_LINKS = os.O_NOFOLLOW | os.O_CLOEXEC
 _UNABLE = {errno.EINVAL, errno.ENOTSUP}  # what file systems answer that cannot sync a folder at all
 
 
-def write_new(folder: Path, files: Mapping[str, Content]) -> None:
-    """Writes files that must not exist yet into a folder, down to the disk; their names are not on it yet.
+@contextmanager
+def new_files(folder: Path) -> Iterator[Callable[[str, Content], None]]:
+    """Yields what writes a file that must not exist yet. At the end they are down on the disk, but not their names.
 
-    All are written before the first is waited for: the disk takes them in fewer turns.
+    The disk begins with each at once and is waited for after the last: it takes them in fewer turns.
     """
     with ExitStack() as stack:
-        descriptors = [stack.enter_context(_written(folder / name, content)) for name, content in files.items()]
+        descriptors: list[int] = []
+
+        def write(name: str, content: Content) -> None:
+            descriptors.append(stack.enter_context(_written(folder / name, content)))
+            _libc.sync_file_range(descriptors[-1], _ALL, _ALL, _BEGIN)
+
+        yield write
         for descriptor in descriptors:
             os.fsync(descriptor)
 

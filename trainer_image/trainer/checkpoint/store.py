@@ -10,7 +10,7 @@ from dataclasses import replace as replaced
 from pathlib import Path
 
 from trainer.checkpoint import manifest as manifests
-from trainer.checkpoint.files import Content, holds, remove, replace_soon, sync_folder, write_new
+from trainer.checkpoint.files import Content, holds, new_files, remove, replace_soon, sync_folder
 from trainer.checkpoint.manifest import Damaged, Manifest
 from trainer.errors import CheckpointCorrupt, Superseded
 from trainingjob_api.progress import SavedCheckpoint
@@ -118,11 +118,13 @@ class Store:
         """Returns what was written, the manifest included."""
         remove(temporary)
         temporary.mkdir()
-        with ThreadPoolExecutor(1) as pool:  # a stop waits for the disk as it is, not for the checksums after it
+        # Beside the writing: a stop waits for the disk as it is, not for the checksums after it.
+        with ThreadPoolExecutor(1) as pool, new_files(temporary) as write:
             described = pool.submit(manifests.describe, files)
-            write_new(temporary, files)
-        manifest = manifests.encode(Manifest(saved=saved, all_finite=True, files=described.result()))
-        write_new(temporary, {manifests.NAME: manifest})
+            for name, content in files.items():
+                write(name, content)
+            manifest = manifests.encode(Manifest(saved=saved, all_finite=True, files=described.result()))
+            write(manifests.NAME, manifest)
         sync_folder(temporary)
         return {**files, manifests.NAME: manifest}
 
