@@ -59,9 +59,9 @@ def _is_collective(error: BaseException, text: str) -> bool:
 
 def _place(error: BaseException) -> str | None:
     """file:line where the last frame of code that is not a library's was."""
-    frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if "site-packages" not in frame.filename] or list(frames)
-    return f"{Path(own[-1].filename).name}:{own[-1].lineno}" if own else None
+    frames = [(frame.f_code.co_filename, line) for frame, line in traceback.walk_tb(error.__traceback__)]
+    own = [place for place in frames if "site-packages" not in place[0]] or frames
+    return f"{Path(own[-1][0]).name}:{own[-1][1]}" if own else None
 
 
 def root_cause(ends: Sequence[RankEnd]) -> RankEnd:

@@ -63,18 +63,27 @@ def send(pid: int, number: signal.Signals) -> None:
 def kill_descendants(timeout: float = 5.0) -> None:
     """Kills and collects everything below us; gives up on what the kernel does not let go (a dead NFS server)."""
     deadline = time.monotonic() + timeout
-    while (alive := descendants(os.getpid())) and time.monotonic() < deadline:
+    reap()
+    while _has_children() and (alive := descendants(os.getpid())) and time.monotonic() < deadline:
         for pid in alive:
             send(pid, signal.SIGKILL)
         signal.sigtimedwait([signal.SIGCHLD], 0.02)
         reap()
-    reap()
 
 
 def is_stuck(pid: int) -> bool:
     """Stopped by a signal, or in the kernel, waiting for a disk or a server."""
     stat = _stat(pid)
     return stat is not None and stat[0] in "TtD"
+
+
+def _has_children() -> bool:
+    """Without any, nothing can be below us: to look for it takes a walk over all processes of the machine."""
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return False
+    return True
 
 
 def _living() -> list[tuple[int, int]]:
