@@ -40,7 +40,7 @@ class SharedSum:
     """One rank's end of it. Every rank calls the same methods in the same order."""
 
     def __init__(self, rank: int, memory: Tensor, processes: Sequence[int], limit: timedelta) -> None:
-        """memory: bytes, as many as `_length` says; processes: by rank, a descriptor of each; limit: of a wait."""
+        """memory: bytes, as `shared_sum` lays them out; processes: by rank, a descriptor of each; limit: of a wait."""
         self.size = len(processes)
         self._rank, self._memory, self._processes, self._limit = rank, memory, processes, limit
         self._others = [other for other in range(self.size) if other != rank]
@@ -78,7 +78,7 @@ class SharedSum:
                 os.sched_yield()
             elif _libc.sem_timedwait(semaphore, _in(_ASLEEP)) == 0:
                 return
-            elif select.select([self._processes[other]], [], [], 0)[0]:
+            elif _has_ended(self._processes[other]):
                 raise PeerLost(f"rank {other} ended while this one waited for its gradients")
             elif time.monotonic() > begin + self._limit.total_seconds():
                 raise RuntimeError(f"timed out after {self._limit} of waiting for the gradients of rank {other}")
@@ -126,6 +126,12 @@ def _map(file: int, length: int) -> Tensor:
 
 def _semaphore(memory: Tensor, number: int) -> ctypes.c_void_p:
     return ctypes.c_void_p(memory.data_ptr() + number * _LINE)
+
+
+def _has_ended(process: int) -> bool:
+    poll = select.poll()
+    poll.register(process, select.POLLIN)
+    return bool(poll.poll(0))
 
 
 class _Time(ctypes.Structure):

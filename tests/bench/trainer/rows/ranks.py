@@ -1,4 +1,4 @@
-"""Two ranks on one machine, by gloo: against plain DDP, and against one rank with half of the work."""
+"""Two ranks on one machine: against plain DDP over gloo, and against one rank with half of the work."""
 
 from dataclasses import replace
 from functools import partial
