@@ -76,7 +76,7 @@ class SharedSum:
         while _libc.sem_trywait(semaphore) != 0:
             if time.monotonic() < begin + _AWAKE:
                 os.sched_yield()
-            elif _libc.sem_timedwait(semaphore, _in(_ASLEEP)) == 0:
+            elif _libc.sem_timedwait(semaphore, ctypes.byref(_in(_ASLEEP))) == 0:
                 return
             elif _has_ended(self._processes[other]):
                 raise PeerLost(f"rank {other} ended while this one waited for its gradients")
@@ -138,7 +138,6 @@ class _Time(ctypes.Structure):
     _fields_ = (("seconds", ctypes.c_long), ("nanoseconds", ctypes.c_long))
 
 
-def _in(seconds: float) -> ctypes.Array[_Time]:
-    """The time of the clock after so many seconds, as C functions take it."""
-    whole, rest = divmod(time.time_ns() + int(seconds * 1e9), 10**9)
-    return (_Time * 1)(_Time(whole, rest))
+def _in(seconds: float) -> _Time:
+    """What the clock will show after so many seconds."""
+    return _Time(*divmod(time.time_ns() + int(seconds * 1e9), 10**9))

@@ -1,8 +1,8 @@
 """Ports of this machine for servers that are told theirs."""
 
-import random
+import secrets
 import socket
-from itertools import islice
+from itertools import chain, islice
 
 _RANGE = range(20000, 30000)
 """Below what Linux and macOS give to connections and to listeners that ask for any port: those come and go all the
@@ -11,8 +11,8 @@ time, also between the choice of a port and its use."""
 
 def free_ports(number: int) -> list[int]:
     """Different ones that nobody listens on."""
-    shuffled = random.SystemRandom().sample(_RANGE, len(_RANGE))
-    return list(islice(filter(is_free, shuffled), number))
+    first = secrets.randbelow(len(_RANGE))
+    return list(islice(filter(is_free, chain(_RANGE[first:], _RANGE[:first])), number))
 
 
 def is_free(port: int) -> bool:

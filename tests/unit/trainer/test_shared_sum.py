@@ -7,7 +7,6 @@ import resource
 import signal
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from datetime import timedelta
 from functools import reduce
 from multiprocessing.connection import Connection
@@ -30,24 +29,17 @@ FORK = multiprocessing.get_context("fork")
 LENGTHS = (1, 1000, MEGABYTE // 8, MEGABYTE // 8 + 1, 5 * MEGABYTE // 8)
 
 
-@dataclass(frozen=True)
-class Rank:
-    """What a process of a test has."""
-
-    number: int
-    size: int
-    world: World
-
-    def join(self, seconds: float = PATIENCE) -> SharedSum | None:
-        return shared_sum(self.number, self.size, self.world.gather, timedelta(seconds=seconds))
-
-    def sums(self, seconds: float = PATIENCE) -> SharedSum:
-        sums = self.join(seconds)
-        assert sums is not None
-        return sums
+Task = Callable[[World], Any]
 
 
-Task = Callable[[Rank], Any]
+def joined(world: World, seconds: float = PATIENCE) -> SharedSum | None:
+    return shared_sum(world.rank, world.size, world.gather, timedelta(seconds=seconds))
+
+
+def sums_of(world: World, seconds: float = PATIENCE) -> SharedSum:
+    sums = joined(world, seconds)
+    assert sums is not None
+    return sums
 
 
 class Group:
@@ -83,7 +75,7 @@ def _become(rank: int, size: int, folder: Path, task: Task, end: Connection) -> 
     torch.set_num_threads(1)
     dist.init_process_group("gloo", store=dist.FileStore(str(folder / "store"), size), rank=rank, world_size=size)
     try:
-        result = task(Rank(rank, size, World(rank, size, torch.device("cpu"), dist.group.WORLD)))
+        result = task(World(rank, size, torch.device("cpu"), dist.group.WORLD))
     except Exception as error:
         result = outcome_of(error), str(error)
     end.send(result)
@@ -103,8 +95,8 @@ def numbers_of(rank: int, dtype: torch.dtype) -> list[Tensor]:
 @pytest.mark.parametrize("size", [2, 3, 4])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
 def test_every_rank_has_the_sum_in_the_order_of_ranks(tmp_path: Path, size: int, dtype: torch.dtype) -> None:
-    def task(rank: Rank) -> list[bytes]:
-        sums, numbers = rank.sums(), numbers_of(rank.number, dtype)
+    def task(world: World) -> list[bytes]:
+        sums, numbers = sums_of(world), numbers_of(world.rank, dtype)
         for each in numbers:
             sums.add_up(each)
         return [each.view(torch.uint8).numpy().tobytes() for each in numbers]
@@ -118,10 +110,10 @@ def test_every_rank_has_the_sum_in_the_order_of_ranks(tmp_path: Path, size: int,
 def test_ranks_that_are_held_up_anywhere_add_what_belongs_together(tmp_path: Path, size: int) -> None:
     rounds = 3000
 
-    def task(rank: Rank) -> int:
-        sums, wrong = rank.sums(), 0
+    def task(world: World) -> int:
+        sums, wrong = sums_of(world), 0
         for each in range(rounds):
-            numbers = torch.full((20_000,), float(each * size + rank.number))
+            numbers = torch.full((20_000,), float(each * size + world.rank))
             sums.add_up(numbers)
             wrong += not bool((numbers == sum(each * size + other for other in range(size))).all())
         return wrong
@@ -138,9 +130,9 @@ def test_ranks_that_are_held_up_anywhere_add_what_belongs_together(tmp_path: Pat
 
 
 def test_a_rank_waits_for_one_that_is_late(tmp_path: Path) -> None:
-    def task(rank: Rank) -> float:
-        sums, number = rank.sums(), torch.ones(1)
-        if rank.number == 1:
+    def task(world: World) -> float:
+        sums, number = sums_of(world), torch.ones(1)
+        if world.rank == 1:
             signal.sigtimedwait([], 0.3)
         sums.add_up(number)
         return float(number)
@@ -149,9 +141,9 @@ def test_a_rank_waits_for_one_that_is_late(tmp_path: Path) -> None:
 
 
 def test_a_rank_whose_peer_dies_says_so(tmp_path: Path) -> None:
-    def task(rank: Rank) -> None:
-        sums = rank.sums()
-        if rank.number == 1:
+    def task(world: World) -> None:
+        sums = sums_of(world)
+        if world.rank == 1:
             os.kill(os.getpid(), signal.SIGKILL)
         sums.add_up(torch.ones(1))
 
@@ -162,9 +154,9 @@ def test_a_rank_whose_peer_dies_says_so(tmp_path: Path) -> None:
 
 
 def test_a_rank_whose_peer_never_comes_gives_up_at_its_limit(tmp_path: Path) -> None:
-    def task(rank: Rank) -> None:
-        sums = rank.sums(seconds=0.1)
-        if rank.number == 0:
+    def task(world: World) -> None:
+        sums = sums_of(world, seconds=0.1)
+        if world.rank == 0:
             sums.add_up(torch.ones(1))
 
     (outcome, message), _ = together(2, tmp_path, task)
@@ -174,10 +166,10 @@ def test_a_rank_whose_peer_never_comes_gives_up_at_its_limit(tmp_path: Path) -> 
 
 @pytest.mark.parametrize("who", [0, 1])
 def test_where_one_rank_cannot_share_memory_none_does(tmp_path: Path, who: int) -> None:
-    def task(rank: Rank) -> bool:
-        if rank.number == who:
+    def task(world: World) -> bool:
+        if world.rank == who:
             os.close(lowest_free := os.dup(0))
             resource.setrlimit(resource.RLIMIT_NOFILE, (lowest_free, lowest_free))
-        return rank.join() is None
+        return joined(world) is None
 
     assert together(2, tmp_path, task) == [True, True]
