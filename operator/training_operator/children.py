@@ -14,6 +14,8 @@ from trainingjob_api.contract import ATTEMPT_LABEL, CONTAINER_NAME, DIGEST_ANNOT
 
 INDEX_LABEL = "batch.kubernetes.io/job-completion-index"
 QUEUE_LABEL = "kueue.x-k8s.io/queue-name"
+NODE_FORGOT = frozenset({"ContainerStatusUnknown", "Unknown"})
+"""The kubelet's words for a container that it cannot find, such as after a reboot."""
 
 
 class Owner(Report):
@@ -191,7 +193,17 @@ class ContainerState(Report):
 
 class ContainerStatus(Report):
     name: str
+    container_id: str = Field(default="", alias="containerID")
     state: ContainerState = ContainerState()
+    last_state: ContainerState = ContainerState()
+
+    @property
+    def has_started(self) -> bool:
+        """Of a pod stopped before it had a container the kubelet says that one was lost, which no runtime has named."""
+        ended = self.state.terminated
+        if ended is not None and ended.reason in NODE_FORGOT:
+            return bool(self.container_id) or self.last_state.terminated is not None
+        return ended is not None or self.state.running is not None
 
 
 class PodSpec(Report):
@@ -207,7 +219,7 @@ class PodStatus(Report):
     container_statuses: tuple[ContainerStatus, ...] = ()
 
 
-_NOTHING = ContainerState()
+_NOTHING = ContainerStatus(name=CONTAINER_NAME)
 
 
 class Pod(Child):
@@ -227,7 +239,11 @@ class Pod(Child):
 
     @property
     def container(self) -> ContainerState:
-        return next((c.state for c in self.status.container_statuses if c.name == CONTAINER_NAME), _NOTHING)
+        return self._container.state
+
+    @property
+    def _container(self) -> ContainerStatus:
+        return next((c for c in self.status.container_statuses if c.name == CONTAINER_NAME), _NOTHING)
 
     @property
     def is_over(self) -> bool:
@@ -240,7 +256,7 @@ class Pod(Child):
 
     @property
     def has_started(self) -> bool:
-        return self.container.running is not None or self.container.terminated is not None
+        return self._container.has_started
 
     @property
     def start_time(self) -> Time | None:

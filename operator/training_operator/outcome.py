@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, auto
 
-from training_operator.children import Job
+from training_operator.children import NODE_FORGOT, Job
 from training_operator.observe import PodEnd
 from trainingjob_api.contract import ExitCode
 from trainingjob_api.progress import EXIT_CODE_OF, Outcome, Progress
@@ -81,8 +81,6 @@ _FINER: dict[Outcome, Reason] = {
 
 # Codes of a pod that did what it was told, or was killed because it could not.
 _ENDED_FROM_OUTSIDE = frozenset({None, ExitCode.STOPPED, ExitCode.NOT_SAVED, ExitCode.PEER_LOST, 137, 143})
-# The kubelet's words for a container that it found gone, such as after a reboot.
-_NODE_FORGOT = frozenset({"ContainerStatusUnknown", "Unknown"})
 
 
 def judge(job: Job | None, ends: Sequence[PodEnd], stop: Reason | None) -> Ending:
@@ -192,7 +190,7 @@ def _meaning(root: PodEnd, ends: Sequence[PodEnd]) -> tuple[Reason, Verdict, str
         return _disruption(disrupted)
     if root.container_reason == "OOMKilled":
         return Reason.OUT_OF_MEMORY, Verdict.RETRY, "was killed because it used more memory than its limit"
-    if root.container_reason in _NODE_FORGOT:
+    if root.container_reason in NODE_FORGOT:
         return Reason.DISRUPTED, Verdict.REPLACE, "was lost by its node"
     if root.exit_code in (137, 143) and root.was_deleted:
         return Reason.GRACE_EXCEEDED, Verdict.REPLACE, "was deleted and could not save in time"

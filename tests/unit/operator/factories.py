@@ -149,8 +149,9 @@ def raw_pod(
     owner: str | None = None,
     age: float = 40,
     ip: str = "10.0.0.9",
+    container: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """A pod; with a code its container has ended so many seconds ago."""
+    """A pod; with a code its container has ended so many seconds ago. container: what else its status says."""
     state: dict[str, Any] = {}
     if code is not None:
         phase = "Succeeded" if code == 0 else "Failed"
@@ -180,7 +181,7 @@ def raw_pod(
             "phase": phase,
             "podIP": ip,
             "conditions": list(conditions),
-            "containerStatuses": [{"name": "trainer", "state": state}] if state else [],
+            "containerStatuses": [{"name": "trainer", "state": state, **(container or {})}] if state else [],
         },
     }
 

@@ -1,6 +1,7 @@
 """Why an attempt ended, from what its pods and its Job left behind."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
@@ -286,6 +287,22 @@ def test_a_rank_that_never_began_means_that_nothing_was_lost() -> None:
     assert judge(suspended_job(), [*killed, *waiting], Reason.PAUSED_BY_USER).was_saved is True
     assert judge(suspended_job(), [*killed, *saved], Reason.PAUSED_BY_USER).was_saved is True
     assert judge(suspended_job(), [*ends(pod(code=137)), *saved], Reason.PAUSED_BY_USER).was_saved is False
+
+
+@pytest.mark.parametrize(
+    ("container", "saved"),
+    [
+        ({}, True),
+        ({"lastState": {}}, True),
+        ({"containerID": "containerd://5f"}, False),
+        ({"lastState": {"terminated": {"exitCode": 137, "reason": "ContainerStatusUnknown"}}}, False),
+    ],
+)
+def test_a_pod_that_was_stopped_before_it_had_a_container_lost_nothing(container: dict[str, Any], saved: bool) -> None:
+    """The kubelet says of it what it says of a container that ran and is gone."""
+    lost = [pod(rank, code=137, reason="ContainerStatusUnknown", container=container) for rank in range(2)]
+    assert judge(suspended_job(), ends(*lost), Reason.PAUSED_BY_USER).was_saved is saved
+    assert judge(failed_job(), ends(*lost), None).verdict is Verdict.REPLACE
 
 
 def test_a_stop_that_only_the_condition_tells_of_is_a_disruption() -> None:
