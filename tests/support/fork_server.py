@@ -12,6 +12,7 @@ import runpy
 import signal
 import subprocess
 import sys
+import threading
 import time
 import traceback
 from collections.abc import Iterator, Sequence
@@ -35,11 +36,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Interruption:
-    """A signal that ranks send to themselves right after a step."""
+    """A signal that ranks send to themselves right after a step.
+
+    once_saved: not before the checkpoint that is on its way to the disk is there.
+    """
 
     step: int
     number: signal.Signals
     ranks: Sequence[int]
+    once_saved: bool = False
 
 
 @dataclass
@@ -117,7 +122,7 @@ class ForkServer:
             if alone and config.script:
                 question["alone"] = [str(alone), config.script.path, *(config.script.args or ())]
             if interruption and rank in interruption.ranks:
-                question["interruption"] = [interruption.step, int(interruption.number)]
+                question["interruption"] = [interruption.step, int(interruption.number), interruption.once_saved]
             self._ask(question)
         pids = [self._answer()["pid"] for _ in range(ranks)]
         return Group(self, folder, pids)
@@ -218,12 +223,14 @@ def _run_alone(folder: str, *command: str) -> NoReturn:
     except BaseException:
         traceback.print_exc()
         code = 1
+    threading._shutdown()  # type: ignore[attr-defined]  # as the interpreter does: threads first
     atexit._run_exitfuncs()
     os._exit(code)
 
 
-def _interrupt_after(step: int, number: int) -> None:
+def _interrupt_after(step: int, number: int, once_saved: bool) -> None:
     """From a rank's own hand: no other process could meet a step of a millisecond."""
+    from trainer.checkpoint.writing import finish_writing
     from trainer.session import Run
 
     count_step = Run.count_step
@@ -231,6 +238,7 @@ def _interrupt_after(step: int, number: int) -> None:
     def count_and_interrupt(self: Run, samples: int) -> None:
         count_step(self, samples)
         if self.board.step == step:
+            finish_writing(PATIENCE if once_saved else 0)
             os.kill(os.getpid(), number)
 
     Run.count_step = count_and_interrupt  # type: ignore[method-assign]

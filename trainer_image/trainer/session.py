@@ -3,6 +3,7 @@
 The built-in loop uses nothing else, and a program of one's own needs nothing else.
 """
 
+import threading
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -38,13 +39,14 @@ class Run:
         self._run_folder = RunFolder(around.config.folder)
         self._folder = Folder(config)
         self._history = History(self._folder.path)
-        self._saver = Saver(config, world, self.board, self._history)
+        self._saver = Saver(config, world, self.board, self._history, self._save_ended)
         self._cadence = Cadence(config.checkpoint_every, time=time.monotonic())
         self._agreement = Agreement(world, lambda: around.stop.is_set, self._save_is_due_by_time)
         self._answer = Answer()
         self._checks: list[Callable[[], None]] = []
         self._passed_over: tuple[str, ...] = ()
         self._event_files: EventFiles | None = None
+        self._telling = threading.Lock()
 
     def watch(self, check: Callable[[], None]) -> None:
         """check raises if the state is not fit to go on; it runs before every save and a few times a second."""
@@ -110,23 +112,31 @@ class Run:
         )
 
     def save(self, state: Resumable, required: bool = False) -> None:
-        """Puts the state on disk. After a stop was agreed this is the end: raises Stopped, or NotSaved.
+        """Takes a copy of the state, which is then written while training goes on.
 
-        A save that fails otherwise is reported and tried again after the next interval, unless it is required.
+        After a stop was agreed this is the end, once it is on disk: raises Stopped, or NotSaved. A save that fails
+        otherwise is reported and tried again after the next interval; if it is required, it is waited for and raises.
         """
         before = self.board.state
         self.enter(State.STOPPING if self._answer.stop else State.SAVING)
         self._check()
-        wait = required or self._answer.stop
-        problem = self._saver.save(state, on_request=self._answer.stop, wait=wait)
-        self._answer = Answer(stop=self._answer.stop)
-        self._cadence.saved(state.position.step, state.position.epoch, time.monotonic())
-        self.tell_supervisor()
+        step, stops = state.position.step, self._answer.stop
+        problem = self._saver.save(state, on_request=stops, wait=required or stops)
+        self._answer = Answer(stop=stops)
+        self._cadence.saved(step, state.position.epoch, time.monotonic())
+        if stops and problem:
+            raise NotSaved(f"stopped on request at step {step}, which could not be saved: {problem}")
+        if stops:
+            raise Stopped(f"stopped on request; saved at step {step}, epoch {state.position.epoch}")
         if problem:
-            self._report_problem(state, problem, required)
-        if self._answer.stop:
-            raise Stopped(f"stopped on request; saved at step {state.position.step}, epoch {state.position.epoch}")
+            raise SaveFailed(f"the end of training, step {step}, could not be saved: {problem}")
         self.enter(before)
+
+    def _save_ended(self, step: int, problem: str | None) -> None:
+        """Called by the thread that has written it."""
+        if problem:
+            self.log.event("save failed", step=step, problem=problem)
+        self.tell_supervisor()
 
     def report(self, metrics: EpochMetrics, best: EpochMetrics | None) -> None:
         """An epoch is done and measured."""
@@ -186,14 +196,6 @@ class Run:
         facts = {"exactness": likeness.exactness, "reason": self.board.resume.reason}
         self.log.event("resumed", step=saved.step, epoch=saved.epoch, **facts)
 
-    def _report_problem(self, state: Resumable, problem: str, required: bool) -> None:
-        step = state.position.step
-        self.log.event("save failed", step=step, problem=problem)
-        if self._answer.stop:
-            raise NotSaved(f"stopped on request at step {step}, which could not be saved: {problem}")
-        if required:
-            raise SaveFailed(f"the end of training, step {step}, could not be saved: {problem}")
-
     def _check(self) -> None:
         for check in self._checks:
             check()
@@ -201,4 +203,5 @@ class Run:
     def tell_supervisor(self) -> None:
         """What the pod's last word will say."""
         if self.world.is_rank_zero:
-            self._run_folder.write_progress(self.board.progress())
+            with self._telling:
+                self._run_folder.write_progress(self.board.progress())

@@ -25,7 +25,7 @@ def test_interrupted_before_a_batch_of_another_size(
     assert server.start(run_config(tmp_path / "undisturbed", training, **saved), ranks).codes() == [0] * ranks
 
     disturbed = tmp_path / "disturbed"
-    kill = Interruption(FULL_BATCHES + 1, signal.SIGKILL, range(ranks))
+    kill = Interruption(FULL_BATCHES + 1, signal.SIGKILL, range(ranks), once_saved=True)
     first = server.start(run_config(disturbed, training, **saved), ranks, interruption=kill)
     assert first.codes() == [-signal.SIGKILL] * ranks
     assert newest_checkpoint(disturbed).name == f"step-{FULL_BATCHES}.1"

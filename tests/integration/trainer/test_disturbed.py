@@ -124,7 +124,8 @@ def test_a_stop_at_the_end_is_a_stop_or_the_end(victim: Victim, place: str, call
 def test_a_kill_costs_the_steps_since_the_last_save_and_nothing_else(victim: Victim, place: str, call: int) -> None:
     group = victim.start(1, Sabotage("kill", place, call))
     assert group.codes() == [-signal.SIGKILL]
-    assert group.step() - (newest_step(victim.folder) or 0) <= 4
+    # The last save may be on its way to the disk; the one before it is there, or the last would not have begun.
+    assert group.step() - (newest_step(victim.folder) or 0) <= 2 * 4
     victim.go_on(1)
 
 

@@ -18,7 +18,6 @@ from torch import Tensor
 from support.checkpoints import newest_step, whole_steps
 from support.disk import Countdown, Real, Recorder, failing, intercepted, write_tree
 from support.trainer import recipe, run_config
-from trainer.checkpoint import writing
 from trainer.checkpoint.folder import Folder
 from trainer.checkpoint.saving import Saver
 from trainer.checkpoint.store import Store
@@ -79,16 +78,12 @@ class Place:
         Folder(config).claim()
         self.board = Board(config)
         self.history = History(self.path)
-        self.saver = Saver(config, World(0, 1, torch.device("cpu")), self.board, self.history)
+        self.told: list[tuple[int, str | None]] = []
+        world = World(0, 1, torch.device("cpu"))
+        self.saver = Saver(config, world, self.board, self.history, lambda *end: self.told.append(end))
 
     def save(self, state: Weights, wait: bool = False) -> str | None:
         return self.saver.save(state, on_request=False, wait=wait)
-
-
-@pytest.fixture
-def behind(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also small states are written in the background."""
-    monkeypatch.setattr(writing, "_BACKGROUND_BYTES", 0)
 
 
 def held(name_of_call: str, begun: threading.Event, go_on: threading.Event) -> Countdown:
@@ -104,9 +99,7 @@ def held(name_of_call: str, begun: threading.Event, go_on: threading.Event) -> C
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO])
 @pytest.mark.parametrize("wait", [True, False], ids=["waited for", "in the background"])
-def test_a_failure_at_any_call_is_told_and_the_next_save_succeeds(
-    memory: Path, behind: None, number: int, wait: bool
-) -> None:
+def test_a_failure_at_any_call_is_told_and_the_next_save_succeeds(memory: Path, number: int, wait: bool) -> None:
     told = 0
     for call in range(1, 200):
         place, state = Place(memory / str(call)), Weights()
@@ -115,8 +108,10 @@ def test_a_failure_at_any_call_is_told_and_the_next_save_succeeds(
         place.history.append(EpochMetrics(epoch=2, train_loss=1.0))
         fault = Countdown(call, failing(number))
         with intercepted(fault):
-            problem = place.save(state.next(), wait)
-            problem = place.saver._writer.finish() or problem
+            returned = place.save(state.next(), wait)
+            place.saver._writer.finish()
+        step, problem = place.told[-1]
+        assert (step, returned) == (2, problem if wait else None)
         if problem:
             told += 1
             assert os.strerror(number) in problem
@@ -133,7 +128,7 @@ def test_a_failure_at_any_call_is_told_and_the_next_save_succeeds(
     assert told > 20
 
 
-def test_training_may_change_what_is_being_written(memory: Path, behind: None) -> None:
+def test_training_may_change_what_is_being_written(memory: Path) -> None:
     place, state = Place(memory / "c"), Weights()
     begun, go_on = threading.Event(), threading.Event()
     with intercepted(held("write", begun, go_on)):
@@ -141,16 +136,14 @@ def test_training_may_change_what_is_being_written(memory: Path, behind: None) -
         assert begun.wait(30)
         state.values.fill_(77)
         go_on.set()
-        assert place.saver._writer.finish() is None
+        place.saver._writer.finish()
     loaded = Store(memory / "c", 2).newest()
     assert loaded is not None
     assert decode(loaded.files["model.safetensors"])["values"].sum() == 100
 
 
 @pytest.mark.parametrize("call", ["mkdir", "write", "fsync", "rename"])
-def test_an_attempt_that_is_superseded_while_it_writes_commits_nothing_and_ends(
-    memory: Path, behind: None, call: str
-) -> None:
+def test_an_attempt_that_is_superseded_while_it_writes_commits_nothing_and_ends(memory: Path, call: str) -> None:
     old, state = Place(memory / "c"), Weights()
     assert old.save(state, wait=True) is None
     begun, go_on = threading.Event(), threading.Event()
@@ -178,7 +171,7 @@ def test_what_is_not_finite_is_never_written(memory: Path, value: float) -> None
     assert not list((memory / "c").glob("*.tmp"))
 
 
-def test_a_step_that_was_written_is_not_written_again(memory: Path, behind: None) -> None:
+def test_a_step_that_was_written_is_not_written_again(memory: Path) -> None:
     place, state = Place(memory / "c"), Weights()
     assert place.save(state) is None
     assert place.save(state, wait=True) is None
@@ -258,7 +251,7 @@ def test_a_save_takes_the_memory_of_one_copy(tmp_path: Path) -> None:
         def saves() -> None:
             for _ in range(3):
                 assert place.save(state.next()) is None
-            assert place.saver._writer.finish() is None
+            place.saver._writer.finish()
 
         used = memory_of(saves)
         assert 90 < used < 96 * 1.3, f"{used} MB for a state of 96 MB"

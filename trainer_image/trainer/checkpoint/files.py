@@ -161,7 +161,7 @@ def remove(path: Path) -> None:
     Links are removed, never followed.
     """
     with suppress(OSError):
-        if path.is_symlink() or not path.is_dir():
-            path.unlink()
-        else:
+        try:
+            path.unlink(missing_ok=True)
+        except OSError:
             shutil.rmtree(path, ignore_errors=True)

@@ -1,7 +1,6 @@
 """A checkpoint's manifest: what is in it, with checksums. Written last: a checkpoint without one does not exist."""
 
 import hashlib
-import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from io import FileIO
@@ -50,7 +49,7 @@ def _describe(content: Content) -> File:
 
 def encode(manifest: Manifest) -> bytes:
     """The manifest and its own checksum; one way to write it, so that every changed byte is noticed."""
-    body = json.dumps(manifest.to_json_object(), indent=1, sort_keys=True, allow_nan=False).encode()
+    body = manifest.model_dump_json(by_alias=True, exclude_none=True, indent=1).encode()
     return body + b"\n" + hashlib.sha256(body).hexdigest().encode() + b"\n"
 
 

@@ -1,7 +1,7 @@
 """One checkpoint, made by all ranks together and written by rank 0."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import partial
 
@@ -23,11 +23,20 @@ from trainingjob_api.progress import RunConfig, SavedCheckpoint
 class Saver:
     """Writes the state of a training; remembers what it has written."""
 
-    def __init__(self, run: RunConfig, world: World, board: Board, history: History) -> None:
+    def __init__(
+        self,
+        run: RunConfig,
+        world: World,
+        board: Board,
+        history: History,
+        on_end: Callable[[int, str | None], None],
+    ) -> None:
+        """on_end hears of every save on rank 0, from the thread that wrote it: its step, and why it failed if so."""
         self._run = run
         self._world = world
         self._board = board
         self._history = history
+        self._on_end = on_end
         self._folder = Folder(run)
         self._store = self._folder.store()
         self._writer = Writer()
@@ -35,13 +44,13 @@ class Saver:
         self.saved: Position | None = None
 
     def save(self, state: Resumable, on_request: bool, wait: bool) -> str | None:
-        """Returns why it could not be saved, on every rank. Collective.
+        """Copies the state, which may change as soon as this returns; then it is on its way to the disk. Collective.
 
-        wait: None means that it is on disk. Otherwise a large state may still be on its way there.
+        wait: until it is there. Returns why it could not be saved, on every rank; without waiting nobody knows yet.
         """
         rows = self._gather(state.own_tensors())
         problem = self._write(state, rows, on_request, wait) if self._world.is_rank_zero else None
-        return bytes(self._world.from_rank_zero((problem or "").encode())).decode() or None
+        return bytes(self._world.from_rank_zero((problem or "").encode())).decode() or None if wait else None
 
     def _gather(self, own: Mapping[str, Tensor]) -> list[dict[str, Tensor]]:
         """Every rank's own tensors, by rank."""
@@ -51,23 +60,21 @@ class Saver:
 
     def _write(self, state: Resumable, rows: list[dict[str, Tensor]], on_request: bool, wait: bool) -> str | None:
         begin = time.monotonic()
-        before = self._writer.finish()  # first: its memory is needed
+        self._writer.finish()  # first: its memory is needed
         if self.saved == state.position:  # not by the step alone: an evaluation may have followed it
-            return before
+            return None
         if not state.is_finite():
             raise NonFinite("a weight is NaN or infinite; nothing was saved from it")
-        try:
-            self._history.flush()  # before the checkpoint that builds on it
-        except OSError as error:
-            return self._note_problem(error)
-        # Copies: training may go on while they are written. Those of the last save are on disk by now.
         files: dict[str, Content] = {
             name: self._encoder.encode(name, tensors) for name, tensors in tensor_files(state, rows).items()
         }
         files[FACTS] = state.facts()
         saved = self._describe(state, files, on_request, begin)
         commit = partial(self._commit, files, saved, state.position, state.best_step, begin)
-        return self._writer.run(commit, saved.size_bytes, wait) or (None if wait else before)
+        if wait:
+            return commit()
+        self._writer.begin(commit)
+        return None
 
     def _commit(
         self,
@@ -77,20 +84,18 @@ class Saver:
         best_step: int | None,
         begin: float,
     ) -> str | None:
+        problem = None
         try:
+            self._history.flush()  # before the checkpoint that builds on it
             self._store.commit(files, saved, best_step)
         except OSError as error:
-            return self._note_problem(error)
-        self.saved = position
-        self._board.checkpoint_problem = None
-        seconds = round(time.monotonic() - begin, 4)
-        self._board.checkpoint = saved.model_copy(update={"save_seconds": seconds})
-        return None
-
-    def _note_problem(self, error: OSError) -> str:
-        """Told at once, not only when the next save asks for it."""
-        problem = f"[Errno {error.errno}] {error.strerror}: {self._folder.path}"
+            problem = f"[Errno {error.errno}] {error.strerror}: {self._folder.path}"
+        else:
+            self.saved = position
+            seconds = round(time.monotonic() - begin, 4)
+            self._board.checkpoint = saved.model_copy(update={"save_seconds": seconds})
         self._board.checkpoint_problem = problem
+        self._on_end(position.step, problem)
         return problem
 
     def _describe(

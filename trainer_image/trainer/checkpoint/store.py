@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from dataclasses import replace as replaced
+from functools import partial
 from pathlib import Path
 
 from trainer.checkpoint import manifest as manifests
@@ -17,6 +18,7 @@ from trainingjob_api.progress import SavedCheckpoint
 
 _NAME = re.compile(r"step-([0-9]{1,18})\.([0-9]{1,9})")
 _TEMPORARY = ".tmp"
+_LARGE = 1024 * 1024  # bytes; the checksums of less are there before a thread has begun
 LATEST = "latest"
 
 
@@ -118,12 +120,13 @@ class Store:
         """Returns what was written, the manifest included."""
         remove(temporary)
         temporary.mkdir()
-        # Beside the writing: a stop waits for the disk as it is, not for the checksums after it.
-        with ThreadPoolExecutor(1) as pool, new_files(temporary) as write:
-            described = pool.submit(manifests.describe, files)
+        describe = partial(manifests.describe, files)
+        with new_files(temporary) as write, ThreadPoolExecutor(1) as pool:
+            # Beside the writing of a large state: a stop waits for the disk as it is, not for the checksums after it.
+            described = pool.submit(describe).result if saved.size_bytes > _LARGE else describe
             for name, content in files.items():
                 write(name, content)
-            manifest = manifests.encode(Manifest(saved=saved, all_finite=True, files=described.result()))
+            manifest = manifests.encode(Manifest(saved=saved, all_finite=True, files=described()))
             write(manifests.NAME, manifest)
         sync_folder(temporary)
         return {**files, manifests.NAME: manifest}

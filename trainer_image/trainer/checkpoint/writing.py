@@ -1,12 +1,9 @@
-"""Puts a checkpoint's files on disk: small ones at once, large ones behind the training's back."""
+"""Writes behind the training's back: a disk, above all one across a network, takes its time."""
 
 import threading
 from collections.abc import Callable
 
-from trainer.errors import TrainerError
-
 _THREAD = "writer"
-_BACKGROUND_BYTES = 64 * 1024 * 1024  # below, writing takes less time than a thread could save
 
 
 def finish_writing(seconds: float) -> None:
@@ -17,34 +14,28 @@ def finish_writing(seconds: float) -> None:
 
 
 class Writer:
-    """Runs one write at a time. A write returns why it failed, or None; a TrainerError ends the training."""
+    """One write at a time, in a thread of its own."""
 
     def __init__(self) -> None:
         self._thread: threading.Thread | None = None
-        self._problem: str | TrainerError | None = None
+        self._error: Exception | None = None
 
-    def run(self, write: Callable[[], str | None], size_bytes: int, wait: bool) -> str | None:
-        """Returns the newest problem that is known: of this write if it was waited for, else of the one before."""
-        before = self.finish()
-        if wait or size_bytes < _BACKGROUND_BYTES:
-            return write()
-        self._thread = threading.Thread(target=self._keep_problem_of, args=(write,), name=_THREAD)
+    def begin(self, write: Callable[[], object]) -> None:
+        """Returns at once, unless another write still goes on."""
+        self.finish()
+        self._thread = threading.Thread(target=self._keep_error_of, args=(write,), name=_THREAD)
         self._thread.start()
-        return before
 
-    def finish(self) -> str | None:
-        """Waits for the write that goes on; returns its problem, or raises the TrainerError that it ended with."""
+    def finish(self) -> None:
+        """Waits for the write that goes on; raises what it raised."""
         if self._thread is not None:
             self._thread.join()
-        problem, self._problem = self._problem, None
-        if isinstance(problem, TrainerError):
-            raise problem
-        return problem
+        error, self._error = self._error, None
+        if error is not None:
+            raise error
 
-    def _keep_problem_of(self, write: Callable[[], str | None]) -> None:
+    def _keep_error_of(self, write: Callable[[], object]) -> None:
         try:
-            self._problem = write()
-        except TrainerError as error:
-            self._problem = error
+            write()
         except Exception as error:
-            self._problem = f"{type(error).__name__}: {error}"
+            self._error = error

@@ -2,6 +2,7 @@
 
 import json
 import os
+import threading
 from contextlib import suppress
 from datetime import UTC, datetime
 from errno import ELOOP
@@ -24,6 +25,7 @@ class History:
         self._is_longer = False
         self._is_named = False
         self._sync_failed = False
+        self._lock = threading.Lock()  # a save flushes while training goes on
 
     def keep_until(self, epoch: int) -> int:
         """Forgets what comes after an epoch: it is about to be done again. Returns the last epoch that was known."""
@@ -37,21 +39,22 @@ class History:
     def append(self, metrics: EpochMetrics) -> None:
         """Adds a line; one that does not fit on the disk waits for the next chance."""
         line = {**metrics.to_json_object(), "time": datetime.now(UTC).isoformat(timespec="milliseconds")}
-        self._pending += (json.dumps(line) + "\n").encode()
-        with suppress(OSError):
+        with self._lock, suppress(OSError):
+            self._pending += (json.dumps(line) + "\n").encode()
             self._write_pending()
 
     def flush(self) -> None:
         """Puts every line on disk, or raises OSError."""
-        if self._pending:
-            self._write_pending()
-        if self._sync_failed:  # what a failed sync has left unwritten, a second one does not write
-            replace(self._path, read_plain(self._path, _SIZE_LIMIT))
-            self._sync_failed = self._is_longer = False
-        if self._is_longer:
-            with suppress(FileNotFoundError):
-                self._sync()
-            self._is_longer = False
+        with self._lock:
+            if self._pending:
+                self._write_pending()
+            if self._sync_failed:  # what a failed sync has left unwritten, a second one does not write
+                replace(self._path, read_plain(self._path, _SIZE_LIMIT))
+                self._sync_failed = self._is_longer = False
+            if self._is_longer:
+                with suppress(FileNotFoundError):
+                    self._sync()
+                self._is_longer = False
 
     def _sync(self) -> None:
         descriptor = os.open(self._path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
