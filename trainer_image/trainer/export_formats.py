@@ -27,7 +27,10 @@ _TOLERANCE = 1e-4
 
 
 class Deployed(nn.Module):
-    """Raw float32 rows (rows, features) to probabilities (rows, classes), or values (rows,) in the target's units."""
+    """Raw rows (rows, features) to float32 probabilities (rows, classes), or float64 values (rows,) of the target.
+
+    Rows are float64 but for images: what is large against its spread, such as a time in seconds, needs the digits.
+    """
 
     shift: Tensor
     scale: Tensor
@@ -36,16 +39,22 @@ class Deployed(nn.Module):
         super().__init__()
         shift, scale = predictor.input_scaling
         self.model = predictor.model
-        self.register_buffer("shift", shift.float())
-        self.register_buffer("scale", scale.float())
+        kind = rows_type(predictor)
+        self.register_buffer("shift", shift.to(kind))
+        self.register_buffer("scale", scale.to(kind))
         self.target = predictor.description["outputScaling"]
 
     def forward(self, rows: Tensor) -> Tensor:
-        outputs: Tensor = self.model((rows - self.shift) / self.scale)
+        outputs: Tensor = self.model(((rows - self.shift) / self.scale).float())
         if self.target is None:
             return outputs.softmax(dim=1)
-        values: Tensor = outputs.squeeze(1) * self.target["scale"] + self.target["shift"]
+        values: Tensor = outputs.squeeze(1).double() * self.target["scale"] + self.target["shift"]
         return values
+
+
+def rows_type(predictor: Predictor) -> torch.dtype:
+    """Of what the programs take. Pixels have few digits, and some runtimes for them have no float64."""
+    return torch.float32 if len(predictor.description["shape"]) == 3 else torch.float64
 
 
 def write_programs(folder: Path, recipe: Training) -> None:
@@ -80,7 +89,7 @@ def _program(kind: Format, predictor: Predictor) -> bytes:
     if kind == "torchExport":
         file = BytesIO()
         torch.export.save(program, file, extra_files={"model.json": description})
-        _require_same_answers(deployed, torch.export.load(BytesIO(file.getvalue())).module(), rows)
+        _require_same_answers(predictor, torch.export.load(BytesIO(file.getvalue())).module(), rows)
         return file.getvalue()
     made = torch.onnx.export(
         program,
@@ -99,14 +108,17 @@ def _program(kind: Format, predictor: Predictor) -> bytes:
 def _ordinary_rows(predictor: Predictor) -> Tensor:
     """Three rows in the units of the data, up to two standard deviations around their mean."""
     shift, scale = predictor.input_scaling
-    return (shift + scale * torch.linspace(-2, 2, 3 * len(shift), dtype=torch.float64).view(3, -1)).float()
+    rows = shift + scale * torch.linspace(-2, 2, 3 * len(shift), dtype=torch.float64).view(3, -1)
+    return rows.to(rows_type(predictor))
 
 
 @torch.no_grad()
-def _require_same_answers(model: nn.Module, program: nn.Module, rows: Tensor) -> None:
+def _require_same_answers(predictor: Predictor, program: nn.Module, rows: Tensor) -> None:
     """One row as well as several: tracing may have taken a number of rows for a constant."""
     for some in (rows, rows[:1]):
-        torch.testing.assert_close(program(some), model(some), rtol=_TOLERANCE, atol=_TOLERANCE)
+        is_classes = predictor.description["labels"] is not None
+        expected = predictor.outputs(some).softmax(dim=1) if is_classes else torch.tensor(predictor(some)).double()
+        torch.testing.assert_close(program(some), expected, rtol=_TOLERANCE, atol=_TOLERANCE)
 
 
 @contextmanager
