@@ -105,6 +105,30 @@ def test_early_stopping_restores_the_best_and_ends_at_the_same_epoch_after_a_res
     assert history_of(tmp_path / "disturbed") == history_of(tmp_path / "undisturbed")
 
 
+def test_what_was_the_best_by_another_measure_counts_for_nothing(
+    server: ForkServer, table: Path, tmp_path: Path
+) -> None:
+    folder, done = tmp_path / "c", tmp_path / "c" / "done.json"
+    first_is_best = {"patience": 1000, "minDelta": 10}
+    by_loss = recipe(table, epochs=4, schedule={"type": "plateau", "patience": 0}, earlyStopping=first_is_best)
+    assert server.start(run_config(folder, by_loss), 1).codes() == [0]
+    assert json.loads(done.read_text())["message"].startswith("completed 4 epochs; the best was 1 (validationLoss ")
+    assert weights(folder / "model") != weights(newest_checkpoint(folder))
+
+    done.unlink()
+    by_accuracy = {**by_loss, "earlyStopping": {**first_is_best, "metric": "validationAccuracy"}}
+    assert server.start(run_config(folder, by_accuracy, 2), 1).codes() == [0]
+    after = json.loads(done.read_text())
+    assert (after["message"], "best" in after["progress"]) == ("completed 4 epochs", False)
+    assert weights(folder / "model") == weights(newest_checkpoint(folder))
+
+    done.unlink()
+    assert server.start(run_config(folder, {**by_accuracy, "epochs": 6}, 3), 1).codes() == [0]
+    assert "the best was 5 (validationAccuracy" in json.loads(done.read_text())["message"]
+    rates = [line["learningRate"] for line in history_of(folder)]
+    assert rates[5] == rates[4], "an accuracy is not compared with a loss"
+
+
 def test_another_number_of_ranks_continues_the_same_samples(server: ForkServer, table: Path, tmp_path: Path) -> None:
     """Without dropout only the order of summation differs."""
     plain = recipe(table, model={"type": "mlp", "hiddenUnits": [8, 8]}, epochs=6)

@@ -59,15 +59,6 @@ def test_the_best_epoch(values: list[float], mode: str, min_delta: float, best: 
     assert (standing.metrics.epoch, standing.waited) == (best, waited)
 
 
-def test_a_best_by_another_measure_counts_for_nothing() -> None:
-    by_loss, by_accuracy = EarlyStopping(), EarlyStopping(metric="validationAccuracy")
-    best = Standing().under(by_loss).after(EpochMetrics(epoch=1), 0.5, "min", 0.0)
-    assert best.under(by_loss) == best
-    assert best.under(by_accuracy).value is None
-    assert best.under(by_accuracy).after(EpochMetrics(epoch=2), 0.1, "max", 0.0).value == 0.1
-    assert best.under(EarlyStopping(mode="max")).value is None
-
-
 @pytest.mark.parametrize(
     ("values", "patience", "spent"),
     [

@@ -17,10 +17,10 @@ class Standing(Report):
     metrics: EpochMetrics | None = None
     waited: int = 0
 
-    def under(self, watched: EarlyStopping) -> "Standing":
-        """Nothing, if the best was the best by another measure: it may be changed while a job is paused."""
-        name = f"{watched.direction} {watched.metric}"
-        return self if self.criterion == name else Standing(criterion=name)
+    @classmethod
+    def before(cls, watched: EarlyStopping) -> "Standing":
+        """Before the first epoch."""
+        return cls(criterion=f"{watched.direction} {watched.metric}")
 
     def after(self, metrics: EpochMetrics, value: float, mode: Literal["min", "max"], min_delta: float) -> "Standing":
         """The standing after one epoch more."""

@@ -69,10 +69,9 @@ def _test_metrics(evaluation: Evaluation | None) -> TestMetrics | None:
 
 def _describe(recipe: Training, state: TrainState, spent: bool) -> str:
     epochs, best = state.position.epoch, state.standing.metrics
-    watched = criterion(recipe)
-    text = (
-        f"{epochs} epochs; the best was {best.epoch if best else epochs} ({watched.metric} {state.standing.value:.4g})"
-    )
+    text = f"{epochs} epochs"
+    if best is not None:
+        text += f"; the best was {best.epoch} ({criterion(recipe).metric} {state.standing.value:.4g})"
     return f"stopped early after {text}" if spent else f"completed {text}"
 
 

@@ -18,7 +18,6 @@ from trainingjob_api.spec.training import Training
 def train(run: Run, recipe: Training, plan: Plan, learner: Learner, state: TrainState, data: Dataset) -> None:
     """Trains to the last epoch or to where early stopping ends it. A stop on request raises Stopped from `run.save`."""
     planned, watched = rate_schedule(recipe, plan), criterion(recipe)
-    state.standing = state.standing.under(watched)
     augment = augmentation_for(recipe, data.facts, run.world.device)
     while state.position.epoch < plan.epochs and not is_spent(state.standing, recipe):
         run.enter(State.TRAINING)

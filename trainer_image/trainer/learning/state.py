@@ -50,8 +50,8 @@ class TrainState:
     circumstances: Circumstances
     features: Sequence[str]
     labels: Sequence[str | int | float | bool] | None
+    standing: Standing
     position: Position = field(default_factory=Position)
-    standing: Standing = field(default_factory=Standing)
     plateau: Plateau = field(default_factory=Plateau)
     best: dict[str, Tensor] = field(default_factory=dict)
     best_step: int | None = None
@@ -123,15 +123,22 @@ class TrainState:
         self._require_same_columns(facts)
         load_weights(self.model, decode_file(files, MODEL))
         self.learner.load_state_tensors(decode_file(files, OPTIMIZER))
-        self.position, self.standing, self.epoch_seconds = facts.position, facts.standing, facts.epoch_seconds
-        self.plateau = facts.plateau
+        self.position, self.epoch_seconds = facts.position, facts.epoch_seconds
+        self._load_standing(facts, files)
+        self._load_own(decode_file(files, RANKS), facts.circumstances.world_size, world)
+        return compare(facts.circumstances, self.circumstances)
+
+    def _load_standing(self, facts: Facts, files: Mapping[str, Content]) -> None:
+        """What was the best by another measure counts for nothing: it may be changed while a job is paused."""
+        if facts.standing.criterion != self.standing.criterion:
+            self.plateau = Plateau(reductions=facts.plateau.reductions)
+            return
+        self.standing, self.plateau, self.best_step = facts.standing, facts.plateau, facts.best_step
         if facts.best_is_model:
             self.best = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
         elif BEST in files:
-            self.best = {name: value.to(world.device) for name, value in decode_file(files, BEST).items()}
-        self.best_step = facts.best_step
-        self._load_own(decode_file(files, RANKS), facts.circumstances.world_size, world)
-        return compare(facts.circumstances, self.circumstances)
+            device = self.learner.world.device
+            self.best = {name: value.to(device) for name, value in decode_file(files, BEST).items()}
 
     def _load_own(self, ranks: Mapping[str, Tensor], saved_size: int, world: World) -> None:
         if saved_size == world.size:

@@ -7,6 +7,7 @@ from trainer.data.dataset import Dataset
 from trainer.data.loading import load_dataset, require_same_data
 from trainer.distributed import World, join
 from trainer.export import export_folder
+from trainer.learning.early_stopping import Standing, criterion
 from trainer.learning.epoch_sums import EpochSums
 from trainer.learning.exactness import circumstances, use_deterministic_kernels
 from trainer.learning.finish import finish
@@ -93,4 +94,5 @@ def _state(run: Run, recipe: Training, learner: Learner, data: Dataset) -> Train
         circumstances=circumstances(recipe, data.digest, world),
         features=data.facts.features,
         labels=data.facts.labels,
+        standing=Standing.before(criterion(recipe)),
     )
