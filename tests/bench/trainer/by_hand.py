@@ -1,9 +1,11 @@
 """A training script as short as pauses allow: it saves after every epoch and on SIGTERM, and goes on from there.
 
-python -m tests.bench.trainer.by_hand RECIPE STATE. It knows nothing of the trainer.
+python -m tests.bench.trainer.by_hand RECIPE STATE. It knows nothing of the trainer, but saves what that one does: the
+weights of the best epoch as well.
 """
 
 import json
+import math
 import os
 import signal
 import sys
@@ -41,13 +43,13 @@ def main() -> None:
     torch.manual_seed(recipe["seed"])
     model = network(features.shape[1], recipe["model"]["hiddenUnits"])
     optimizer = torch.optim.AdamW(model.parameters(), lr=recipe["optimizer"]["learningRate"], fused=True)
-    first = 0
+    first, best_loss, best = 0, math.inf, {}
     if path.exists():
         state = torch.load(path)
         model.load_state_dict(state["model"])
         optimizer.load_state_dict(state["optimizer"])
         torch.set_rng_state(state["rng"])
-        first = state["epoch"]
+        first, best_loss, best = state["epoch"], state["best_loss"], state["best"]
     for epoch in range(first, recipe["epochs"]):
         total = torch.zeros(())
         order = torch.randperm(len(features))
@@ -60,9 +62,12 @@ def main() -> None:
             total += loss.detach()
             if stops:
                 break
-        print(json.dumps({"epoch": epoch + 1, "trainLoss": float(total) / len(batches)}), flush=True)
-        moments = {"model": model.state_dict(), "optimizer": optimizer.state_dict()}
-        save(path, {**moments, "rng": torch.get_rng_state(), "epoch": epoch + 1})
+        mean = float(total) / len(batches)
+        print(json.dumps({"epoch": epoch + 1, "trainLoss": mean}), flush=True)
+        if mean < best_loss and not stops:
+            best_loss, best = mean, {name: value.clone() for name, value in model.state_dict().items()}
+        state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "best": best, "best_loss": best_loss}
+        save(path, {**state, "rng": torch.get_rng_state(), "epoch": epoch + 1})
         if stops:
             break
     os._exit(0)

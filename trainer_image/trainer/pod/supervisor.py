@@ -1,4 +1,4 @@
-"""PID 1 of a pod: starts the ranks, passes on a request to stop, and says how it all ended. Never imports torch."""
+"""The first process of a pod: starts the ranks, passes on a stop, and says how it all ended. Never imports torch."""
 
 import signal
 import sys
