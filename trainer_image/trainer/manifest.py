@@ -5,6 +5,7 @@ import binascii
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -36,10 +37,16 @@ class Places:
 def launch_from_manifest(
     path: Path, name: str | None, places: Places, changes: Mapping[str, Any] | None = None
 ) -> Launch:
-    """All ranks of the job on this machine: nodes x processesPerNode; changes are merged into spec.training."""
+    """All ranks of the job on this machine: nodes x processesPerNode.
+
+    changes make a variant of it: they are merged into spec.training, and what it is trained with names its folder, so
+    that it never takes up what was trained with anything else.
+    """
     documents = _documents(path)
     job = _the_job(documents, name, path, changes or {})
     folder = places.checkpoints / (job.spec.checkpoint.sub_path or default_sub_path(*_full_name(job)))
+    if changes is not None:
+        folder = folder.with_name(f"{folder.name}-{_digest(documents, job, places)}")
     mounts = Mounts({**_config_maps(documents, job, places.scratch), **places.mounts})
     run = RunConfig(
         namespace=job.metadata.namespace,
@@ -62,6 +69,15 @@ def launch_from_manifest(
         mounts=mounts,
         environment=_environment(job, mounts),
     )
+
+
+def _digest(documents: Sequence[dict[str, Any]], job: TrainingJob, places: Places) -> str:
+    """Of all that a training's numbers come from: the recipe, its variables, and the data and code that it is given."""
+    spec = job.spec.to_json_object()
+    config_maps = [document for document in documents if document.get("kind") == "ConfigMap"]
+    mounts = {there: str(Path(here).resolve()) for there, here in places.mounts.items()}
+    text = repr([spec.get("training"), spec["pod"], config_maps, mounts])
+    return sha256(text.encode()).hexdigest()[:12]
 
 
 def _environment(job: TrainingJob, mounts: Mounts) -> dict[str, str]:

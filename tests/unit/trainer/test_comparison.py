@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from trainer.errors import UserError
-from trainer.manifest import merged
+from trainer.manifest import Places, launch_from_manifest, merged
 from trainer.reporting.comparison import Result, Variant, results_table, variants_in, variants_varied
 from trainingjob_api import progress as api
 from trainingjob_api.progress import EpochMetrics, Outcome, State, TerminationMessage
@@ -75,6 +75,82 @@ def test_folders_stay_below_the_output() -> None:
     assert Variant("../etc", {}).folder == "..-etc"
 
 
+MANIFEST = """
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: files}
+data: {network.py: "def build(spec, shapes): ..."}
+---
+apiVersion: trainingjob.dev/v1alpha1
+kind: TrainingJob
+metadata: {name: job}
+spec:
+  training:
+    task: classification
+    batchSize: 32
+    data: {path: /data/train.csv, target: label}
+    model: {type: mlp}
+    loss: {type: focal}
+    schedule: {type: exponential}
+  checkpoint: {volume: {claimName: any}}
+"""
+ANY = Variant("any", {"optimizer": {"learningRate": 0.1}})
+
+
+def folder_of(tmp_path: Path, variant: Variant = ANY, manifest: str = MANIFEST, data: str = "data") -> str:
+    path = tmp_path / "job.yaml"
+    path.write_text(manifest)
+    places = Places(tmp_path / variant.folder, {"/data": str(tmp_path / data)}, tmp_path / "scratch")
+    return launch_from_manifest(path, None, places, variant.changes).run.checkpoint_path
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        pytest.param({}, {"manifest": MANIFEST.replace("32", "64")}, id="a manifest with another batch size"),
+        pytest.param({}, {"variant": Variant("any", {"optimizer": {"learningRate": 0.2}})}, id="a changed variant"),
+        pytest.param(
+            {"variant": variants_varied(["schedule.gamma=0.5"])[0]},
+            {"variant": variants_varied(["loss.gamma=0.5"])[0]},
+            id="fields whose paths end alike",
+        ),
+        pytest.param(
+            {"variant": Variant("warm up", {"seed": 1})},
+            {"variant": Variant("warm-up", {"seed": 2})},
+            id="names that become the same folder",
+        ),
+        pytest.param({}, {"manifest": MANIFEST.replace("...", "pass")}, id="a network with other code in the manifest"),
+        pytest.param({}, {"data": "other"}, id="data that lies somewhere else"),
+        pytest.param(
+            {"variant": Variant("any", {})}, {"variant": Variant("any", {"seed": 1})}, id="no changes and some"
+        ),
+    ],
+)
+def test_what_is_trained_with_anything_else_has_another_folder(
+    tmp_path: Path, one: dict[str, Any], other: dict[str, Any]
+) -> None:
+    assert folder_of(tmp_path, **one) != folder_of(tmp_path, **other)
+
+
+@pytest.mark.parametrize(
+    "manifest",
+    [
+        pytest.param(MANIFEST, id="the same"),
+        pytest.param(MANIFEST.replace("batchSize: 32", "batchSize: 32  # as always"), id="a comment"),
+        pytest.param(MANIFEST.replace("any}}", "any}, keepLast: 5}"), id="how it is saved"),
+    ],
+)
+def test_the_same_recipe_is_taken_up_again(tmp_path: Path, manifest: str) -> None:
+    assert folder_of(tmp_path) == folder_of(tmp_path, manifest=manifest)
+
+
+def test_the_shipped_variants_fit_the_example_and_differ(tmp_path: Path) -> None:
+    examples = Path(__file__).parents[3] / "deploy/examples"
+    variants, manifest = variants_in(examples / "comparisons/strategies.yaml"), (examples / "iris.yaml").read_text()
+    recipes = {folder_of(tmp_path, Variant("any", variant.changes), manifest) for variant in variants}
+    assert len(recipes) == len(variants) == 7
+
+
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
@@ -98,7 +174,9 @@ def result(name: str, accuracy: float, outcome: Outcome = Outcome.COMPLETED) -> 
     message = TerminationMessage(
         uid="u", attempt=1, node_rank=0, outcome=outcome, exit_code=0, time=now, progress=progress
     )
-    return Result(name, message, [EpochMetrics(epoch=number, seconds_per_epoch=0.5) for number in (1, 2, 3, 4)])
+    return Result(
+        name, Path(name), message, [EpochMetrics(epoch=number, seconds_per_epoch=0.5) for number in (1, 2, 3, 4)]
+    )
 
 
 def test_the_table_shows_what_there_is() -> None:

@@ -45,7 +45,7 @@ class Variant:
 
     @property
     def folder(self) -> str:
-        """Its name, fit for a file system."""
+        """Its name, fit for a file system. Two names may become one; what is below tells their recipes apart."""
         return "".join(letter if letter.isalnum() or letter in "-_=.," else "-" for letter in self.name)
 
 
@@ -54,6 +54,8 @@ class Result:
     """One variant's training."""
 
     name: str
+    folder: Path
+    """Where its report and its model lie."""
     message: TerminationMessage
     epochs: Sequence[EpochMetrics]
 
@@ -119,6 +121,7 @@ def compare(variants: Sequence[Variant], launch_of: Callable[[Variant], Launch],
     """Trains one after the other and writes the comparison; returns an exit code.
 
     Every variant has a folder of its own: whoever stops and starts again goes on, and what is done is not done again.
+    One whose recipe was changed since has another folder, and begins there.
     """
     console = Console(width=None if sys.stdout.isatty() else 140)
     launches = {variant.name: launch_of(variant) for variant in variants}  # all are valid, or none
@@ -132,10 +135,11 @@ def compare(variants: Sequence[Variant], launch_of: Callable[[Variant], Launch],
             console.print(f"paused in {name}; the same command goes on from there")
             return message.exit_code
         console.print(f"{message.outcome}: {message.message}", highlight=False)
-        results.append(Result(name, message, History(Path(launch.run.checkpoint_path)).epochs()))
+        folder = Path(launch.run.checkpoint_path)
+        results.append(Result(name, folder, message, History(folder).epochs()))
     _write(results, next(iter(launches.values())).run.recipe, output)
     console.print(results_table(results))
-    console.print(f"{output}/comparison.png, comparison.csv and comparison.json; a folder for each variant")
+    console.print(f"{output}/comparison.png, comparison.csv and comparison.json; the csv names each variant's folder")
     return 0 if all(result.has_finished for result in results) else 1
 
 
@@ -146,9 +150,9 @@ def _write(results: Sequence[Result], recipe: Training, output: Path) -> None:
 
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["variant", "outcome", "epochs", "best epoch", *_shown(results)])
+    writer.writerow(["variant", "outcome", "epochs", "best epoch", *_shown(results), "folder"])
     for result in results:
-        cells = [get(result) for get in _shown(results).values()]
+        cells = [*(get(result) for get in _shown(results).values()), result.folder]
         writer.writerow([result.name, result.message.outcome, len(result.epochs), result.best.epoch, *cells])
     replace(output / "comparison.csv", text.getvalue().encode())
     document = {result.name: json.loads(result.message.to_text()) for result in results}

@@ -28,7 +28,7 @@ def draw_comparison(curves: Curves, task: str, path: Path) -> None:
     else:
         _draw(quality, curves, "mean absolute error", lambda e: e.validation_mae, lambda e: e.train_mae)
     _draw(rate, curves, "learning rate", lambda e: None, lambda e: e.learning_rate)
-    rate.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.2g}"))
+    rate.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.3g}"))
     handles, names = loss.get_legend_handles_labels()
     figure.legend(handles, names, loc="outside lower center", ncols=min(5, len(names)), frameon=False, fontsize=9)
     picture = io.BytesIO()
