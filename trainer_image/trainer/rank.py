@@ -36,7 +36,7 @@ def _run(config: "RankConfig", stop: stopping.StopRequest) -> "RankEnd":
     from trainer.pod.outcome import end_of
     from trainer.pod.run_folder import RankEnd
     from trainer.pod.surroundings import prepare
-    from trainingjob_api.progress import Outcome
+    from trainingjob_api.progress import Outcome, State
 
     around = prepare(config, stop)
     try:
@@ -48,6 +48,8 @@ def _run(config: "RankConfig", stop: stopping.StopRequest) -> "RankEnd":
             traceback.print_exc()
     around.log.event("ended", outcome=end.outcome, message=end.message)
     around.log.close()
+    deadlines = config.run.deadlines  # for what is still being written
+    around.pulse.beat(State.SAVING, around.board.step, deadlines.step_seconds + deadlines.save_seconds)
     return end
 
 
@@ -70,13 +72,24 @@ def _leave(end: "RankEnd", config: "RankConfig") -> NoReturn:
     from trainer.pod.run_folder import RunFolder
     from trainingjob_api.progress import EXIT_CODE_OF
 
+    RunFolder(config.folder).write_end(end)  # then the supervisor knows what is waited for here
     finish_writing(config.run.deadlines.save_seconds)
-    RunFolder(config.folder).write_end(end)
     if config.run.script is not None:
+        _end_daemons()
         atexit._run_exitfuncs()  # a program may have some of its own, which os._exit would leave out
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(EXIT_CODE_OF[end.outcome])
+
+
+def _end_daemons() -> None:
+    """Python's own exit function would wait for them for ever: SIGTERM is blocked in all that a rank has started."""
+    import multiprocessing
+
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # a DataLoader's handler takes the end of a worker for a failure
+    for child in multiprocessing.active_children():
+        if child.daemon:
+            child.kill()
 
 
 if __name__ == "__main__":

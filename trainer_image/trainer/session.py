@@ -6,6 +6,7 @@ The built-in loop uses nothing else, and a program of one's own needs nothing el
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from trainer.agreement import Agreement, Answer
@@ -43,7 +44,7 @@ class Run:
         self._cadence = Cadence(config.checkpoint_every, time=time.monotonic())
         self._agreement = Agreement(world, lambda: around.stop.is_set, self._save_is_due_by_time)
         self._answer = Answer()
-        self._checks: list[Callable[[], None]] = []
+        self._checks: list[Callable[[], None]] = [self._saver.check]
         self._passed_over: tuple[str, ...] = ()
         self._event_files: EventFiles | None = None
         self._telling = threading.Lock()
@@ -136,7 +137,12 @@ class Run:
         """Called by the thread that has written it."""
         if problem:
             self.log.event("save failed", step=step, problem=problem)
-        self.tell_supervisor()
+        with suppress(OSError):  # a full /tmp is no reason to end; the next word makes up for this one
+            self.tell_supervisor()
+
+    def require_saved(self, state: Resumable) -> None:
+        """For rank 0 alone, at the end: SaveFailed unless this very state is on disk."""
+        self._saver.require(state.position)
 
     def report(self, metrics: EpochMetrics, best: EpochMetrics | None) -> None:
         """An epoch is done and measured."""

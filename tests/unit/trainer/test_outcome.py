@@ -57,6 +57,7 @@ def test_an_end_names_type_and_place() -> None:
 def test_a_message_for_a_person_stands_alone() -> None:
     assert end_of(Stopped("saved at step 3"), 0).message == "saved at step 3"
     assert len(end_of(PeerLost("x" * 10_000), 0).message) <= 2048
+    assert end_of(DataError("/data/caf\udce9.png: damaged"), 0).message == "/data/caf\\udce9.png: damaged"
 
 
 def ends(*outcomes: Outcome) -> list[RankEnd]:

@@ -6,25 +6,25 @@ import os
 import random
 import re
 import threading
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from torch import Tensor
 
 from support.checkpoints import newest_step, whole_steps
 from support.disk import Countdown, Real, Recorder, failing, intercepted, write_tree
 from support.trainer import recipe, run_config
+from support.weights import Weights
 from trainer.checkpoint.folder import Folder
 from trainer.checkpoint.saving import Saver
 from trainer.checkpoint.store import Store
-from trainer.checkpoint.tensors import all_finite, decode
+from trainer.checkpoint.tensors import decode
+from trainer.checkpoint.writing import finish_writing
 from trainer.distributed import World
 from trainer.errors import NonFinite, Superseded
-from trainer.learning.exactness import Likeness
 from trainer.reporting.board import Board
 from trainer.reporting.history import History
 from trainer.resumable import Position
@@ -33,37 +33,6 @@ from trainingjob_api.progress import EpochMetrics
 TRAINING = recipe(Path("/data/table.csv"))
 MEGABYTE = 1024**2
 CLONE_NEWNS, CLONE_NEWUSER = 0x00020000, 0x10000000
-
-
-@dataclass
-class Weights:
-    """A state that is nothing but some numbers."""
-
-    values: Tensor = field(default_factory=lambda: torch.ones(100))
-    position: Position = field(default_factory=lambda: Position(step=1))
-    best_metrics: EpochMetrics | None = None
-    best_step: int | None = None
-
-    def next(self) -> "Weights":
-        """One step later."""
-        self.position = Position(step=self.position.step + 1)
-        self.values += 1
-        return self
-
-    def is_finite(self) -> bool:
-        return all_finite([self.values])
-
-    def shared_tensors(self) -> Mapping[str, Mapping[str, Tensor]]:
-        return {"model.safetensors": {"values": self.values}}
-
-    def own_tensors(self) -> Mapping[str, Tensor]:
-        return {"random": torch.get_rng_state()}
-
-    def facts(self) -> bytes:
-        return b"{}"
-
-    def load(self, files: Mapping[str, bytes | memoryview], world: World) -> Likeness:
-        raise NotImplementedError
 
 
 @dataclass
@@ -158,6 +127,58 @@ def test_an_attempt_that_is_superseded_while_it_writes_commits_nothing_and_ends(
     assert newest_step(memory / "c") == 1
     assert new.save(Weights().next(), wait=True) is None
     assert {path.name for path in (memory / "c").glob("step-*")} == {"step-1.1", "step-2.2"}
+
+
+def test_an_attempt_that_is_superseded_need_not_save_to_hear_of_it(memory: Path) -> None:
+    old = Place(memory / "c")
+    old.saver.check()
+    Place(memory / "c", attempt=2)
+    assert old.save(Weights()) is None
+    finish_writing(30)
+    with pytest.raises(Superseded):
+        old.saver.check()
+
+
+def test_what_nobody_expects_of_a_disk_costs_one_save(memory: Path) -> None:
+    """And not the next one, which may be the one that a stop waits for."""
+
+    def fail(*_: Any) -> Any:
+        raise RuntimeError("can't start new thread")
+
+    place, state = Place(memory / "c"), Weights()
+    with intercepted(Countdown(1, fail, "mkdir")):
+        assert place.save(state) is None
+        place.saver._writer.finish()
+    assert place.told == [(1, "RuntimeError: can't start new thread")]
+    assert place.save(state.next(), wait=True) is None
+    assert newest_step(memory / "c") == 2
+
+
+def test_a_program_that_ends_meanwhile_loses_nothing(tmp_path: Path) -> None:
+    """From where the interpreter waits for threads on, none begins any more."""
+
+    def work() -> None:
+        place, begun, go_on = Place(tmp_path / "c"), threading.Event(), threading.Event()
+        with intercepted(held("mkdir", begun, go_on)):
+            assert place.save(Weights(torch.ones(2 * MEGABYTE))) is None
+            assert begun.wait(30)
+            threading.Timer(0.05, go_on.set).start()
+            threading._shutdown()  # type: ignore[attr-defined]
+        assert newest_step(tmp_path / "c") == 1
+
+    in_a_child(work, tmp_path)
+
+
+def test_an_epoch_does_not_wait_for_the_disk(memory: Path) -> None:
+    place, begun, go_on = Place(memory / "c"), threading.Event(), threading.Event()
+    place.history.append(EpochMetrics(epoch=1))
+    with intercepted(held("fsync", begun, go_on)):
+        assert place.save(Weights()) is None
+        assert begun.wait(30)
+        place.history.append(EpochMetrics(epoch=2))
+        go_on.set()
+        place.saver._writer.finish()
+    assert [line.epoch for line in place.history.epochs()] == [1, 2]
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])

@@ -1,14 +1,18 @@
 """What the supervisor makes of the ranks' signs of life: when a request to stop is over, and who hangs."""
 
+import threading
 import time
 from pathlib import Path
 
 import pytest
 import torch
 
-from support.checkpoints import commit
+from support.checkpoints import commit, newest_step
 from support.trainer import recipe, run_config
+from support.weights import Weights
+from trainer.checkpoint.folder import Folder
 from trainer.checkpoint.store import Store
+from trainer.checkpoint.writing import finish_writing
 from trainer.config import Launch, Mounts, RankConfig
 from trainer.distributed import World
 from trainer.pod import supervisor
@@ -18,6 +22,7 @@ from trainer.pod.stopping import StopRequest
 from trainer.pod.surroundings import Surroundings
 from trainer.reporting.board import Board
 from trainer.reporting.log import Silence
+from trainer.resumable import Position
 from trainer.session import Run
 from trainingjob_api.contract import ExitCode
 from trainingjob_api.progress import EXIT_CODE_OF, Outcome, RunConfig, State
@@ -50,8 +55,13 @@ class Pod:
         self.ranks.append(writer)
 
     def stopped_since(self, seconds: float) -> RankEnd | None:
+        self.watch.pass_on()
         self.watch._asked = time.monotonic() - seconds
         return self.watch.look()
+
+    def leave(self, rank: int, outcome: Outcome) -> None:
+        """Its last word; it still lives."""
+        self._folder.write_end(RankEnd(rank, outcome, float(rank)))
 
 
 def config_of(path: Path, **deadlines: float) -> RunConfig:
@@ -89,6 +99,32 @@ def test_a_stop_before_a_step_waits_for_nothing(
     assert end is not None
     assert (end.outcome, EXIT_CODE_OF[end.outcome]) == (Outcome.STOPPED, ExitCode.STOPPED)
     assert words in end.message
+
+
+def test_a_first_step_after_the_request_changes_nothing(tmp_path: Path) -> None:
+    """The ranks have not been told to stop: to wait for what they save would be for ever."""
+    pod = Pod(tmp_path)
+    pod.watch.pass_on()
+    for _ in range(2):
+        pod.beat(State.TRAINING, 1)
+    end = pod.watch.look()
+    assert end is not None
+    assert end.outcome is Outcome.STOPPED
+
+
+def test_a_volume_that_does_not_answer_keeps_nobody_from_the_last_word(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, killed: list[str]
+) -> None:
+    dead_server = threading.Event()
+    monkeypatch.setattr(supervisor, "newest_saved", lambda _: dead_server.wait(60))
+    monkeypatch.setattr(supervisor, "_VOLUME_SECONDS", 0.01)
+    pod = Pod(tmp_path, saveSeconds=5)
+    for _ in range(2):
+        pod.beat(State.STOPPING, REACHED)
+    end = pod.stopped_since(6)
+    dead_server.set()
+    assert end is not None
+    assert (end.outcome, killed) == (Outcome.NOT_SAVED, ["everything"])
 
 
 @pytest.mark.parametrize("state", UNDER_WAY)
@@ -151,6 +187,31 @@ def test_one_end_is_the_end_of_all_only_when_it_is_a_failure(
 
 
 @pytest.mark.parametrize(
+    ("word", "end"),
+    [
+        pytest.param(Outcome.NON_FINITE, Outcome.NON_FINITE, id="a failure is what it was"),
+        pytest.param(Outcome.COMPLETED, Outcome.HANG, id="a success that does not end is none"),
+    ],
+)
+def test_a_rank_that_has_said_its_last_word_is_given_time_for_what_it_writes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, word: Outcome, end: Outcome
+) -> None:
+    pod = Pod(tmp_path)
+    pod.beat(State.SAVING, REACHED, within=30)
+    pod.beat(State.TRAINING, REACHED, within=1000)
+    pod.watch._note(RankEnd(1, Outcome.PEER_LOST, 1.0))
+    pod.leave(0, word)
+    now = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: now + 29)
+    assert [pod.watch.look() for _ in range(2)] == [None] * 2
+    monkeypatch.setattr(time, "monotonic", lambda: now + 31)
+    assert pod.watch.look() is None
+    last = pod.watch.look()
+    assert last is not None
+    assert (last.rank, last.outcome) == (0, end)
+
+
+@pytest.mark.parametrize(
     ("state", "has_stepped", "within", "words"),
     [
         pytest.param(State.TRAINING, True, 3.0, "rank 1: no step within 3 s after step 7 (training)", id="in training"),
@@ -175,6 +236,32 @@ def test_a_rank_that_is_not_heard_of_in_time_hangs(
     assert (end.rank, end.outcome, end.message) == (1, Outcome.HANG, words)
 
 
+def run_of(config: RunConfig, folder: RunFolder) -> tuple[Run, PulseWriter]:
+    """The only rank's."""
+    pulse, rank = PulseWriter(folder.pulse(0)), RankConfig(config, 0, 1, 1, 0, folder.path, Mounts(), pod_ip=None)
+    around = Surroundings(rank, Board(config), StopRequest(), pulse, Silence())
+    return Run(around, World(0, 1, torch.device("cpu"))), pulse
+
+
+@pytest.mark.parametrize("path", ["nowhere", "run"], ids=["even if it cannot hear", "who hears"])
+def test_a_save_is_told_to_the_supervisor_when_it_is_on_disk(tmp_path: Path, path: str) -> None:
+    """A pod that is killed now says so."""
+    (tmp_path / "run").mkdir()
+    config, folder = config_of(tmp_path), RunFolder(tmp_path / "run")
+    Folder(config).claim()
+    run, _ = run_of(config, folder)
+    run._run_folder = RunFolder(tmp_path / path)
+    for step in (1, 2):
+        run.save(Weights(position=Position(step=step)))
+        finish_writing(30)
+        if path == "run":
+            progress = folder.read_progress()
+            assert progress is not None
+            assert progress.checkpoint is not None
+            assert progress.checkpoint.step == step
+    assert newest_step(tmp_path / "c") == 2
+
+
 @pytest.mark.parametrize(
     ("state", "has_stepped", "seconds"),
     [
@@ -192,10 +279,8 @@ def test_a_rank_is_given_the_deadline_of_its_phase(
 ) -> None:
     """A rank that is stopped or stuck in a save is so found after a step's deadline and the grace."""
     config, folder = config_of(tmp_path, startSeconds=9, stepSeconds=3, saveSeconds=5), RunFolder(tmp_path)
-    pulse = PulseWriter(folder.pulse(0))
+    run, pulse = run_of(config, folder)
     pulse.has_stepped = has_stepped
-    rank = RankConfig(config, 0, 1, 1, 0, folder.path, Mounts(), pod_ip=None)
-    run = Run(Surroundings(rank, Board(config), StopRequest(), pulse, Silence()), World(0, 1, torch.device("cpu")))
     begin = time.monotonic()
     run.enter(state)
     said = read_pulse(folder.pulse(0))

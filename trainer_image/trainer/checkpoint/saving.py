@@ -13,7 +13,7 @@ from trainer.checkpoint.folder import Folder
 from trainer.checkpoint.store import Name
 from trainer.checkpoint.writing import Writer
 from trainer.distributed import World
-from trainer.errors import NonFinite
+from trainer.errors import NonFinite, SaveFailed, TrainerError
 from trainer.reporting.board import Board
 from trainer.reporting.history import History
 from trainer.resumable import FACTS, Position, Resumable, tensor_files
@@ -50,7 +50,19 @@ class Saver:
         """
         rows = self._gather(state.own_tensors())
         problem = self._write(state, rows, on_request, wait) if self._world.is_rank_zero else None
-        return bytes(self._world.from_rank_zero((problem or "").encode())).decode() or None if wait else None
+        # Also without waiting: rank 0 may have waited for the save before, for longer than a step may take.
+        return bytes(self._world.from_rank_zero((problem or "").encode())).decode() or None
+
+    def check(self) -> None:
+        """Raises what has ended a save for good, such as a newer attempt."""
+        self._writer.check()
+
+    def require(self, position: Position) -> None:
+        """For rank 0 alone, without the others: SaveFailed unless this is saved."""
+        self._writer.finish()
+        if self.saved != position:
+            step = self.saved.step if self.saved else 0
+            raise SaveFailed(f"the last state, step {position.step}, is not saved; step {step} is")
 
     def _gather(self, own: Mapping[str, Tensor]) -> list[dict[str, Tensor]]:
         """Every rank's own tensors, by rank."""
@@ -88,8 +100,12 @@ class Saver:
         try:
             self._history.flush()  # before the checkpoint that builds on it
             self._store.commit(files, saved, best_step)
+        except TrainerError:
+            raise
         except OSError as error:
             problem = f"[Errno {error.errno}] {error.strerror}: {self._folder.path}"
+        except Exception as error:
+            problem = f"{type(error).__name__}: {error}"
         else:
             self.saved = position
             seconds = round(time.monotonic() - begin, 4)

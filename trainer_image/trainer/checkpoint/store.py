@@ -3,22 +3,20 @@
 import os
 import re
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from dataclasses import replace as replaced
-from functools import partial
 from pathlib import Path
+from threading import Thread
 
 from trainer.checkpoint import manifest as manifests
 from trainer.checkpoint.files import Content, holds, new_files, remove, replace_soon, sync_folder
-from trainer.checkpoint.manifest import Damaged, Manifest
+from trainer.checkpoint.manifest import Damaged, File, Manifest
 from trainer.errors import CheckpointCorrupt, Superseded
 from trainingjob_api.progress import SavedCheckpoint
 
 _NAME = re.compile(r"step-([0-9]{1,18})\.([0-9]{1,9})")
 _TEMPORARY = ".tmp"
-_LARGE = 1024 * 1024  # bytes; the checksums of less are there before a thread has begun
 LATEST = "latest"
 
 
@@ -120,13 +118,16 @@ class Store:
         """Returns what was written, the manifest included."""
         remove(temporary)
         temporary.mkdir()
-        describe = partial(manifests.describe, files)
-        with new_files(temporary) as write, ThreadPoolExecutor(1) as pool:
-            # Beside the writing of a large state: a stop waits for the disk as it is, not for the checksums after it.
-            described = pool.submit(describe).result if saved.size_bytes > _LARGE else describe
+        described: dict[str, File] = {}
+        describing = Thread(target=lambda: described.update(manifests.describe(files)))
+        if saved.on_request:  # a pause waits for the disk as it is, not for the checksums after it
+            describing.start()
+        with new_files(temporary) as write:
             for name, content in files.items():
                 write(name, content)
-            manifest = manifests.encode(Manifest(saved=saved, all_finite=True, files=described()))
+            # Of a save behind the training's back in this thread: a program that ends meanwhile lets none begin.
+            describing.join() if saved.on_request else describing.run()
+            manifest = manifests.encode(Manifest(saved=saved, all_finite=True, files=described))
             write(manifests.NAME, manifest)
         sync_folder(temporary)
         return {**files, manifests.NAME: manifest}

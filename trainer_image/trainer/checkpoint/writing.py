@@ -34,6 +34,11 @@ class Writer:
         if error is not None:
             raise error
 
+    def check(self) -> None:
+        """Raises what a write has raised, without waiting for one that goes on."""
+        if self._thread is not None and not self._thread.is_alive():
+            self.finish()
+
     def _keep_error_of(self, write: Callable[[], object]) -> None:
         try:
             write()

@@ -39,8 +39,18 @@ class Pausable(Callback):
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self.follow(consumed=0)
+        self._run.follow_to_the_end()
 
     def on_validation_batch_start(self, *arguments: Any) -> None:
+        self._note_evaluation()
+
+    def on_test_batch_start(self, *arguments: Any) -> None:
+        self._note_evaluation()
+
+    def on_predict_batch_start(self, *arguments: Any) -> None:
+        self._note_evaluation()
+
+    def _note_evaluation(self) -> None:
         if hasattr(self, "_run"):
             self._run.note_evaluation()
 

@@ -33,7 +33,8 @@ def end_of(error: BaseException, rank: int) -> RankEnd:
     """The end that an exception means; the message is for a person."""
     outcome = outcome_of(error)
     message = str(error) if isinstance(error, TrainerError) else f"{type(error).__name__}: {error}"
-    return RankEnd(rank, outcome, time.time(), message[:2000], type(error).__name__[:256], _place(error))
+    message = message[:2000].encode(errors="backslashreplace").decode()  # names of files may be no text
+    return RankEnd(rank, outcome, time.time(), message, type(error).__name__[:256], _place(error))
 
 
 def outcome_of(error: BaseException) -> Outcome:

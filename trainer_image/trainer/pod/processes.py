@@ -96,7 +96,7 @@ def _living() -> list[tuple[int, int]]:
 def _stat(pid: int) -> tuple[str, int] | None:
     """(state, parent's PID), or None if the process is gone."""
     try:
-        text = Path(f"/proc/{pid}/stat").read_text()
+        text = Path(f"/proc/{pid}/stat").read_text(errors="replace")  # a long name may be cut within a letter
     except (FileNotFoundError, ProcessLookupError):
         return None
     state, parent = text.rpartition(")")[2].split()[:2]  # the name in parentheses may hold anything

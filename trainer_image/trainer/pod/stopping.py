@@ -24,6 +24,7 @@ class StopRequest:
 def listen(stop: StopRequest) -> None:
     """Starts the waiting thread. Must run before any other thread starts: they inherit the blocked signal."""
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})  # only the supervisor waits for that one
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def wait() -> None:

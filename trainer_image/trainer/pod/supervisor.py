@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Thread
 
 from trainer.checkpoint.folder import Folder
 from trainer.checkpoint.store import newest_saved
@@ -24,6 +25,7 @@ from trainingjob_api.progress import EXIT_CODE_OF, Outcome, Progress, SavedCheck
 _REQUESTS = {signal.SIGTERM, signal.SIGINT}
 _LOOK_SECONDS = 0.1
 _LAST_WORDS_SECONDS = 2.0
+_VOLUME_SECONDS = 3.0
 _TOGETHER = SUCCESSES | {Outcome.STOPPED}
 """Ends that all ranks have agreed on, so that each is given its time."""
 
@@ -81,6 +83,7 @@ class _Watch:
         self._failed: float | None = None  # since when
         self._begin = time.monotonic()
         self._asked: float | None = None
+        self._is_passed_on = False
         self._was_late = False
 
     def take_signals(self) -> None:
@@ -91,8 +94,12 @@ class _Watch:
                 self._note(self._folder.read_end(rank) or silent_end(rank, code))
         if received is None or received.si_signo not in _REQUESTS or self._asked is not None:
             return
-        self._asked = time.monotonic()
-        if self._all_under_way():
+        self.pass_on()
+
+    def pass_on(self) -> None:
+        """Ranks before their first step have nothing new to save, and a rendezvous would keep them for minutes."""
+        self._asked, self._is_passed_on = time.monotonic(), self._all_under_way()
+        if self._is_passed_on:
             self._send(signal.SIGTERM)
 
     def look(self) -> RankEnd | None:
@@ -109,13 +116,18 @@ class _Watch:
             self._failed = time.monotonic()
 
     def _is_over(self) -> bool:
-        """After a rank that fails the others have a moment: one of them may know why."""
+        """After a rank that fails the others have a moment: one of them may know why. What it holds may be good."""
+        if len(self._ends) == len(self._ranks):
+            return True
         has_failed = self._failed is not None and time.monotonic() > self._failed + _LAST_WORDS_SECONDS
-        return has_failed or len(self._ends) == len(self._ranks)
+        return has_failed and not any(self._is_leaving(rank) for rank in self._ranks.values())
+
+    def _is_leaving(self, rank: int) -> bool:
+        """Whether it has said its last word, and only waits for what it still writes."""
+        return rank not in self._ends and self._folder.read_end(rank) is not None
 
     def _end_on_request(self, asked: float) -> RankEnd | None:
-        """Ranks before their first step have nothing new to save, and a rendezvous would keep them for minutes."""
-        if not self._all_under_way():
+        if not self._is_passed_on:
             return self._stopped()
         if time.monotonic() < asked + self._launch.run.deadlines.save_seconds:
             return None
@@ -144,6 +156,9 @@ class _Watch:
         if confirmed:  # in two looks: what is read while it is written may be half of two values
             # The others wait for the one that is stuck, and may be late before it is.
             rank, pulse = min(heard, key=lambda each: (not processes.is_stuck(each[1].pid), each[1].deadline))
+            last_word = self._folder.read_end(rank)
+            if last_word and last_word.outcome not in SUCCESSES:
+                return last_word
             self._ask_where_they_hang()
             peers = self._launch.world_size > 1 and pulse.state is State.STARTING
             hint = "; a peer may be missing" if peers else ""
@@ -184,8 +199,12 @@ class _Watch:
         return newest_saved(Path(self._launch.run.checkpoint_path))
 
     def _is_saved(self) -> bool:
-        """Whether the step that the ranks have reached is on disk after all."""
-        saved = self._saved()
+        """Whether the step that the ranks have reached is on disk after all. No, if the volume does not answer."""
+        found: list[SavedCheckpoint | None] = []
+        looking = Thread(target=lambda: found.append(self._saved()), daemon=True)  # a dead server would keep us as well
+        looking.start()
+        looking.join(_VOLUME_SECONDS)
+        saved = found[0] if found else None
         return saved is not None and saved.step >= max((pulse.step for pulse in self._pulses()), default=0)
 
 

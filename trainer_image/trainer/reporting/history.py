@@ -44,17 +44,22 @@ class History:
             self._write_pending()
 
     def flush(self) -> None:
-        """Puts every line on disk, or raises OSError."""
+        """Puts every line on disk, or raises OSError. append() does not wait for that."""
         with self._lock:
             if self._pending:
                 self._write_pending()
             if self._sync_failed:  # what a failed sync has left unwritten, a second one does not write
                 replace(self._path, read_plain(self._path, _SIZE_LIMIT))
                 self._sync_failed = self._is_longer = False
-            if self._is_longer:
-                with suppress(FileNotFoundError):
-                    self._sync()
-                self._is_longer = False
+            is_longer, self._is_longer = self._is_longer, False
+        if is_longer:
+            try:
+                self._sync()
+            except FileNotFoundError:
+                pass
+            except OSError:
+                self._is_longer = True
+                raise
 
     def _sync(self) -> None:
         descriptor = os.open(self._path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)

@@ -11,7 +11,7 @@ import torch.distributed as dist
 from pydantic import ValidationError
 
 from trainer.checkpoint.folder import Folder
-from trainer.errors import NonFinite, NotSaved, Stopped, UserError
+from trainer.errors import NonFinite, NotSaved, SaveFailed, Stopped, UserError
 from trainer.learning.clock import EpochClock
 from trainer.learning.plan import Plan, StagePlan
 from trainer.pod.program import Ended
@@ -196,6 +196,11 @@ class ScriptRun:
         model.zero_grad()
         self._state.go_back(before)
 
+    def follow_to_the_end(self) -> None:
+        """For a loop of somebody else's that is over: what it has done last is on disk when this returns."""
+        if self._run.board.step:
+            self._save(required=True)
+
     def note_evaluation(self) -> None:
         """A sign of life from a framework that evaluates."""
         self._run.enter(State.EVALUATING)
@@ -204,8 +209,8 @@ class ScriptRun:
         """The program has come to its end; later attempts complete at once."""
         world = self._run.world
         together = world.size == 1 or dist.is_initialized()
-        if self._run.board.step and together:
-            self._save(required=True)
+        if self._run.board.step:
+            self._save_last(together)
         self._run.enter(State.FINISHED)
         message = f"the program has ended after {self.epoch} epochs, {self.steps} steps"
         if world.is_rank_zero:
@@ -214,6 +219,19 @@ class ScriptRun:
         if together:
             world.wait_for_all()  # only rank 0 knows that the mark is on disk
         return message
+
+    def _save_last(self, together: bool) -> None:
+        """Nobody can save alone what all ranks have a part of."""
+        if together:
+            self._save(required=True)
+        elif self._run.world.is_rank_zero:
+            try:
+                self._run.require_saved(self._state)
+            except SaveFailed as error:
+                raise UserError(
+                    f"{error}: the program left run.epochs() early and destroyed its process group. Leave out "
+                    "dist.destroy_process_group(); the last save needs the group"
+                ) from error
 
     def _rehearsed(self, entries: Iterator[Entry]) -> Generator[T, None, Iterator[Entry]]:
         """One step that is taken back.

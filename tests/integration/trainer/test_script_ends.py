@@ -1,0 +1,138 @@
+"""A program's end: what it has left running does not keep it, and what it has done is on disk or it is no success."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from support.checkpoints import newest_step
+from support.fork_server import ForkServer, fork_server
+from support.scripts import script_config, write_script
+from support.trainer import trainer
+from trainingjob_api.contract import ExitCode
+from trainingjob_api.progress import Outcome
+
+LOOP = """
+for epoch in run.epochs(2):
+    for batch in run.batches(data):
+        run.step()
+"""
+START = """
+import multiprocessing, threading, time
+from concurrent.futures import ThreadPoolExecutor
+import torch
+from torch.utils.data import DataLoader
+from trainer.script import start
+
+data, model = [1, 2, 3], torch.nn.Linear(2, 1)
+"""
+LEFT = [
+    pytest.param("data = DataLoader(data, num_workers=1, persistent_workers=True)", id="workers of a loader"),
+    pytest.param("multiprocessing.Process(target=time.sleep, args=(600,), daemon=True).start()", id="a daemon"),
+    pytest.param("torch.pool = ThreadPoolExecutor(1); torch.pool.submit(len, data).result()", id="a pool of threads"),
+    pytest.param("threading.Thread(target=time.sleep, args=(600,), daemon=True).start()", id="a daemonic thread"),
+]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForkServer]:
+    with fork_server(tmp_path_factory.mktemp("server")) as running:
+        yield running
+
+
+@pytest.mark.parametrize("left", LEFT)
+@pytest.mark.parametrize("reports", [True, False], ids=["a run", "a program that knows nothing"])
+def test_what_a_program_leaves_running_does_not_keep_it(
+    server: ForkServer, tmp_path: Path, left: str, reports: bool
+) -> None:
+    run = "run = start(model=model)" + LOOP if reports else "print(len(list(data)))"
+    script = write_script(tmp_path, f"{START}{left}\n{run}")
+    group = server.start(script_config(tmp_path / "c", script), 1)
+    assert group.codes() == [0], group.end()
+    assert newest_step(tmp_path / "c") == (6 if reports else None)
+
+
+TOGETHER = """
+    import os
+    import torch
+    import torch.distributed as dist
+    from trainer.script import start
+
+    dist.init_process_group("gloo")
+    model = torch.nn.Linear(10, 10)
+    run = start(model=model)
+    for epoch in run.epochs(4):
+        for batch in run.batches([1, 2, 3]):
+            run.step()
+        if epoch == {last}:
+            break
+    dist.destroy_process_group()
+"""
+
+
+@pytest.mark.parametrize(
+    ("last", "outcome", "words"),
+    [
+        pytest.param(9, Outcome.COMPLETED, "4 epochs, 12 steps", id="after the last epoch"),
+        pytest.param(1, Outcome.USER_ERROR, "step 6, is not saved; step 3 is: .*destroy_process_group", id="before it"),
+    ],
+)
+def test_a_program_without_its_group_is_a_success_only_with_its_last_state_on_disk(
+    server: ForkServer, tmp_path: Path, last: int, outcome: Outcome, words: str
+) -> None:
+    script = write_script(tmp_path, TOGETHER.format(last=last))
+    config = script_config(tmp_path / "c", script, checkpointEvery={"epochs": 1})
+    group = server.start(config, 2)
+    group.codes()
+    end = group.end()
+    assert end is not None
+    assert end.outcome is outcome, end
+    assert re.search(words, end.message), end
+    assert (tmp_path / "c" / "done.json").exists() is (outcome is Outcome.COMPLETED)
+
+
+SLOW = """
+    import os
+    import time
+    import torch
+    import torch.distributed as dist
+    from trainer.script import start
+
+    sync = os.fsync
+    os.fsync = lambda descriptor: (time.sleep(0.4), sync(descriptor))[1]
+    if int(os.environ["WORLD_SIZE"]) > 1:
+        dist.init_process_group("gloo")
+    model = torch.nn.Linear(10, 10)
+    run = start(model=model)
+    for epoch in run.epochs(3):
+        {first}
+        if dist.is_initialized():
+            dist.all_reduce(torch.ones(1))
+        for batch in run.batches([1]):
+            run.step()
+"""
+"""On a disk that takes longer for a save than a step may take."""
+ENDS = [
+    pytest.param(1, "", ExitCode.COMPLETED, "3 epochs", 3, id="a rank"),
+    pytest.param(2, "", ExitCode.COMPLETED, "3 epochs", 3, id="two ranks"),
+    pytest.param(
+        1, "run.check(torch.tensor(0.0 if epoch < 1 else float('nan')))", ExitCode.NON_FINITE, "step 2", 1, id="NaN"
+    ),
+    pytest.param(
+        2, "assert epoch < 1 or dist.get_rank() == 0, 'my fault'", ExitCode.CRASH, "my fault", 1, id="a peer's fault"
+    ),
+]
+
+
+@pytest.mark.parametrize(("ranks", "first", "code", "words", "step"), ENDS)
+def test_a_save_that_outlasts_a_step_is_finished_and_no_hang(
+    tmp_path: Path, ranks: int, first: str, code: ExitCode, words: str, step: int
+) -> None:
+    script = write_script(tmp_path, SLOW.format(first=first))
+    deadlines = {"stepSeconds": 1, "saveSeconds": 60}
+    config = script_config(tmp_path / "c", script, deadlines=deadlines, checkpointEvery={"epochs": 1})
+    with trainer(config, tmp_path, ranks) as pod:
+        assert pod.end() == code, pod.text()
+        assert words in pod.message().message
+    assert newest_step(tmp_path / "c") == step
