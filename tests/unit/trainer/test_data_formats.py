@@ -1,7 +1,8 @@
 """Every format that a recipe can name, and what is said about files that are not what they should be."""
 
 import gzip
-import struct
+import io
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import torch
 from PIL import Image
 from pyarrow import parquet
 
+from support.idx import idx, write_idx
 from trainer.config import Mounts
 from trainer.data.dataset import Dataset
 from trainer.data.loading import load_dataset
@@ -26,20 +28,13 @@ def load(data: dict[str, object], task: str = "classification", seed: int = 1, m
     return load_dataset(Training.model_validate(recipe), mounts or Mounts())
 
 
-def idx(values: np.ndarray, kind: int = 8) -> bytes:
-    return bytes([0, 0, kind, values.ndim]) + struct.pack(f">{values.ndim}I", *values.shape) + values.tobytes()
-
-
 IMAGES = np.arange(7 * 3 * 2, dtype=np.uint8).reshape(7, 3, 2)
 LABELS = (np.arange(7) % 3).astype(np.uint8)
 
 
 def write_mnist(folder: Path, zipped: bool = True) -> Path:
-    folder.mkdir(exist_ok=True)
     for prefix, count in (("train", 7), ("t10k", 4)):
-        for name, values in (("images-idx3", IMAGES[:count]), ("labels-idx1", LABELS[:count])):
-            content = gzip.compress(idx(values)) if zipped else idx(values)
-            (folder / f"{prefix}-{name}-ubyte{'.gz' if zipped else ''}").write_bytes(content)
+        write_idx(folder, prefix, IMAGES[:count], LABELS[:count], zipped)
     return folder
 
 
@@ -125,7 +120,8 @@ def test_labels_are_words_if_they_are_words_anywhere(tmp_path: Path) -> None:
         pytest.param({"a": [1.0, None], "y": ["p", "q"]}, "row 2, column 'a': the value is missing", id="a null"),
         pytest.param({"a": [1.0, float("nan")], "y": ["p", "q"]}, "row 2, column 'a': the value is nan", id="NaN"),
         pytest.param({"a": [[1], [2]], "y": ["p", "q"]}, "values, not numbers", id="lists"),
-        pytest.param({"a": [1, 2], "y": [0.0, float("nan")]}, "row 2, column 'y': the value is NaN", id="class NaN"),
+        pytest.param({"a": [1, 2], "y": [0.0, float("nan")]}, "row 2, column 'y': the value is nan", id="class NaN"),
+        pytest.param({"a": [1, 2], "y": [0.0, float("inf")]}, "row 2, column 'y': the value is inf", id="class inf"),
     ],
 )
 def test_a_bad_value_in_parquet_is_named(tmp_path: Path, columns: dict[str, list[object]], words: str) -> None:
@@ -142,6 +138,115 @@ def test_types_that_only_parquet_has(tmp_path: Path) -> None:
     data = load({"path": tmp_path / "x.parquet", "target": "y"})
     assert data.train.features.tolist() == [[1, 1], [2, 0], [3, 1]]
     assert data.facts.labels == ("p", "q")
+
+
+LATIN = "café".encode("latin-1")
+
+
+@pytest.mark.parametrize("loading", ["memory", "stream"])
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+@pytest.mark.parametrize("target", ["a", "b"], ids=["as inputs", "as targets"])
+def test_whole_numbers_beyond_what_a_float_holds_are_rounded(
+    tmp_path: Path, kind: str, target: str, loading: str
+) -> None:
+    values = [2**53 + 1, 2**62 + 1, 7]
+    if kind == "csv":
+        (tmp_path / "x.csv").write_text("a,b\n" + "".join(f"{value},{value}\n" for value in values))
+    else:
+        parquet.write_table(pa.table({"a": values, "b": pa.array(values, pa.uint64())}), tmp_path / "x.parquet")
+    data = load({"path": tmp_path / f"x.{kind}", "target": target, "loading": loading}, task="regression")
+    inputs, targets = data.train.take(torch.arange(3))
+    expected = np.array(values).astype(np.float64)
+    assert inputs.flatten().tolist() == expected.astype(np.float32).tolist()
+    assert data.facts.target_scaling is not None
+    assert targets.tolist() == data.facts.target_scaling.apply(expected).astype(np.float32).tolist()
+
+
+@pytest.mark.parametrize("loading", ["memory", "stream"])
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        pytest.param(b"a,y\n1,p\n2," + LATIN + b"\n", "row 2, column 'y': the value is b'caf\\xe9'", id="a class"),
+        pytest.param(b"a,y\n1,p\n" + LATIN + b",q\n", "column 'a' holds binary values, not numbers", id="an input"),
+        pytest.param(LATIN + b",y\n1,p\n2,q\n", "cannot be read", id="a column's name"),
+        pytest.param(b"a,y\n1,1.5\n2,inf\n", "column 'y': ", id="a class that is infinite"),
+    ],
+)
+def test_csv_that_is_not_text_or_not_finite_is_named(tmp_path: Path, content: bytes, words: str, loading: str) -> None:
+    (tmp_path / "x.csv").write_bytes(content)
+    with pytest.raises(DataError) as caught:
+        load({"path": tmp_path / "x.csv", "target": "y", "loading": loading})
+    assert "x.csv" in str(caught.value)
+    assert words in str(caught.value)
+
+
+def text_of(values: list[bytes]) -> pa.Array:
+    """Marked as text, whatever the bytes are: many programs write such parquet."""
+    binary = pa.array(values, pa.binary())
+    return pa.Array.from_buffers(pa.string(), len(values), binary.buffers())
+
+
+@pytest.mark.parametrize("loading", ["memory", "stream"])
+@pytest.mark.parametrize(
+    ("labels", "words"),
+    [
+        pytest.param(pa.array([b"p", LATIN]), "row 2, column 'y': the value is b'caf\\xe9'", id="bytes"),
+        pytest.param(pa.array([b"p", LATIN]).dictionary_encode(), "row 2, column 'y'", id="a dictionary of bytes"),
+        pytest.param(text_of([b"p", LATIN]), "row 2, column 'y': the value is b'caf\\xe9'", id="text that is none"),
+        pytest.param(pa.array([[1], [2]]), "'y' holds list<element: int64> values; a target is text", id="lists"),
+        pytest.param(pa.array([{"a": 1}, {"a": 2}]), "column 'y' holds struct<", id="structs"),
+        pytest.param(pa.array([0.0, float("nan")]), "column 'y': ", id="NaN"),
+    ],
+)
+def test_labels_of_parquet_that_cannot_be_used(tmp_path: Path, labels: pa.Array, words: str, loading: str) -> None:
+    parquet.write_table(pa.table({"a": [1, 2], "y": labels}), tmp_path / "x.parquet")
+    with pytest.raises(DataError) as caught:
+        load({"path": tmp_path / "x.parquet", "target": "y", "loading": loading})
+    assert "x.parquet" in str(caught.value)
+    assert words in str(caught.value)
+
+
+@pytest.mark.parametrize("loading", ["memory", "stream"])
+@pytest.mark.parametrize(
+    "inputs",
+    [
+        pytest.param(pa.array([b"p", LATIN], pa.large_binary()), id="bytes"),
+        pytest.param(pa.array([b"p", LATIN]).dictionary_encode(), id="a dictionary of bytes"),
+        pytest.param(text_of([b"p", LATIN]), id="text that is none"),
+    ],
+)
+def test_inputs_that_are_not_even_text_are_no_numbers(tmp_path: Path, inputs: pa.Array, loading: str) -> None:
+    parquet.write_table(pa.table({"a": inputs, "y": ["p", "q"]}), tmp_path / "x.parquet")
+    with pytest.raises(DataError, match=r"x\.parquet: column 'a' holds .* values, not numbers"):
+        load({"path": tmp_path / "x.parquet", "target": "y", "loading": loading})
+
+
+@pytest.mark.parametrize("loading", ["memory", "stream"])
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        pytest.param(pa.array([b"p", "é".encode()]), ("p", "é"), id="bytes in UTF-8"),
+        pytest.param(pa.array(np.array([2.5, 1], np.float16)), (1.0, 2.5), id="float16"),
+        pytest.param(pa.array([2**64 - 1, 1], pa.uint64()), (1, 2**64 - 1), id="uint64"),
+        pytest.param(pa.array([2**53 + 1, 2**53]), (2**53, 2**53 + 1), id="int64 beyond floats"),
+    ],
+)
+def test_labels_that_only_parquet_has(
+    tmp_path: Path, labels: pa.Array, expected: tuple[object, ...], loading: str
+) -> None:
+    parquet.write_table(pa.table({"a": [1, 2], "y": labels}), tmp_path / "x.parquet")
+    data = load({"path": tmp_path / "x.parquet", "target": "y", "loading": loading})
+    assert data.facts.labels == expected
+    assert sorted(data.train.take(torch.arange(2))[1].tolist()) == [0, 1]
+
+
+@pytest.mark.parametrize("loading", ["memory", "stream"])
+def test_whole_numbers_of_two_widths_are_the_same_labels(tmp_path: Path, loading: str) -> None:
+    (tmp_path / "parts").mkdir()
+    for number, labels in enumerate((pa.array([1, 2], pa.int32()), pa.array([2**53, 2**53 + 1]))):
+        parquet.write_table(pa.table({"a": [1, 2], "y": labels}), tmp_path / "parts" / f"{number}.parquet")
+    data = load({"path": tmp_path / "parts", "format": "parquet", "target": "y", "loading": loading})
+    assert data.facts.labels == (1, 2, 2**53, 2**53 + 1)
 
 
 # npz
@@ -170,13 +275,93 @@ def test_arrays_of_npz_by_name(tmp_path: Path) -> None:
         pytest.param({"x": np.ones((2, 1)), "y": np.ones(3)}, "'x' has the shape (2, 1)", id="lengths differ"),
         pytest.param({"x": np.array([[1.0], [np.nan]]), "y": np.ones(2)}, "row 2, array 'x'", id="NaN"),
         pytest.param({"x": np.array([["a"]]), "y": np.ones(1)}, "not numbers", id="words as inputs"),
-        pytest.param({"x": np.ones((2, 1)), "y": np.array([1.0, np.nan])}, "row 2: the value is NaN", id="class NaN"),
+        pytest.param({"x": np.ones((2, 1)), "y": np.array([1.0, np.nan])}, "row 2: the value is nan", id="class NaN"),
         pytest.param({"x": np.ones((0, 1)), "y": np.ones(0)}, "no rows", id="empty"),
         pytest.param({"x": np.ones((2, 1)), "y": np.array([object(), 1])}, "cannot be read", id="Python objects"),
+        pytest.param({"x": np.ones((2, 1)), "y": np.array([b"p", LATIN])}, "row 2, array 'y'", id="not UTF-8"),
+        pytest.param(
+            {"x": np.ones((2, 1)), "y": np.array(["2020", "2021"], "M8[Y]")}, "'y' holds datetime64", id="dates"
+        ),
+        pytest.param({"x": np.ones((2, 1)), "y": np.array([1, 2], "m8[s]")}, "'y' holds timedelta64", id="durations"),
+        pytest.param({"x": np.ones((2, 1)), "y": np.array([1, 2j])}, "'y' holds complex128", id="complex numbers"),
+        pytest.param({"x": np.ones((2, 1)), "y": np.ones(2, "i4,i4")}, "a target is text", id="structured"),
     ],
 )
 def test_arrays_that_cannot_be_used(tmp_path: Path, arrays: dict[str, np.ndarray], words: str) -> None:
     np.savez(tmp_path / "x.npz", **arrays)
+    with pytest.raises(DataError) as caught:
+        load({"path": tmp_path / "x.npz", "format": "npz"})
+    assert "x.npz" in str(caught.value)
+    assert words in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        pytest.param(np.array([b"dog", "é".encode()]), ("dog", "é"), id="byte strings"),
+        pytest.param(np.array([2.5, 1], np.float16), (1.0, 2.5), id="float16"),
+        pytest.param(np.array([2.5, 1], np.longdouble), (1.0, 2.5), id="long double"),
+        pytest.param(np.array([2**64 - 1, 1], np.uint64), (1, 2**64 - 1), id="uint64"),
+        pytest.param(np.array([2, 1], ">i4"), (1, 2), id="big-endian"),
+        pytest.param(np.array([True, False]), (False, True), id="booleans"),
+    ],
+)
+def test_labels_of_npz_are_what_a_checkpoint_can_hold(
+    tmp_path: Path, labels: np.ndarray, expected: tuple[object, ...]
+) -> None:
+    np.savez(tmp_path / "x.npz", x=np.ones((2, 1)), y=labels)
+    data = load({"path": tmp_path / "x.npz", "format": "npz", "test": {"path": str(tmp_path / "x.npz")}})
+    assert data.facts.labels == expected
+    assert json.loads(json.dumps(data.facts.labels)) == list(expected)
+    assert data.test is not None
+    assert sorted(data.test.take(torch.arange(2))[1].tolist()) == [0, 1]
+
+
+def test_whole_numbers_of_npz_beyond_what_a_float_holds_are_rounded(tmp_path: Path) -> None:
+    values = np.array([2**53 + 1, 2**62 + 1, 7])
+    np.savez(tmp_path / "x.npz", x=values[:, None], y=values)
+    data = load({"path": tmp_path / "x.npz", "format": "npz"}, task="regression")
+    inputs, targets = data.train.take(torch.arange(3))
+    assert inputs.flatten().tolist() == values.astype(np.float32).tolist()
+    assert data.facts.target_scaling is not None
+    assert targets.tolist() == data.facts.target_scaling.apply(values.astype(np.float64)).astype(np.float32).tolist()
+
+
+def _damaged(content: bytes) -> bytes:
+    """Other values within the first array."""
+    start = content.index(b"\n") + 20
+    return content[:start] + bytes(255 - byte for byte in content[start : start + 20]) + content[start + 20 :]
+
+
+def _compressed_otherwise(content: bytes) -> bytes:
+    """The method of the first file in zip's central directory."""
+    place = content.index(b"PK\1\2") + 10
+    return content[:place] + b"\xff\xff" + content[place + 2 :]
+
+
+def _single_array(content: bytes) -> bytes:
+    file = io.BytesIO()
+    np.save(file, np.ones(3))
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("write", [np.savez, np.savez_compressed], ids=["plain", "compressed"])
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        pytest.param(lambda content: content[:300], "cannot be read", id="cut short"),
+        pytest.param(lambda content: content[:-1], "cannot be read", id="the last byte is missing"),
+        pytest.param(_damaged, "cannot be read", id="damaged"),
+        pytest.param(_compressed_otherwise, "cannot be read", id="compressed in an unknown way"),
+        pytest.param(lambda content: b"", "cannot be read", id="empty"),
+        pytest.param(_single_array, "is a single array", id="npy"),
+    ],
+)
+def test_an_archive_that_cannot_be_used(
+    tmp_path: Path, write: Callable[..., None], spoil: Callable[[bytes], bytes], words: str
+) -> None:
+    write(tmp_path / "x.npz", x=np.random.default_rng(0).normal(size=(40, 3)), y=np.arange(40))
+    (tmp_path / "x.npz").write_bytes(spoil((tmp_path / "x.npz").read_bytes()))
     with pytest.raises(DataError) as caught:
         load({"path": tmp_path / "x.npz", "format": "npz"})
     assert "x.npz" in str(caught.value)
@@ -257,6 +442,65 @@ def test_a_grey_image_has_one_channel(tmp_path: Path) -> None:
     assert load({"path": write_images(tmp_path / "x", "L"), "format": "imageFolder"}).facts.shape == (1, 3, 4)
 
 
+DEEP = np.array([[0, 4000, 257], [8000, 65535, 40000]], dtype=np.uint16)
+
+
+def write_deep(folder: Path, name: str, kind: type[np.generic] | str = np.uint16) -> Path:
+    """An image with 8 bits, and one with more."""
+    for label in ("cat", "dog"):
+        (folder / label).mkdir(parents=True)
+    Image.fromarray((DEEP // 257).astype(np.uint8)).save(folder / "cat" / "flat.png")
+    if name.endswith(".pgm"):
+        (folder / "dog" / name).write_bytes(b"P5\n3 2\n65535\n" + DEEP.astype(">u2").tobytes())
+    else:
+        Image.fromarray(DEEP.astype(kind)).save(folder / "dog" / name)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        pytest.param("deep.png", np.uint16, id="png"),
+        pytest.param("deep.tif", np.uint16, id="tiff"),
+        pytest.param("deep.tif", ">u2", id="big-endian tiff"),
+        pytest.param("deep.pgm", np.uint16, id="pgm"),
+    ],
+)
+def test_grey_with_16_bits_keeps_them_in_the_range_of_8(
+    tmp_path: Path, name: str, kind: type[np.generic] | str
+) -> None:
+    expected = (DEEP.astype(np.float32) / 257).flatten()
+    assert expected.max() == 255
+    folder = write_deep(tmp_path / "x", name, kind)
+    data = load({"path": folder, "format": "imageFolder"})
+    assert data.facts.shape == (1, 2, 3)
+    assert data.train.features.tolist() == [(DEEP // 257).flatten().tolist(), expected.tolist()]
+    grey, opaque = expected.tolist(), [255.0] * 6
+    for channels, planes in ((3, grey * 3), (4, grey * 3 + opaque)):
+        coloured = load({"path": folder, "format": "imageFolder", "shape": [channels, 2, 3]})
+        assert coloured.train.features[1].tolist() == planes
+    flat, deep = load({"path": folder, "format": "imageFolder", "shape": [1, 1, 2]}).train.features
+    assert torch.allclose(flat, deep, atol=1.5)
+    (folder / "cat").rename(folder / "eel")
+    turned = load({"path": folder, "format": "imageFolder"})
+    assert turned.facts.shape == (1, 2, 3)
+    assert torch.equal(turned.train.features, data.train.features.flip(0))
+
+
+@pytest.mark.parametrize("kind", [np.int32, np.float32], ids=["whole numbers", "fractions"])
+def test_images_whose_range_is_not_known_are_refused(tmp_path: Path, kind: type[np.generic]) -> None:
+    folder = write_deep(tmp_path / "x", "deep.tif", kind)
+    for shape in (None, [3, 2, 3]):
+        with pytest.raises(DataError, match=r"dog/deep\.tif has 32 bits"):
+            load({"path": folder, "format": "imageFolder", **({"shape": shape} if shape else {})})
+
+
+def _enlarge(folder: Path) -> None:
+    """Its header promises more pixels than any image has."""
+    (folder / "cat" / "0.png").unlink()
+    (folder / "cat" / "0.pgm").write_bytes(b"P5\n100000 100000\n255\n")
+
+
 def _truncate(folder: Path) -> None:
     image = folder / "cat" / "1.png"
     image.write_bytes(image.read_bytes()[:45])
@@ -268,7 +512,11 @@ def _replace(folder: Path) -> None:
 
 @pytest.mark.parametrize(
     ("spoil", "name"),
-    [pytest.param(_truncate, "cat/1.png", id="cut short"), pytest.param(_replace, "dog/0.png", id="no image at all")],
+    [
+        pytest.param(_truncate, "cat/1.png", id="cut short"),
+        pytest.param(_replace, "dog/0.png", id="no image at all"),
+        pytest.param(_enlarge, "cat/0.pgm", id="too large"),
+    ],
 )
 def test_a_broken_image_is_named(tmp_path: Path, spoil: Callable[[Path], None], name: str) -> None:
     folder = write_images(tmp_path / "train")

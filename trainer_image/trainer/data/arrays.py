@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from numpy.lib.npyio import NpzFile
 from numpy.typing import NDArray
 
 from trainer.data.files import File, Place, explained
-from trainer.data.samples import Samples, shaped
+from trainer.data.samples import TARGETS, Samples, shaped
 from trainer.errors import DataError
 from trainingjob_api.spec.training import Data
 
@@ -35,7 +36,10 @@ def read_npz(files: Sequence[File], data: Data, shape: Sequence[int] | None) -> 
 
 def _npz_part(file: File, inputs: Sequence[str], target: str) -> tuple[Array, Array]:
     """One array of inputs (rows, ...) and one of targets (rows,)."""
-    with explained(file), file.open() as opened, np.load(io.BytesIO(opened.read()), allow_pickle=False) as archive:
+    with explained(file), file.open() as opened:
+        archive = np.load(io.BytesIO(opened.read()), allow_pickle=False)
+        if not isinstance(archive, NpzFile):
+            raise DataError(f"{file.name} is a single array: write inputs and targets with numpy.savez")
         missing = [name for name in (*inputs, target) if name not in archive.files]
         if missing:
             raise DataError(f"{file.name}: there is no array {missing[0]!r}; it has {', '.join(archive.files)}")
@@ -49,7 +53,27 @@ def _npz_part(file: File, inputs: Sequence[str], target: str) -> tuple[Array, Ar
     chosen = [arrays[name] for name in inputs]
     x = chosen[0] if len(chosen) == 1 else np.concatenate([each.reshape(rows, -1) for each in chosen], axis=1)
     _require_numbers(file, inputs[0], x)
-    return x, arrays[target]
+    return x, _targets(file, target, arrays[target])
+
+
+def _targets(file: File, name: str, values: Array) -> Array:
+    """As types that pyarrow, JSON and so a checkpoint have."""
+    kind = values.dtype.kind
+    if kind == "S":
+        return _decoded(file, name, values)
+    if kind not in "biufU":
+        raise DataError(f"{file.name}: array {name!r} holds {values.dtype} values; {TARGETS}")
+    return values.astype(np.float64) if kind == "f" and values.dtype.itemsize not in (4, 8) else values
+
+
+def _decoded(file: File, name: str, values: Array) -> Array:
+    """numpy's byte strings as text."""
+    try:
+        return np.char.decode(values, "utf-8")
+    except UnicodeDecodeError as error:
+        row = values.tolist().index(error.object)
+        place = f"{file.name}, row {row + 1}, array {name!r}"
+        raise DataError(f"{place}: {error.object!r} is not UTF-8: save the text as UTF-8") from None
 
 
 def _require_numbers(file: File, name: str, values: Array) -> None:
@@ -131,7 +155,7 @@ def _samples(
 
     x = parts[0][0] if len(parts) == 1 else np.concatenate([part[0] for part in parts])
     y = np.concatenate([part[1] for part in parts])
-    values = pa.chunked_array([pa.array(y.tolist() if y.dtype.kind in "US" else y)])
+    values = pa.chunked_array([pa.array(y.tolist() if y.dtype.kind == "U" else y)])
     return Samples(name, features, shape, x.reshape(len(x), -1), target, values, where)
 
 

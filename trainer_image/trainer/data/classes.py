@@ -1,7 +1,8 @@
 """Labels to class numbers."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from math import isfinite
 
 import numpy as np
 import pyarrow as pa
@@ -23,12 +24,13 @@ class Classes:
     labels: tuple[Label, ...]
 
     @classmethod
-    def of(cls, column: str, values: pa.ChunkedArray, name: str) -> "Classes":
-        """The classes of the training rows; name is that of the data."""
-        found = pc.unique(values).to_pylist()
+    def of(cls, column: str, found: Iterable[Label], name: str) -> "Classes":
+        """The classes that the training rows have; name is that of the data."""
         labels = tuple(sorted(set(found), key=lambda value: (isinstance(value, str), value)))
         if len(labels) < 2:
             raise DataError(f"{name}: every row has the same {column!r}: there is nothing to tell apart")
+        if bad := [label for label in labels if isinstance(label, float) and not isfinite(label)]:
+            raise DataError(f"{name}, column {column!r}: a class is {bad[0]}")
         return cls(column, labels)
 
     def numbers(self, values: pa.ChunkedArray, where: Where) -> NDArray[np.int64]:
@@ -49,7 +51,7 @@ class Classes:
             return values.to_pylist()  # type: ignore[no-any-return]
         try:
             return values.cast(pa.array(self.labels).type).to_pylist()  # type: ignore[no-any-return]
-        except pa.ArrowInvalid:
+        except (pa.ArrowInvalid, OverflowError):
             return values.to_pylist()  # type: ignore[no-any-return]
 
 
@@ -67,9 +69,17 @@ def as_read_at_once(texts: pa.Array) -> pa.Array:
     return texts
 
 
+def _common(kinds: Iterable[pa.DataType]) -> pa.DataType:
+    """Whole numbers stay exact, unless some are fractions or too large for int64."""
+    if all(pa.types.is_integer(kind) for kind in kinds) and pa.uint64() not in kinds:
+        return pa.int64()
+    numeric = all(pa.types.is_integer(kind) or pa.types.is_floating(kind) for kind in kinds)
+    return pa.float64() if numeric else pa.string()
+
+
 def together(columns: Sequence[pa.ChunkedArray]) -> pa.ChunkedArray:
     """The columns of several files as one; as text if one file has words where another has numbers."""
-    if len({column.type for column in columns}) > 1:
-        numeric = all(pa.types.is_integer(column.type) or pa.types.is_floating(column.type) for column in columns)
-        columns = [column.cast(pa.float64() if numeric else pa.string()) for column in columns]
+    kinds = {column.type for column in columns}
+    if len(kinds) > 1:
+        columns = [column.cast(_common(kinds), safe=False) for column in columns]
     return pa.chunked_array([chunk for column in columns for chunk in column.chunks], type=columns[0].type)

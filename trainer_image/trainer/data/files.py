@@ -2,6 +2,8 @@
 
 import glob
 import sys
+import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +15,8 @@ from trainer.errors import DataError, UserError
 
 _PACKAGES = {"s3": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "az": "adlfs", "abfs": "adlfs", "https": "aiohttp"}
 _SHOWN = 20
+_BAD_CONTENT = (OSError, ValueError, EOFError, NotImplementedError, zipfile.BadZipFile, zlib.error)
+"""pyarrow's errors are ValueErrors and NotImplementedErrors."""
 
 
 @dataclass(frozen=True)
@@ -137,7 +141,7 @@ def explained(file: File) -> Iterator[None]:
             raise DataError(f"{file.name} may not be read: {error}{_credentials(file)}") from error
         if isinstance(error, OSError) and not file.is_local:
             raise
-        if isinstance(error, (OSError, ValueError, EOFError)):  # pyarrow's errors are ValueErrors
+        if isinstance(error, _BAD_CONTENT):
             raise DataError(f"{file.name} cannot be read: {error}") from error
         raise
 

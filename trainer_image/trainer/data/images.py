@@ -1,6 +1,8 @@
 """Reads a folder of images for each class."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -10,6 +12,9 @@ from trainer.data.files import File, Place, explained
 from trainer.data.samples import Samples
 from trainer.errors import DataError
 from trainingjob_api.spec.training import Data
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm")
 _MODES = {1: "L", 3: "RGB", 4: "RGBA"}
@@ -24,9 +29,11 @@ def read_images(place: Place, data: Data, shape: Sequence[int] | None) -> Sample
     size = tuple(shape) if shape else _shape_of(files[0][0])
     if len(size) != 3 or size[0] not in _MODES:
         raise DataError(f"{place.name}: data.shape must be [channels, height, width] with 1, 3 or 4 channels")
-    inputs = np.empty((len(files), size[0] * size[1] * size[2]), dtype=np.uint8)
+    inputs: NDArray[Any] = np.empty((len(files), size[0] * size[1] * size[2]), dtype=np.uint8)
     for row, (file, _) in enumerate(files):
-        inputs[row] = _pixels(file, size).ravel()
+        pixels = _pixels(file, size)
+        inputs = inputs.astype(np.promote_types(inputs.dtype, pixels.dtype), copy=False)
+        inputs[row] = pixels.ravel()
     labels = pa.chunked_array([pa.array([label for _, label in files])])
     return Samples(place.name, ("image",), size, inputs, data.target or "class", labels, lambda row: files[row][0].name)
 
@@ -41,27 +48,53 @@ def _images(folder: Place) -> list[File]:
     ]
 
 
-def _shape_of(file: File) -> tuple[int, int, int]:
+@contextmanager
+def _opened(file: File) -> Iterator["Image"]:
+    """What Pillow says of a bad image is a DataError."""
     from PIL import Image
 
-    with explained(file), file.open() as opened, Image.open(opened) as image:
-        channels = {"1": 1, "L": 1, "I": 1, "I;16": 1, "F": 1, "RGBA": 4, "LA": 4, "PA": 4}.get(image.mode, 3)
+    try:
+        with explained(file), file.open() as opened, Image.open(opened) as image:
+            yield image
+    except (SyntaxError, Image.DecompressionBombError) as error:  # a broken PNG, a size that cannot be meant
+        raise DataError(f"{file.name} cannot be read: {error}") from error
+
+
+def _shape_of(file: File) -> tuple[int, int, int]:
+    with _opened(file) as image:
+        alone = image.mode in ("1", "L") or _is_deep(image)
+        channels = 1 if alone else 4 if image.mode in ("RGBA", "LA", "PA") else 3
         return channels, image.height, image.width
 
 
-def _pixels(file: File, shape: Sequence[int]) -> NDArray[np.uint8]:
-    """(channels, height, width)"""
-    from PIL import Image
+def _pixels(file: File, shape: Sequence[int]) -> NDArray[np.uint8 | np.float32]:
+    """(channels, height, width) from 0 to 255; what has 16 bits keeps them as fractions."""
+    from PIL.Image import Resampling
 
     channels, height, width = shape
-    try:
-        with explained(file), file.open() as opened, Image.open(opened) as image:
-            whole = image.convert(_MODES[channels])
-    except (SyntaxError, Image.DecompressionBombError) as error:  # what Pillow says of a broken PNG
-        raise DataError(f"{file.name} cannot be read: {error}") from error
+    with _opened(file) as image:
+        if image.mode in ("I", "F") and not _is_deep(image):
+            raise DataError(f"{file.name} has 32 bits, and it is not known which value is white: save it with 8 or 16")
+        whole = _grey(image) if _is_deep(image) else image.convert(_MODES[channels])
     if whole.size != (width, height):
-        whole = whole.resize((width, height), Image.Resampling.BILINEAR)
-    return np.asarray(whole, dtype=np.uint8).reshape(height, width, channels).transpose(2, 0, 1)
+        whole = whole.resize((width, height), Resampling.BILINEAR)
+    values = np.asarray(whole).reshape(height, width, -1).transpose(2, 0, 1)
+    if whole.mode == "F":
+        values = np.repeat(values, channels, axis=0)
+        values[3:] = 255  # opaque
+    return values
+
+
+def _is_deep(image: "Image") -> bool:
+    """Grey with 16 bits; to Pillow a pgm with as many has 32."""
+    return image.mode.startswith("I;16") or (image.mode == "I" and image.format == "PPM")
+
+
+def _grey(image: "Image") -> "Image":
+    """In the range of 8 bits. Pillow itself cuts off what is above 255."""
+    from PIL import Image
+
+    return Image.fromarray(np.asarray(image, dtype=np.float32) / 257)
 
 
 def _name(folder: Place) -> str:

@@ -37,7 +37,7 @@ class CsvBlock:
         options = csv.ConvertOptions(
             strings_can_be_null=True,
             include_columns=columns.names,
-            column_types={columns.target: pa.string()} if text_target else None,
+            column_types={columns.target: pa.binary()} if text_target else None,  # Table says what is not UTF-8
         )
         with explained(self.file):
             content = self.content or self.file.part(self.start, self.end)

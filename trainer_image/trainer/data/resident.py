@@ -4,6 +4,7 @@ import hashlib
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow.compute as pc
 import torch
 from numpy.typing import NDArray
 
@@ -64,7 +65,11 @@ class _Encoding:
 
     @classmethod
     def of(cls, task: str, samples: Samples) -> "_Encoding":
-        return cls(None if task == "regression" else Classes.of(samples.target, samples.labels(), samples.name))
+        return cls(
+            None
+            if task == "regression"
+            else Classes.of(samples.target, pc.unique(samples.labels()).to_pylist(), samples.name)
+        )
 
     def numbers(self, samples: Samples) -> Floats | NDArray[np.int64]:
         if self.classes is None:

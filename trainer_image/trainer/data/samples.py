@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from trainer.data.classes import Where
 from trainer.errors import DataError
 
+TARGETS = "a target is text, numbers or booleans"
+
 
 @dataclass(frozen=True)
 class Samples:
@@ -33,19 +35,25 @@ class Samples:
 
     def labels(self) -> pa.ChunkedArray:
         """For classification."""
-        if pa.types.is_floating(self.targets.type) and pc.any(pc.is_nan(self.targets)).as_py():
-            raise DataError(f"{self.where(pc.index(pc.is_nan(self.targets), True).as_py())}: the value is NaN")
+        row = pc.index(pc.is_finite(self.targets), False).as_py() if pa.types.is_floating(self.targets.type) else -1
+        if row >= 0:
+            raise DataError(f"{self.where(row)}: the value is {self.targets[row]}")
         return self.targets
 
     def target_numbers(self) -> NDArray[np.float64]:
         """For regression."""
         if not is_number(self.targets.type):
             raise DataError(f"{self.where(0)}: {self.targets[0].as_py()!r} is not a number")
-        values: NDArray[np.float64] = self.targets.cast(pa.float64()).to_numpy()
+        values: NDArray[np.float64] = as_floats(self.targets).to_numpy()
         if not np.isfinite(values).all():
             row = int(np.flatnonzero(~np.isfinite(values))[0])
             raise DataError(f"{self.where(row)}: the target is {values[row]}")
         return values
+
+
+def as_floats(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Numbers in float64; whole numbers beyond 2**53 are rounded, as by astype."""
+    return column.cast(pa.float64(), safe=False)
 
 
 def shaped(name: str, found: Sequence[int], wanted: Sequence[int] | None) -> tuple[int, ...]:

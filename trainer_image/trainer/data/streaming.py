@@ -165,7 +165,7 @@ class _Survey:
     def facts(self, recipe: Training, name: str) -> DataFacts:
         assert self.inputs is not None
         if self.labels:
-            self.classes = Classes.of(self.columns.target, pa.chunked_array([_as_one_type(list(self.labels))]), name)
+            self.classes = Classes.of(self.columns.target, _as_one_type(list(self.labels)), name)
         shape = shaped(name, [len(self.columns.features)], recipe.data.shape)
         of_targets = self.targets.scaling("standard") if self.targets else None
         return DataFacts(
@@ -178,10 +178,10 @@ class _Survey:
         )
 
 
-def _as_one_type(labels: Sequence[Label]) -> pa.Array:
+def _as_one_type(labels: Sequence[Label]) -> Sequence[Label]:
     if any(isinstance(label, str) for label in labels):
-        return as_read_at_once(pa.array([str(label) for label in labels]))
-    return pa.array(labels)
+        return as_read_at_once(pa.array([str(label) for label in labels])).to_pylist()  # type: ignore[no-any-return]
+    return labels
 
 
 def resident_bytes(source: Source) -> int | None:

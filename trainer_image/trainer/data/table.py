@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from trainer.data.samples import is_number
+from trainer.data.samples import TARGETS, as_floats, is_number
 from trainer.errors import DataError
 
 _NAMES_SHOWN = 20
@@ -36,13 +36,13 @@ class Table:
         return result
 
     def labels(self, name: str) -> pa.ChunkedArray:
-        """The column's values as they are: text stays text."""
+        """The column's values as they are: text stays text. DataError if they could not be a class or a number."""
         column = self._without_gaps(name)
         if pa.types.is_dictionary(column.type):
             column = column.cast(column.type.value_type)
-        if pa.types.is_decimal(column.type):
-            return column.cast(pa.float64())
-        return column if is_number(column.type) else column.cast(pa.string())
+        if pa.types.is_decimal(column.type) or pa.types.is_float16(column.type):
+            return as_floats(column)
+        return column if is_number(column.type) else self._text(name, column)
 
     def place(self, name: str, row: int) -> str:
         """For messages."""
@@ -53,11 +53,27 @@ class Table:
         if not is_number(column.type):
             raise self._not_a_number(name, column)
         column = self._without_gaps(name)
-        values: NDArray[np.float64] = column.cast(pa.float64()).to_numpy()
+        values: NDArray[np.float64] = as_floats(column).to_numpy()
         if not np.isfinite(values).all():
             row = int(np.flatnonzero(~np.isfinite(values))[0])
             raise self._bad_value(name, row, f"is {values[row]}")
         return values
+
+    def _text(self, name: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
+        try:
+            texts = column.cast(pa.string())
+            texts.validate(full=True)  # parquet's text may be anything
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+            raise self._not_text(name, column) from None
+        return texts
+
+    def _not_text(self, name: str, column: pa.ChunkedArray) -> DataError:
+        try:
+            values = column.cast(pa.binary()).to_pylist()
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+            return DataError(f"{self.path}: column {name!r} holds {column.type} values; {TARGETS}")
+        row, value = next((row, value) for row, value in enumerate(values) if not _is_utf8(value))
+        return self._bad_value(name, row, f"is {value!r}, which is not UTF-8: save the text as UTF-8")
 
     def _without_gaps(self, name: str) -> pa.ChunkedArray:
         column = self.columns.column(name)
@@ -66,9 +82,11 @@ class Table:
         return column
 
     def _not_a_number(self, name: str, column: pa.ChunkedArray) -> DataError:
-        if pa.types.is_nested(column.type) or pa.types.is_binary(column.type):
-            return DataError(f"{self.path}: column {name!r} holds {column.type} values, not numbers")
-        for row, text in enumerate(column.cast(pa.string()).to_pylist()):
+        try:
+            texts = column.cast(pa.string()).to_pylist()
+        except (ValueError, pa.ArrowNotImplementedError):  # bytes that are not UTF-8, lists and the like
+            texts = []
+        for row, text in enumerate(texts):
             if not _reads_as_number(text):
                 return self._bad_value(name, row, "is missing" if text in (None, "") else f"is {text!r}, not a number")
         return DataError(f"{self.path}: column {name!r} holds {column.type} values, not numbers")
@@ -106,6 +124,14 @@ def _missing(path: str, name: str, existing: Sequence[str]) -> DataError:
     shown = ", ".join(existing[:_NAMES_SHOWN])
     more = f" and {len(existing) - _NAMES_SHOWN} more" if len(existing) > _NAMES_SHOWN else ""
     return DataError(f"{path}: there is no column {name!r}; the file has {shown}{more}")
+
+
+def _is_utf8(value: bytes) -> bool:
+    try:
+        value.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _reads_as_number(text: str | None) -> bool:

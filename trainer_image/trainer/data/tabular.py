@@ -64,7 +64,7 @@ def schema_of(file: File, kind: TableFormat) -> pa.Schema:
         else:
             with csv.open_csv(csv_source(file), convert_options=TEXT) as reader:
                 schema = reader.schema
-    require_unique(file.name, schema.names)
+        require_unique(file.name, schema.names)  # a name that is not UTF-8 fails here
     return schema
 
 
