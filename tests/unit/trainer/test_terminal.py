@@ -10,6 +10,8 @@ from support.trainer import recipe, run_config
 from trainer.learning.plan import plan_for
 from trainer.reporting import terminal
 from trainer.reporting.board import Board
+from trainer.reporting.history import History
+from trainer.reporting.sparkline import sparkline
 from trainer.reporting.terminal import Terminal, columns_for
 from trainingjob_api.progress import EpochMetrics
 from trainingjob_api.spec.training import Training
@@ -63,10 +65,51 @@ def test_what_fits_into_a_line(metrics: EpochMetrics, width: int, titles: list[s
     assert not columns or 9 + sum(column.width for column in columns) <= width
 
 
-def test_a_table_and_events(monkeypatch: pytest.MonkeyPatch) -> None:
-    written = io.StringIO()
-    console = Console(file=written, width=100, highlight=False)
+@pytest.fixture
+def written(monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
+    """What a terminal of 100 columns shows."""
+    text = io.StringIO()
+    console = Console(file=text, width=100, highlight=False)
     monkeypatch.setattr(terminal, "Console", lambda highlight: console)
+    return text
+
+
+@pytest.mark.parametrize(
+    ("values", "width", "line"),
+    [
+        pytest.param([0, 1, 2, 3, 4, 5, 6, 7], 20, "▁▂▃▄▅▆▇█", id="as many as there are"),
+        pytest.param([7, 7, 0, 0, 3.5, 3.5], 3, "█▁▅", id="means where there is no room for all"),
+        pytest.param([9, 1, 3, 3, 3], 2, "█▁", id="shares that differ by one"),
+        pytest.param([2, 2, 2], 9, "▁▁▁", id="nothing changes"),
+        pytest.param([1, 2], 0, "", id="no room"),
+        pytest.param([1, 2], -3, "", id="less than none"),
+        pytest.param([], 5, "", id="nothing"),
+    ],
+)
+def test_a_curve_of_one_line(values: list[float], width: int, line: str) -> None:
+    assert sparkline(values, width) == line
+
+
+def test_the_curves_of_all_attempts_come_last(written: io.StringIO, tmp_path: Path) -> None:
+    history = History(tmp_path)
+    for epoch in range(1, 201):
+        history.append(CLASSES.model_copy(update={"epoch": epoch, "train_loss": 1 / epoch}))
+    shown = Terminal(Board(run_config(tmp_path, recipe(Path("/t.csv")))))
+    shown.close()
+    assert not written.getvalue().strip(), "it has shown no epoch"
+    shown.epoch(CLASSES, is_best=True)
+    shown.close()
+    lines = written.getvalue().splitlines()[-7:]
+    assert [line[:10].strip() for line in lines] == [
+        "train loss", "val. loss", "train acc.", "val. acc.", "F1", "ROC AUC", "rate",
+    ]  # fmt: skip
+    assert lines[0].startswith("train loss  █▃▂")
+    assert lines[0].endswith("▁  1 → 0.005")
+    assert {len(line) for line in lines} == {100}
+    assert lines[2].endswith("  87.6% → 87.6%")
+
+
+def test_a_table_and_events(written: io.StringIO) -> None:
     shown = Terminal(Board(RUN, plan=plan_for(Training.model_validate(recipe(Path("/t.csv"))), 96)))
     shown.event("save failed", problem="no [/such] folder", nothing=None)
     shown.epoch(CLASSES, is_best=True)

@@ -1,7 +1,9 @@
-"""The log on a terminal: a line of a table for every epoch, and a bar below that shows where training is."""
+"""The log on a terminal: a line of a table for every epoch, a bar below that shows where training is, and its curves."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
+from pathlib import Path
 
 from rich.console import Console, RenderableType
 from rich.markup import escape
@@ -9,6 +11,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
 from trainer.reporting.board import Board
+from trainer.reporting.history import History
+from trainer.reporting.sparkline import sparkline
 from trainingjob_api.progress import EpochMetrics, State
 
 
@@ -17,13 +21,18 @@ class Column:
     """One measure of an epoch; where a line is too short, those of the highest rank are left out first."""
 
     title: str
-    value: Callable[[EpochMetrics], str | None]
+    value: Callable[[EpochMetrics], float | None]
+    form: str = ".4g"
     rank: int = 0
     least: int = 7
 
     @property
     def width(self) -> int:
         return max(self.least, len(self.title)) + 2
+
+    def cell(self, metrics: EpochMetrics) -> str:
+        value = self.value(metrics)
+        return "–" if value is None else format(value, self.form)
 
 
 class Terminal:
@@ -47,12 +56,25 @@ class Terminal:
             titles = ("epoch".rjust(_EPOCH_WIDTH), *(column.title.rjust(column.width) for column in self._columns))
             self._console.print(Text("".join(titles), style="dim"))
         number = f"{metrics.epoch}/{self._board.epochs}".rjust(_EPOCH_WIDTH)
-        cells = ((column.value(metrics) or "–").rjust(column.width) for column in self._columns)
+        cells = (column.cell(metrics).rjust(column.width) for column in self._columns)
         mark = Text(_MARK, style="yellow") if is_best else Text("")
         self._console.print(Text("".join((number, *cells))) + mark)
 
     def close(self) -> None:
         self._bar.stop()
+        self._draw(History(Path(self._board.run.checkpoint_path)).epochs())
+
+    def _draw(self, epochs: Sequence[EpochMetrics]) -> None:
+        """The curves of all attempts, if there are any."""
+        for column in self._columns:
+            known = [epoch for epoch in epochs if column.value(epoch) is not None]
+            values = [value for epoch in known if (value := column.value(epoch)) is not None]
+            if len(values) < 2 or column.title == "seconds":
+                continue
+            ends = f"  {column.cell(known[0])} → {column.cell(known[-1])}"
+            title = column.title.rjust(_TITLE_WIDTH)
+            room = self._console.width - len(title) - 2 - len(ends)
+            self._console.print(Text.assemble((title, "dim"), "  ", sparkline(values, room), (ends, "dim")))
 
 
 def columns_for(metrics: EpochMetrics, width: int) -> list[Column]:
@@ -65,37 +87,26 @@ def columns_for(metrics: EpochMetrics, width: int) -> list[Column]:
     return columns
 
 
-def _number(field: str) -> Callable[[EpochMetrics], str | None]:
-    return lambda metrics: _shown(getattr(metrics, field), ".4g")
-
-
-def _ratio(field: str) -> Callable[[EpochMetrics], str | None]:
-    return lambda metrics: _shown(getattr(metrics, field), ".1%")
-
-
-def _extra(name: str) -> Callable[[EpochMetrics], str | None]:
-    return lambda metrics: _shown((metrics.extra or {}).get(name), ".4g")
-
-
-def _shown(value: float | None, form: str) -> str | None:
-    return None if value is None else format(value, form)
+def _extra(name: str) -> Callable[[EpochMetrics], float | None]:
+    return lambda metrics: (metrics.extra or {}).get(name)
 
 
 _MARK = " ★"
 _EPOCH_WIDTH = 9
+_TITLE_WIDTH = 10
 _COLUMNS = (
-    Column("train loss", _number("train_loss")),
-    Column("val. loss", _number("validation_loss")),
-    Column("train acc.", _ratio("train_accuracy"), rank=1),
-    Column("val. acc.", _ratio("validation_accuracy")),
-    Column("F1", _ratio("validation_f1"), rank=3, least=6),
-    Column("ROC AUC", _number("validation_roc_auc"), rank=4),
-    Column("train MAE", _number("train_mae"), rank=1, least=9),
-    Column("val. MAE", _number("validation_mae"), least=9),
-    Column("RMSE", _number("validation_rmse"), rank=3, least=9),
-    Column("R²", _number("validation_r2"), rank=4),
-    Column("rate", _number("learning_rate"), rank=5, least=8),
-    Column("seconds", _number("seconds_per_epoch"), rank=2),
+    Column("train loss", attrgetter("train_loss")),
+    Column("val. loss", attrgetter("validation_loss")),
+    Column("train acc.", attrgetter("train_accuracy"), ".1%", rank=1),
+    Column("val. acc.", attrgetter("validation_accuracy"), ".1%"),
+    Column("F1", attrgetter("validation_f1"), ".1%", rank=3, least=6),
+    Column("ROC AUC", attrgetter("validation_roc_auc"), rank=4),
+    Column("train MAE", attrgetter("train_mae"), rank=1, least=9),
+    Column("val. MAE", attrgetter("validation_mae"), least=9),
+    Column("RMSE", attrgetter("validation_rmse"), rank=3, least=9),
+    Column("R²", attrgetter("validation_r2"), rank=4),
+    Column("rate", attrgetter("learning_rate"), rank=5, least=8),
+    Column("seconds", attrgetter("seconds_per_epoch"), rank=2),
 )
 
 
