@@ -23,6 +23,7 @@ from trainingjob_api.spec.training import Training
 
 Format = Literal["torchExport", "onnx"]
 FILES: dict[Format, str] = {"torchExport": "model.pt2", "onnx": "model.onnx"}
+"""What is made of `model.safetensors`, which is always there."""
 _TOLERANCE = 1e-4
 
 
@@ -62,7 +63,8 @@ def write_programs(folder: Path, recipe: Training) -> None:
 
     UserError names the format that this network cannot be brought into; the exported model stays as it is.
     """
-    formats = recipe.export.formats if recipe.export is not None else []
+    asked = recipe.export.formats if recipe.export is not None else []
+    formats = [kind for kind in FILES if kind in asked]
     if not formats:
         return
     restore_compiler()

@@ -111,6 +111,18 @@ def test_every_format_gives_the_same_answers(tmp_path: Path, kind: str) -> None:
     assert predict(raw[:0]) == []
 
 
+@pytest.mark.parametrize(
+    ("formats", "files"),
+    [({}, []), ({"formats": ["safetensors"]}, []), ({"formats": ["safetensors", "onnx"]}, ["model.onnx"])],
+    ids=["by default", "what is always written", "and more"],
+)
+def test_safetensors_is_always_written(tmp_path: Path, formats: dict[str, Any], files: list[str]) -> None:
+    training = recipe(NETWORKS["mlp"][1], **formats)
+    exported(tmp_path, (6,), training)
+    write_programs(tmp_path, training)
+    assert {path.name for path in tmp_path.iterdir()} == {"model.json", "model.safetensors", *files}
+
+
 @pytest.mark.parametrize("kind", ["torchExport", "onnx"])
 def test_a_network_that_is_no_program_is_named_and_the_model_stays(tmp_path: Path, kind: str) -> None:
     training = recipe({"type": "custom", "entrypoint": "support.networks:moody"}, formats=[kind])

@@ -31,12 +31,13 @@ _RATE = "(has(self.optimizer) && has(self.optimizer.learningRate) ? self.optimiz
 
 
 class Export(Model):
-    """The finished model in formats besides `model.safetensors`, which is always written."""
+    """The finished model. `safetensors` is always written: model.safetensors and model.json."""
 
-    formats: list[Literal["torchExport", "onnx"]] = Field(
-        default=[],
-        max_length=2,
-        description="model.pt2 and model.onnx: programs that take values as they are in the data, scaling included.",
+    formats: list[Literal["safetensors", "torchExport", "onnx"]] = Field(
+        default=["safetensors"],
+        max_length=3,
+        description="safetensors is always written. torchExport and onnx: model.pt2 and model.onnx, programs that take "
+        "values as they are in the data, scaling included.",
     )
     path: Annotated[FilePath, Field(pattern=r"^/")] | None = Field(
         default=None, description="A folder in a mounted volume. Default: `model` in the job's checkpoint folder."
