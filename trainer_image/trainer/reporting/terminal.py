@@ -1,4 +1,4 @@
-"""The log on a terminal: a line of a table for every epoch, a bar below that shows where training is, and its curves."""
+"""The log on a terminal: a line of a table for every epoch, a bar that shows where training is, and its curves."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
