@@ -1,7 +1,10 @@
 """What the supervisor makes of the ranks' signs of life: when a request to stop is over, and who hangs."""
 
+import errno
+import os
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -125,6 +128,23 @@ def test_a_volume_that_does_not_answer_keeps_nobody_from_the_last_word(
     dead_server.set()
     assert end is not None
     assert (end.outcome, killed) == (Outcome.NOT_SAVED, ["everything"])
+
+
+def test_a_volume_that_fails_is_told_in_the_last_word(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a child, for a supervisor takes the signals of its process and the orphans of its children."""
+
+    def fail(_: Launch) -> None:
+        raise OSError(errno.ESTALE, "Stale file handle", "/checkpoints")
+
+    monkeypatch.setattr(supervisor, "_before_ranks", fail)
+    child = os.fork()
+    if child == 0:
+        with suppress(BaseException):
+            message = supervisor.supervise(Launch(config_of(tmp_path), local_world_size=1))
+            (tmp_path / "message").write_text(f"{message.exit_code} {message.message}")
+        os._exit(0)
+    os.waitpid(child, 0)
+    assert (tmp_path / "message").read_text() == "1 OSError: [Errno 116] Stale file handle: '/checkpoints'"
 
 
 @pytest.mark.parametrize("state", UNDER_WAY)

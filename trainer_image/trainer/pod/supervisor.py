@@ -38,7 +38,7 @@ def supervise(launch: Launch) -> TerminationMessage:
     with _run_folder() as folder:
         try:
             end, progress = _before_ranks(launch) or _with_ranks(launch, folder)
-        except TrainerError as error:
+        except (TrainerError, OSError) as error:  # such as a volume that fails while it is asked for what was saved
             end, progress = end_of(error, launch.local_ranks[0]), None
         finally:
             processes.kill_descendants()
