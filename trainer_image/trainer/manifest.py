@@ -20,6 +20,7 @@ from trainingjob_api.contract import KIND, default_sub_path
 from trainingjob_api.progress import RunConfig
 from trainingjob_api.resource import TrainingJob
 from trainingjob_api.spec.pod import ConfigMapVolume
+from trainingjob_api.spec.training import Training
 
 _LOCAL_UID = "local"
 
@@ -40,12 +41,15 @@ def launch_from_manifest(
     """All ranks of the job on this machine: nodes x processesPerNode.
 
     changes make a variant of it: they are merged into spec.training, and what it is trained with names its folder, so
-    that it never takes up what was trained with anything else.
+    that it never takes up what was trained with anything else. Its model stays there, whatever export.path says: that
+    is for one model.
     """
     documents = _documents(path)
     job = _the_job(documents, name, path, changes or {})
     folder = places.checkpoints / (job.spec.checkpoint.sub_path or default_sub_path(*_full_name(job)))
+    training = job.spec.training
     if changes is not None:
+        training = training and _exported_beside_its_checkpoints(training)
         folder = folder.with_name(f"{folder.name}-{_digest(documents, job, places)}")
     mounts = Mounts({**_config_maps(documents, job, places.scratch), **places.mounts})
     run = RunConfig(
@@ -53,7 +57,7 @@ def launch_from_manifest(
         name=job.metadata.name,
         uid=job.metadata.uid or _LOCAL_UID,
         attempt=next_attempt(folder),
-        training=job.spec.training,
+        training=training,
         script=job.spec.script,
         checkpoint_path=str(folder),
         checkpoint_every=job.spec.checkpoint.every,
@@ -69,6 +73,11 @@ def launch_from_manifest(
         mounts=mounts,
         environment=_environment(job, mounts),
     )
+
+
+def _exported_beside_its_checkpoints(training: Training) -> Training:
+    export = training.export and training.export.model_copy(update={"path": None})
+    return training.model_copy(update={"export": export})
 
 
 def _digest(documents: Sequence[dict[str, Any]], job: TrainingJob, places: Places) -> str:

@@ -12,7 +12,7 @@ from trainer.errors import UserError
 from trainer.manifest import Places, launch_from_manifest, merged
 from trainer.reporting.comparison import Result, Variant, results_table, variants_in, variants_varied
 from trainingjob_api import progress as api
-from trainingjob_api.progress import EpochMetrics, Outcome, State, TerminationMessage
+from trainingjob_api.progress import EpochMetrics, Outcome, RunConfig, State, TerminationMessage
 
 
 @pytest.mark.parametrize(
@@ -97,11 +97,15 @@ spec:
 ANY = Variant("any", {"optimizer": {"learningRate": 0.1}})
 
 
-def folder_of(tmp_path: Path, variant: Variant = ANY, manifest: str = MANIFEST, data: str = "data") -> str:
+def run_of(tmp_path: Path, variant: Variant = ANY, manifest: str = MANIFEST, data: str = "data") -> RunConfig:
     path = tmp_path / "job.yaml"
     path.write_text(manifest)
     places = Places(tmp_path / variant.folder, {"/data": str(tmp_path / data)}, tmp_path / "scratch")
-    return launch_from_manifest(path, None, places, variant.changes).run.checkpoint_path
+    return launch_from_manifest(path, None, places, variant.changes).run
+
+
+def folder_of(tmp_path: Path, **what: Any) -> str:
+    return run_of(tmp_path, **what).checkpoint_path
 
 
 @pytest.mark.parametrize(
@@ -144,10 +148,21 @@ def test_the_same_recipe_is_taken_up_again(tmp_path: Path, manifest: str) -> Non
     assert folder_of(tmp_path) == folder_of(tmp_path, manifest=manifest)
 
 
+@pytest.mark.parametrize(
+    ("changes", "formats"), [({}, ["onnx"]), ({"export": {"path": "/models/b"}}, ["onnx"]), ({"export": None}, None)]
+)
+def test_a_variant_keeps_its_model_in_its_own_folder(
+    tmp_path: Path, changes: dict[str, Any], formats: list[str] | None
+) -> None:
+    manifest = MANIFEST.replace("batchSize: 32", "export: {path: /models/a, formats: [onnx]}")
+    export = run_of(tmp_path, Variant("any", changes), manifest).recipe.export
+    assert (export and export.formats, export and export.path) == (formats, None)
+
+
 def test_the_shipped_variants_fit_the_example_and_differ(tmp_path: Path) -> None:
     examples = Path(__file__).parents[3] / "deploy/examples"
     variants, manifest = variants_in(examples / "comparisons/strategies.yaml"), (examples / "iris.yaml").read_text()
-    recipes = {folder_of(tmp_path, Variant("any", variant.changes), manifest) for variant in variants}
+    recipes = {folder_of(tmp_path, variant=Variant("any", variant.changes), manifest=manifest) for variant in variants}
     assert len(recipes) == len(variants) == 7
 
 

@@ -103,7 +103,7 @@ def _learning_rate(axes: Axes, epochs: Sequence[EpochMetrics]) -> None:
     style_epochs(axes, "Learning rate")
     if points := _points(epochs, lambda epoch: epoch.learning_rate):
         _draw(axes, points, color=RATE)
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda rate, _: f"{rate:.2g}"))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda rate, _: f"{rate:.3g}"))
     axes.set_ylim(bottom=0)
 
 
