@@ -1,16 +1,18 @@
 """Data of every kind in real ranks: interrupted, a training ends with the bits of one that was not."""
 
+import json
 import signal
-import struct
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from pyarrow import csv, parquet
+from safetensors.numpy import load_file
 
 from support.fork_server import ForkServer
-from support.trainer import history_of, newest_tensors, recipe, run_config
+from support.idx import write_idx
+from support.trainer import history_of, newest_tensors, recipe, run_config, trainer
 from trainingjob_api.contract import ExitCode
 
 RANKS = 3
@@ -36,11 +38,9 @@ def _series(folder: Path, table: Path) -> tuple[dict[str, Any], dict[str, Any]]:
 
 def _idx(folder: Path, table: Path) -> tuple[dict[str, Any], dict[str, Any]]:
     """Bright or dark images of 6 x 6, in the files that MNIST comes in."""
-    source, labels = np.random.default_rng(0), np.arange(90, dtype=np.uint8) % 2
-    images = (source.integers(0, 100, (90, 6, 6)) + 100 * labels[:, None, None]).astype(np.uint8)
-    for name, values in (("train-images-idx3", images), ("train-labels-idx1", labels)):
-        head = bytes([0, 0, 8, values.ndim]) + struct.pack(f">{values.ndim}I", *values.shape)
-        (folder / f"{name}-ubyte").write_bytes(head + values.tobytes())
+    source, labels = np.random.default_rng(0), np.arange(90) % 2
+    images = source.integers(0, 100, (90, 6, 6)) + 100 * labels[:, None, None]
+    write_idx(folder, "train", images, labels, zipped=False)
     data = {
         "path": str(folder), "format": "idx", "validation": {"fraction": 0.2},
         "augmentation": {"rotateDegrees": 15, "cropPadding": 1},
@@ -63,3 +63,22 @@ def test_interrupted_in_the_middle_of_an_epoch(server: ForkServer, table: Path, 
     assert server.start(run_config(disturbed, training, 2), RANKS).codes() == [0] * RANKS
     assert newest_tensors(disturbed) == newest_tensors(tmp_path / "undisturbed")
     assert history_of(disturbed) == history_of(tmp_path / "undisturbed")
+
+
+def test_the_example_of_mnist_trains_on_its_four_files(tmp_path: Path) -> None:
+    """The images are not MNIST's: ten patterns of their size, with noise."""
+    example = Path(__file__).parents[3] / "deploy/examples/mnist.yaml"
+    source = np.random.default_rng(0)
+    patterns = source.integers(0, 150, (10, 28, 28))
+    for prefix, count in (("train", 300), ("t10k", 50)):
+        labels = np.arange(count) % 10
+        write_idx(tmp_path / "mnist", prefix, patterns[labels] + source.integers(0, 100, (count, 28, 28)), labels)
+    here = ("--mount", f"/data={tmp_path / 'mnist'}", "--checkpoints", str(tmp_path))
+    with trainer(None, tmp_path, arguments=("--config", str(example), *here)) as pod:
+        assert pod.end() == ExitCode.COMPLETED, pod.text()
+    folder = tmp_path / "default" / "mnist"
+    test = json.loads((folder / "report.json").read_text())["test"]
+    assert test["samples"] == 50
+    assert test["accuracy"] > 0.9
+    weights = load_file(folder / "model" / "model.safetensors").values()
+    assert [each.shape for each in weights if each.ndim == 2] == [(512, 784), (256, 512), (10, 256)]

@@ -1,15 +1,18 @@
 """Frameworks that own the loop: paused anywhere in it, a program ends with the same bits."""
 
+import re
 import signal
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 import pytest
 
+from support.checkpoints import newest_step
 from support.fork_server import ForkServer, Interruption, fork_server
 from support.scripts import script_config, write_script
-from support.trainer import history_of, newest_tensors
+from support.trainer import history_of, newest_tensors, trainer
 from trainingjob_api.contract import ExitCode
 
 HUGGING_FACE = """
@@ -88,33 +91,56 @@ LIGHTNING = """
 """Seven batches, four steps in an epoch; noise from two generators; a schedule that watches the validation."""
 
 
+EXAMPLES = Path(__file__).parents[3] / "deploy/examples"
+
+
+def shortened(example: str) -> str:
+    """With two epochs."""
+    text, count = re.subn(r"(?<=epochs=)\d+", "2", (EXAMPLES / example).read_text())
+    assert count == 1
+    return text
+
+
+CASES = [
+    pytest.param(HUGGING_FACE, 1, 24, (2, 8, 13), id="hugging-face, one rank"),
+    pytest.param(HUGGING_FACE, 3, 24, (2, 9), id="hugging-face, three ranks"),
+    pytest.param(LIGHTNING, 1, 24, (2, 8, 13), id="lightning, one rank"),
+    pytest.param(LIGHTNING, 3, 24, (2, 9), id="lightning, three ranks"),
+    pytest.param(shortened("hugging_face_script.py"), 1, 90, (20, 60), id="the example of hugging-face, one rank"),
+    pytest.param(shortened("hugging_face_script.py"), 2, 46, (10, 30), id="the example of hugging-face, two ranks"),
+    pytest.param(shortened("lightning_script.py"), 1, 90, (20, 60), id="the example of lightning, one rank"),
+    pytest.param(shortened("lightning_script.py"), 2, 46, (10, 30), id="the example of lightning, two ranks"),
+]
+"""A program, the number of its ranks, the steps of a whole training, and those after which it is stopped."""
+
+
 @pytest.fixture(scope="module")
 def frameworks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForkServer]:
     names = (
         "trainer.integrations.hugging_face",
         "trainer.integrations.lightning",
         "transformers.models.gpt2.modeling_gpt2",
+        "transformers.models.vit.modeling_vit",
+        "sklearn.model_selection",
     )
     with fork_server(tmp_path_factory.mktemp("server"), *names) as running:
         yield running
 
 
-@pytest.mark.parametrize(("ranks", "steps"), [(1, (2, 8, 13)), (3, (2, 9))], ids=["one rank", "three ranks"])
-@pytest.mark.parametrize(
-    "text", [pytest.param(HUGGING_FACE, id="hugging-face"), pytest.param(LIGHTNING, id="lightning")]
-)
+@pytest.mark.parametrize(("text", "ranks", "total", "steps"), CASES)
 def test_paused_in_and_between_epochs(
-    frameworks: ForkServer, tmp_path: Path, text: str, ranks: int, steps: Sequence[int]
+    frameworks: ForkServer, tmp_path: Path, text: str, ranks: int, total: int, steps: Sequence[int]
 ) -> None:
     """The last rank is asked to stop."""
     script = write_script(tmp_path, text)
     reference, paused = tmp_path / "reference", tmp_path / "paused"
     whole = frameworks.start(script_config(reference, script), ranks)
     assert whole.codes() == [0] * ranks, whole.end()
+    assert newest_step(reference) == total
     for attempt, step in enumerate(steps, start=1):
         stop = Interruption(step, signal.SIGTERM, [ranks - 1])
         group = frameworks.start(script_config(paused, script, attempt=attempt), ranks, interruption=stop)
-        assert group.codes() == [ExitCode.STOPPED] * ranks, "a stop is noticed within a few of 24 steps"
+        assert group.codes() == [ExitCode.STOPPED] * ranks, "a stop is noticed within a few steps"
     last = frameworks.start(script_config(paused, script, attempt=9), ranks)
     assert last.codes() == [0] * ranks, last.end()
     assert _without_times(newest_tensors(paused)) == _without_times(newest_tensors(reference))
@@ -140,3 +166,15 @@ def _without_times(tensors: dict[str, Any]) -> dict[str, Any]:
     kept = {name: value for name, value in tensors.items() if not name.endswith("training(tree)")}
     assert any("training.objects" in name for name in kept), "there are no moments of the optimizer"
     return kept
+
+
+def test_lightning_may_test_and_predict_for_longer_than_a_step(tmp_path: Path) -> None:
+    slow = """
+import time
+Net.test_step = Net.predict_step = lambda self, batch, index: time.sleep(0.5)
+trainer.test(Net(), DataLoader(data, 4))
+trainer.predict(Net(), DataLoader(data, 4))
+"""
+    script = write_script(tmp_path, dedent(LIGHTNING) + slow)
+    with trainer(script_config(tmp_path / "c", script, deadlines={"stepSeconds": 2}), tmp_path) as pod:
+        assert pod.end() == ExitCode.COMPLETED, pod.text()

@@ -130,7 +130,7 @@ def test_a_save_that_outlasts_a_step_is_finished_and_no_hang(
     tmp_path: Path, ranks: int, first: str, code: ExitCode, words: str, step: int
 ) -> None:
     script = write_script(tmp_path, SLOW.format(first=first))
-    deadlines = {"stepSeconds": 1, "saveSeconds": 60}
+    deadlines = {"stepSeconds": 2, "saveSeconds": 60}
     config = script_config(tmp_path / "c", script, deadlines=deadlines, checkpointEvery={"epochs": 1})
     with trainer(config, tmp_path, ranks) as pod:
         assert pod.end() == code, pod.text()

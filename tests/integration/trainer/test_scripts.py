@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from support.fork_server import ForkServer, fork_server
+from support.checkpoints import newest_step
+from support.fork_server import ForkServer, Interruption, fork_server
 from support.scripts import PAUSABLE, script_config, write_script
 from support.trainer import history_of, newest_tensors, trainer
 from trainingjob_api.contract import ExitCode
@@ -47,6 +48,32 @@ def test_interrupted_at_random_steps(server: ForkServer, tmp_path: Path, ranks: 
     assert newest_tensors(folder) == newest_tensors(reference)
     assert history_of(folder) == history_of(reference)
     assert interrupted >= 2, "most attempts were too fast to be interrupted: nothing was tested"
+
+
+@pytest.mark.parametrize(
+    ("ranks", "number", "code"),
+    [
+        pytest.param(1, signal.SIGTERM, ExitCode.STOPPED, id="stopped"),
+        pytest.param(1, signal.SIGKILL, -signal.SIGKILL, id="killed"),
+        pytest.param(2, signal.SIGKILL, -signal.SIGKILL, id="killed, two ranks"),
+    ],
+)
+def test_interrupted_in_an_epoch_that_workers_read(
+    server: ForkServer, tmp_path: Path, ranks: int, number: signal.Signals, code: int
+) -> None:
+    """Two workers in each rank; they have read ahead of the step at which it happens."""
+    every, script, arguments = {"checkpointEvery": {"steps": 3}}, write_script(tmp_path, PAUSABLE), ("3", "2")
+    undisturbed, disturbed = tmp_path / "undisturbed", tmp_path / "disturbed"
+    assert server.start(script_config(undisturbed, script, *arguments, **every), ranks).codes() == [0] * ranks
+
+    hit = Interruption(9, number, range(ranks), once_saved=True)
+    first = server.start(script_config(disturbed, script, *arguments, **every), ranks, interruption=hit)
+    assert code in first.codes(), first.end()
+    assert (newest_step(disturbed) or 0) % (8 // ranks), "it goes on where an epoch begins"
+    last = server.start(script_config(disturbed, script, *arguments, attempt=2, **every), ranks)
+    assert last.codes() == [0] * ranks, last.end()
+    assert newest_tensors(disturbed) == newest_tensors(undisturbed)
+    assert history_of(disturbed) == history_of(undisturbed)
 
 
 START = "import torch; from trainer.script import start; model = torch.nn.Linear(2, 1); "

@@ -28,6 +28,7 @@ def test_committed_examples_are_the_generated_ones() -> None:
 
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("*.yaml")), ids=lambda path: path.stem)
 def test_an_example_is_valid_and_its_data_can_be_applied(path: Path) -> None:
-    data, job = yaml.safe_load_all(path.read_text())
-    assert sum(len(value) for value in data["binaryData"].values()) < 200_000
+    *config_maps, job = yaml.safe_load_all(path.read_text())
+    for data in config_maps:
+        assert sum(len(value) for kind in ("data", "binaryData") for value in data.get(kind, {}).values()) < 200_000
     assert TrainingJob.model_validate(job).metadata.name == path.stem
