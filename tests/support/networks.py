@@ -1,5 +1,6 @@
 """Networks as users write them, for tests of `model.entrypoint`."""
 
+import torch
 from torch import Tensor, nn
 
 from trainer.models import Shapes
@@ -24,6 +25,25 @@ class _Moody(nn.Module):
     def forward(self, rows: Tensor) -> Tensor:
         outputs: Tensor = self.linear(rows)
         return outputs if float(rows.sum()) > 0 else -outputs
+
+
+class _Masked(nn.Module):
+    """As attention keeps what may not be looked at."""
+
+    mask: Tensor
+
+    def __init__(self, shapes: Shapes) -> None:
+        super().__init__()
+        self.linear = nn.Linear(shapes.features, shapes.outputs)
+        self.register_buffer("mask", torch.full((3,), float("-inf")))
+
+    def forward(self, rows: Tensor) -> Tensor:
+        outputs: Tensor = self.linear(rows)
+        return outputs
+
+
+def masked(spec: NetworkModel, shapes: Shapes) -> nn.Module:
+    return _Masked(shapes)
 
 
 def moody(spec: NetworkModel, shapes: Shapes) -> nn.Module:

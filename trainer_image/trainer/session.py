@@ -66,7 +66,7 @@ class Run:
         self._cadence.saved(state.position.step, state.position.epoch, time.monotonic())
         if self.world.is_rank_zero:
             known = self._history.keep_until(state.position.epoch)
-            self.board.resumed(state.position.step, known)
+            self.board.resumed(state.position.step, state.position.epoch, known)
             epochs = self._history.epochs()
             self.board.latest = epochs[-1] if epochs else None
             self._open_event_files()

@@ -68,8 +68,9 @@ _SPEC_RULES = rules(
     ),
     rule(
         "!has(self.training) || !has(oldSelf.training) || has(self.training.stages) || has(self.training.budget)"
-        " || (has(self.training.epochs) ? self.training.epochs : 100)"
-        " >= (has(oldSelf.training.epochs) ? oldSelf.training.epochs : 100)",
+        " || has(oldSelf.training.budget) || (has(self.training.epochs) ? self.training.epochs : 100)"
+        " >= (has(oldSelf.training.stages) ? oldSelf.training.stages.map(s, s.epochs).sum()"
+        " : has(oldSelf.training.epochs) ? oldSelf.training.epochs : 100)",
         "epochs may grow, never shrink",
         ".training.epochs",
     ),

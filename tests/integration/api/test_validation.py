@@ -147,6 +147,18 @@ SUSPENDED_ONLY = "only while the job is suspended"
 CHANGES: list[tuple[str, dict[str, Any], dict[str, Any], str | None]] = [
     ("suspend is free", {}, {"spec.suspend": True}, None),
     ("epochs may grow", {}, {"spec.training.epochs": 11}, None),
+    (
+        "fewer epochs than the default after stages",
+        {"spec.training.stages": [{"epochs": 20, "batchSize": 8}], "spec.training.epochs": None},
+        {"spec.training.stages": None, "spec.training.epochs": 50},
+        None,
+    ),
+    (
+        "fewer epochs than the stages had",
+        {"spec.training.stages": [{"epochs": 200, "batchSize": 8}], "spec.training.epochs": None},
+        {"spec.training.stages": None, "spec.training.epochs": 150},
+        "spec.training.epochs",
+    ),
     ("epochs never shrink", {}, {"spec.training.epochs": 9}, "spec.training.epochs"),
     ("epochs do not fall back to a smaller default", {"spec.training.epochs": 200}, {"spec.training.epochs": ABSENT},
      "spec.training.epochs"),

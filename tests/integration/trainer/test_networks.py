@@ -81,11 +81,18 @@ def test_a_rank_exports_programs_that_answer_as_its_model_does(server: ForkServe
     predict = load(tmp_path / "models" / "mine")
     expected = predict.outputs(rows).softmax(dim=1)
     program = torch.export.load(tmp_path / "models" / "mine" / "model.pt2").module()
-    torch.testing.assert_close(program(rows.float()), expected, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(program(rows), expected, rtol=1e-4, atol=1e-4)
     session = onnxruntime.InferenceSession((tmp_path / "models" / "mine" / "model.onnx").read_bytes())
-    (by_onnx,) = session.run(None, {"rows": rows.float().numpy()})
+    (by_onnx,) = session.run(None, {"rows": rows.numpy()})
     torch.testing.assert_close(torch.from_numpy(by_onnx), expected, rtol=1e-4, atol=1e-4)
     assert json.loads((tmp_path / "c" / "report.json").read_text())["model"]["folder"] == export["path"]
+
+
+def test_a_buffer_may_hold_an_infinite_mask(server: ForkServer, table: Path, tmp_path: Path) -> None:
+    training = recipe(table, model={"type": "custom", "entrypoint": "support.networks:masked"}, epochs=3)
+    group = server.start(run_config(tmp_path, training), 1)
+    assert group.codes() == [0], group.end()
+    assert newest_tensors(tmp_path)
 
 
 def test_an_export_that_fails_loses_nothing_and_is_made_up_for_without_training(

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from safetensors.numpy import load
 
-from support.fork_server import ForkServer
+from support.fork_server import ForkServer, Interruption
 from support.interruptions import state_of
 from support.trainer import history_of, newest_checkpoint, newest_tensors, recipe, run_config, write_table
 from support.waiting import wait_for
@@ -61,6 +61,35 @@ def test_ranks_of_one_pod_add_like_those_of_several_or_say_so(
     assert ranks > 2 or newest_tensors(together) == newest_tensors(apart)
 
 
+def test_more_ranks_than_rows_that_are_held_back(server: ForkServer, tmp_path: Path) -> None:
+    table = write_table(tmp_path / "table.csv", 30)
+    test = write_table(tmp_path / "test.csv", 2, seed=3)
+    data = {"path": str(table), "target": "target", "validation": {"fraction": 0.03}, "test": {"path": str(test)}}
+    ends = {}
+    for ranks in (1, 3):
+        training = recipe(table, data=data, epochs=2, optimizer={"type": "sgd", "learningRate": 1e-12}, schedule=None)
+        assert server.start(run_config(tmp_path / str(ranks), training), ranks).codes() == [0] * ranks
+        ends[ranks] = json.loads((tmp_path / str(ranks) / "done.json").read_text())["progress"]
+    assert ends[1]["test"]["samples"] == ends[3]["test"]["samples"] == 2
+    for part, name in (("latest", "validationLoss"), ("test", "loss")):
+        assert ends[3][part][name] == pytest.approx(ends[1][part][name], rel=1e-6)
+
+
+def test_rows_that_are_gone_after_a_pause_are_counted_no_more(server: ForkServer, tmp_path: Path) -> None:
+    table = write_table(tmp_path / "table.csv", 400)
+    training = recipe(table, epochs=3, optimizer={"type": "sgd", "learningRate": 1e-12}, schedule=None)
+    first = server.start(run_config(tmp_path / "c", training), 1, interruption=Interruption(30, signal.SIGTERM, [0]))
+    assert first.codes() == [ExitCode.STOPPED]
+    write_table(table, 100)
+    last = server.start(run_config(tmp_path / "c", training, 2), 1)
+    assert last.codes() == [0]
+    resume = last.folder.read_progress().resume  # type: ignore[union-attr]
+    assert resume is not None
+    assert (resume.exactness, resume.reason) == ("Approximate", "the data has changed")
+    accuracies = [line["trainAccuracy"] for line in history_of(tmp_path / "c")]
+    assert accuracies[1] == pytest.approx(accuracies[2], abs=0.2), "the network stands still, but for dropout"
+
+
 def test_accumulated_gradients_are_those_of_the_large_batch(server: ForkServer, tmp_path: Path) -> None:
     """29 rows: a step of 8 and 8, then one of 8 and 5, of which no number of ranks gets equal shares."""
     table = write_table(tmp_path / "table.csv", 29, seed=3, regression=True)
@@ -91,6 +120,9 @@ def test_early_stopping_restores_the_best_and_ends_at_the_same_epoch_after_a_res
     assert losses[best - 1] == done["progress"]["best"]["validationLoss"] <= min(losses) + 0.001
     steps = done["progress"]["step"] // len(losses)
     assert weights(tmp_path / "undisturbed" / "model") == weights(tmp_path / "undisturbed" / f"step-{best * steps}.1")
+
+    assert server.start(run_config(tmp_path / "to the end", {**impatient, "epochs": best + 4}), 2).codes() == [0, 0]
+    assert json.loads((tmp_path / "to the end" / "done.json").read_text())["outcome"] == "Completed"
 
     last = {**impatient, "earlyStopping": {**patience, "restoreBest": False}}
     assert server.start(run_config(tmp_path / "last", last), 1).codes() == [0]

@@ -1,6 +1,7 @@
 """Which variants a comparison has, and what it shows of them."""
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -192,6 +193,14 @@ def result(name: str, accuracy: float, outcome: Outcome = Outcome.COMPLETED) -> 
     return Result(
         name, Path(name), message, [EpochMetrics(epoch=number, seconds_per_epoch=0.5) for number in (1, 2, 3, 4)]
     )
+
+
+@pytest.mark.parametrize(("keeps_best", "epoch"), [(True, 3), (False, 5)])
+def test_what_is_shown_is_of_the_weights_that_were_kept(keeps_best: bool, epoch: int) -> None:
+    shown = replace(result("a", 0.9), keeps_best=keeps_best)
+    assert shown.message.progress is not None
+    progress = shown.message.progress.model_copy(update={"latest": EpochMetrics(epoch=5)})
+    assert replace(shown, message=shown.message.model_copy(update={"progress": progress})).kept.epoch == epoch
 
 
 def test_the_table_shows_what_there_is() -> None:

@@ -19,7 +19,7 @@ from trainer.data.dataset import Dataset
 from trainer.data.loading import load_dataset
 from trainer.data.scaling import Statistics
 from trainer.errors import DataError, UserError
-from trainingjob_api.spec.training import Training
+from trainingjob_api.spec.training import Data, Training
 
 
 def load(data: dict[str, object], task: str = "classification", seed: int = 1, mounts: Mounts | None = None) -> Dataset:
@@ -564,6 +564,10 @@ def test_synthetic_data_comes_from_the_seed(task: str) -> None:
 
 def test_synthetic_data_takes_a_shape() -> None:
     assert load({"format": "synthetic", "shape": [1, 4, 4]}).facts.shape == (1, 4, 4)
+    with_samples: dict[str, object] = {"format": "synthetic", "shape": [1, 5, 5], "synthetic": {"samples": 33}}
+    as_a_rank_hears_of_it = Data.model_validate(with_samples).to_json_object()
+    assert load(as_a_rank_hears_of_it).facts.shape == (1, 5, 5)
+    assert load({"format": "synthetic"}).facts.shape == (16,)
     with pytest.raises(DataError, match="16 values"):
         load({"format": "synthetic", "shape": [1, 4, 4], "synthetic": {"features": 5}})
 

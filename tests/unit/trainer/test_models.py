@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from trainer.errors import UserError
-from trainer.models import Shapes, build_model, multiply_adds
+from trainer.models import Effort, Shapes, build_model, effort_of
 from trainingjob_api.spec.training import NetworkModel
 
 COLUMNS, IMAGES, SEQUENCES = (10,), (3, 12, 8), (5, 4)
@@ -281,26 +281,32 @@ def test_a_network_that_cannot_be_says_why(inputs: tuple[int, ...], fields: dict
 
 
 @pytest.mark.parametrize(
-    ("inputs", "fields", "expected"),
+    ("inputs", "fields", "expected", "widest"),
     [
-        (COLUMNS, {"type": "mlp", **SMALL}, 10 * 7 + 7 * 6 + 6 * 3),
+        (COLUMNS, {"type": "mlp", **SMALL}, 10 * 7 + 7 * 6 + 6 * 3, 10),
         (
             (1, 8, 8),
             {"type": "cnn", "hiddenUnits": [7], "channels": [2, 3], "batchNorm": True},
             64 * 9 * 2 + 16 * 9 * 2 * 3 + 12 * 7 + 7 * 3,
+            2 * 64,
         ),
-        (SEQUENCES, {"type": "lstm", **SMALL}, 5 * (4 * 7 * (4 + 7) + 4 * 6 * (7 + 6)) + 6 * 3),
-        (SEQUENCES, {"type": "gru", "hiddenUnits": [7], "bidirectional": True}, 5 * 2 * 3 * 7 * (4 + 7) + 14 * 3),
+        (SEQUENCES, {"type": "lstm", **SMALL}, 5 * (4 * 7 * (4 + 7) + 4 * 6 * (7 + 6)) + 6 * 3, 5 * 7),
+        (
+            SEQUENCES,
+            {"type": "gru", "hiddenUnits": [7], "bidirectional": True},
+            5 * 2 * 3 * 7 * (4 + 7) + 14 * 3,
+            5 * 14,
+        ),
     ],
     ids=["mlp", "cnn", "lstm", "gru"],
 )
 def test_work_is_every_weight_times_where_it_is_used(
-    inputs: tuple[int, ...], fields: dict[str, Any], expected: int
+    inputs: tuple[int, ...], fields: dict[str, Any], expected: int, widest: int
 ) -> None:
     model = network(inputs, **fields, dropout=0.5)
     chance = torch.get_rng_state()
     before = [buffer.clone() for buffer in model.buffers()]
-    assert multiply_adds(model, Shapes(inputs, 3)) == expected
+    assert effort_of(model, Shapes(inputs, 3)) == Effort(expected, widest)
     assert model.training
     assert torch.equal(torch.get_rng_state(), chance)
     assert all(torch.equal(one, other) for one, other in zip(before, model.buffers(), strict=True))

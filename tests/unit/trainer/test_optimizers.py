@@ -17,7 +17,8 @@ Build = Callable[[Sequence[nn.Parameter]], torch.optim.Optimizer]
 
 def weights() -> list[nn.Parameter]:
     torch.manual_seed(1)
-    return [nn.Parameter(torch.randn(7, 5)), nn.Parameter(torch.randn(7))]
+    pixels = torch.randn(4, 3, 2, 2).to(memory_format=torch.channels_last)
+    return [nn.Parameter(values) for values in (torch.randn(7, 5), torch.randn(7), torch.randn(3, 5).T, pixels)]
 
 
 def move(parameters: Sequence[nn.Parameter], optimizer: torch.optim.Optimizer, steps: range) -> None:

@@ -8,7 +8,7 @@ import torch
 from torch.optim import lr_scheduler as torch_schedules
 
 from support.trainer import Path, recipe
-from trainer.learning.plan import Plan, plan_for
+from trainer.learning.plan import Moment, Plan, plan_for
 from trainer.learning.plateau import Plateau
 from trainer.learning.schedules import rate_schedule, warmup_epochs
 from trainingjob_api.spec.training import Schedule, Training
@@ -273,6 +273,14 @@ def test_a_plateau_never_raises_a_rate_that_is_planned_below_its_minimum() -> No
 def test_reductions_of_a_plateau_do_not_outlive_a_change_of_the_schedule(type_: str | None) -> None:
     schedule = Schedule.model_validate({"type": type_}) if type_ else None
     assert Plateau(reductions=3).rate(1.0, schedule) == 1.0
+
+
+@pytest.mark.parametrize("mode", ["triangular", "triangular2", "expRange"])
+def test_a_cycle_may_come_back_thousands_of_times(mode: str) -> None:
+    schedule = {"type": "cyclic", "minimum": 0.001, "maximum": 0.1, "stepsUp": 1, "gamma": 0.9, "mode": mode}
+    recipe = training(schedule=schedule, epochs=2000)
+    rate = rate_schedule(recipe, plan_for(recipe, 64))
+    assert all(0.001 <= rate(Moment(0.0, step)) <= 0.1 for step in range(8000))
 
 
 def test_more_epochs_go_on_where_the_fewer_ended() -> None:

@@ -217,16 +217,18 @@ def test_every_measure_of_every_split_can_be_scraped() -> None:
 
 
 @pytest.mark.parametrize(
-    ("known_epochs", "steps", "replayed"),
+    ("epoch", "known_epochs", "steps", "replayed"),
     [
-        pytest.param(1, 4, 0, id="nothing was done after the checkpoint"),
-        pytest.param(3, 4, 4, id="all of them so far"),
-        pytest.param(3, 20, 11, id="up to where the earlier attempt is known to have come"),
+        pytest.param(1, 1, 4, 0, id="nothing was done after the checkpoint"),
+        pytest.param(1, 3, 4, 4, id="all of them so far"),
+        pytest.param(1, 3, 20, 11, id="up to where the earlier attempt is known to have come"),
+        pytest.param(3, 3, 20, 0, id="with larger batches until then"),
+        pytest.param(0, 3, 20, 0, id="with smaller batches until then"),
     ],
 )
-def test_steps_that_are_done_again(known_epochs: int, steps: int, replayed: int) -> None:
+def test_steps_that_are_done_again(epoch: int, known_epochs: int, steps: int, replayed: int) -> None:
     board = Board(run_config(Path("/c"), recipe(TABLE)), plan=PLAN)
-    board.resumed(7, known_epochs)
+    board.resumed(7, epoch, known_epochs)
     for _ in range(steps):
         board.stepped(16)
     assert (board.step, board.steps_replayed) == (7 + steps, replayed)

@@ -12,13 +12,14 @@ from trainingjob_api.spec.training import Data
 from trainingjob_api.spec.training.data import Synthetic
 
 _NAME = "synthetic data"
+_FEATURES = 16
 
 
 def make_samples(data: Data, task: str, seed: int) -> Samples:
     """Classes are clouds around centres of their own; numbers are a linear function of the inputs; both with noise."""
     spec = data.synthetic or Synthetic()
-    features = prod(data.shape) if data.shape else spec.features
-    if data.shape and "features" in spec.model_fields_set and spec.features != features:
+    features = prod(data.shape) if data.shape else spec.features or _FEATURES
+    if spec.features not in (None, features):
         raise DataError(f"data.shape asks for {features} values, data.synthetic.features for {spec.features}")
     source = np.random.default_rng(derived_seed(seed, "synthetic"))
     if task == "classification":

@@ -18,7 +18,7 @@ from trainingjob_api.progress import EpochMetrics, State
 
 _CHUNK = 16_384
 _CHUNK_VALUES = 2**22
-"""Inputs, or outputs, of the rows that go through the network at once: networks on images multiply this by far."""
+"""Inputs of the rows that go through the network at once, or outputs of its widest layer."""
 
 
 def measure_epoch(
@@ -29,7 +29,7 @@ def measure_epoch(
     run.world.share(learner.model.buffers())
     parts = [state.sums.total()]
     if data.validation is not None:
-        parts.append(sums_of(run, learner, state, data.validation, data.facts.inputs))
+        parts.append(sums_of(run, learner, state, data.validation))
     sums = run.world.sum_on_all(torch.cat(parts))
     count = learner.objective.train_sums
     train = learner.objective.train_measures(sums[:count], len(data.train))
@@ -55,8 +55,8 @@ def _describe(
         ) from error
 
 
-def sums_of(run: Run, learner: Learner, state: TrainState, rows: Rows, inputs: int) -> Tensor:
-    """This rank's sums over its share of rows with so many inputs each (see Objective.evaluate).
+def sums_of(run: Run, learner: Learner, state: TrainState, rows: Rows) -> Tensor:
+    """This rank's sums over its share of the rows (see Objective.evaluate).
 
     Looks up between chunks; a stop in here saves what was before it.
     """
@@ -64,8 +64,8 @@ def sums_of(run: Run, learner: Learner, state: TrainState, rows: Rows, inputs: i
     run.enter(State.EVALUATING)
     total = torch.zeros(objective.evaluation_sums, dtype=torch.float64, device=world.device)
     learner.model.eval()
-    share = torch.arange(world.rank, len(rows), world.size)
-    size = min(_CHUNK, max(1, _CHUNK_VALUES // max(inputs, objective.outputs)))
+    share = torch.arange(len(rows))[world.rank :: world.size]
+    size = min(_CHUNK, max(1, _CHUNK_VALUES // learner.values_of_a_row))
     # The same number of chunks on every rank, empty ones included: each ends with a collective.
     for chunk in range(ceil(ceil(len(rows) / world.size) / size)):
         total += learner.measure(*rows.take(share[chunk * size : (chunk + 1) * size]))

@@ -9,7 +9,7 @@ import torch
 from trainer.checkpoint.folder import first_difference
 from trainer.distributed import World
 from trainingjob_api.base import Report
-from trainingjob_api.spec.training import Schedule, Training
+from trainingjob_api.spec.training import Training
 
 Exactness = Literal["Bitwise", "StepExact", "Approximate"]
 
@@ -62,7 +62,7 @@ def _what_matters(recipe: Training) -> dict[str, Any]:
     fields = recipe.to_json_object()
     del fields["data"]  # its content has a digest; its paths may lie elsewhere in every pod
     immaterial = ["tensorboard", "export"]
-    if not _spans_training(recipe.schedule):
+    if not _spans_training(recipe):
         immaterial += ["epochs", "budget"]
     if recipe.schedule is None or recipe.schedule.type != "plateau":  # which watches the same metric
         immaterial += ["earlyStopping"]
@@ -71,10 +71,13 @@ def _what_matters(recipe: Training) -> dict[str, Any]:
     return fields
 
 
-def _spans_training(schedule: Schedule | None) -> bool:
+def _spans_training(recipe: Training) -> bool:
     """Whether more epochs would change the rates of those before."""
+    schedule = recipe.schedule
     if schedule is None:
         return False
+    if schedule.warmup is not None and recipe.budget is not None:  # which may end before the warm-up does
+        return True
     lengths = {"cosine": schedule.t_max, "linear": schedule.total_epochs, "oneCycle": None}
     warms_up_by_share = schedule.warmup is not None and schedule.warmup.epochs == "auto"
     return warms_up_by_share or lengths.get(schedule.type, 1) is None

@@ -32,7 +32,7 @@ def finish(
     evaluation = _evaluate(run, learner, state, data)
     run.board.test = _test_metrics(evaluation)
     run.enter(State.FINISHED)
-    spent = is_spent(state.standing, recipe)
+    spent = is_spent(state.standing, recipe) and state.position.epoch < run.board.epochs
     outcome = Outcome.EARLY_STOPPED if spent else Outcome.COMPLETED
     message = _describe(recipe, state, spent)
     if run.world.is_rank_zero:
@@ -50,7 +50,7 @@ def _evaluate(run: Run, learner: Learner, state: TrainState, data: Dataset) -> E
     if rows is None:
         return None
     objective = learner.objective
-    sums = run.world.sum_on_all(sums_of(run, learner, state, rows, data.facts.inputs))
+    sums = run.world.sum_on_all(sums_of(run, learner, state, rows))
     measures = objective.evaluation_measures(sums, len(rows))
     classes = None
     if isinstance(objective, Classification) and data.facts.labels is not None:

@@ -44,6 +44,8 @@ class Learner:
         self._finite = torch.ones((), dtype=torch.bool, device=world.device)
         self._norm = self._no_norm = torch.zeros((), device=world.device)
         self._weights_of_losses: dict[int, Tensor] = {}
+        self.values_of_a_row = 1
+        """Inputs of a row, or outputs of the widest layer for it: what decides how many rows fit into memory."""
 
     def step(self, batch: Batch, rate: float) -> tuple[Tensor, Tensor]:
         """One optimizer step; returns the outputs for this rank's rows and the sum of their losses."""

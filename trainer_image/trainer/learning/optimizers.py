@@ -49,7 +49,16 @@ def load_state_tensors(optimizer: torch.optim.Optimizer, tensors: Mapping[str, T
         number, _, name = key.partition(".")
         state.setdefault(int(number), {})[name] = value
     optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+    _lay_out_as_weights(optimizer)
     _give_momentum(optimizer)
+
+
+def _lay_out_as_weights(optimizer: torch.optim.Optimizer) -> None:
+    """Fused kernels pair a weight with its moments by their place in memory: channels_last must be so in both."""
+    for parameter, values in optimizer.state.items():
+        for name, value in values.items():
+            if value.shape == parameter.shape and value.stride() != parameter.stride():
+                values[name] = torch.empty_like(parameter, dtype=value.dtype).copy_(value)
 
 
 def _give_momentum(optimizer: torch.optim.Optimizer) -> None:

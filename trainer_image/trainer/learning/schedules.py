@@ -80,7 +80,7 @@ def _cyclic(base: float, schedule: Schedule, span: _Span) -> Rate:
         cycle, place = divmod(moment.steps, 2 * up)
         height = (high - low) * (1 - abs(place / up - 1))
         if mode == "triangular2":
-            height /= 2**cycle
+            height *= 0.5**cycle  # 2**cycle would be too large for a float one day
         elif mode == "expRange":
             height *= gamma**moment.steps
         return low + height

@@ -86,7 +86,10 @@ class TrainState:
             self.model.load_state_dict(self.best)
 
     def is_finite(self) -> bool:
-        return all(safe.all_finite(tensors.values()) for tensors in self.shared_tensors().values())
+        """Weights and what the optimizer knows: a buffer may well hold an infinite mask."""
+        names = [name for name, _ in self.model.named_parameters()]
+        best = [self.best[name] for name in names if self.best]
+        return safe.all_finite([*self.model.parameters(), *best, *self.learner.state_tensors().values()])
 
     def shared_tensors(self) -> dict[str, dict[str, Tensor]]:
         """File name -> name -> tensor; the same on every rank."""
@@ -126,6 +129,10 @@ class TrainState:
         self.position, self.epoch_seconds = facts.position, facts.epoch_seconds
         self._load_standing(facts, files)
         self._load_own(decode_file(files, RANKS), facts.circumstances.world_size, world)
+        if facts.circumstances.data_digest != self.circumstances.data_digest:  # sums of rows that may be there no more
+            self.position = facts.position.model_copy(update={"consumed": 0})
+            self.sums.clear()
+            self.epoch_seconds = 0.0
         return compare(facts.circumstances, self.circumstances)
 
     def _load_standing(self, facts: Facts, files: Mapping[str, Content]) -> None:

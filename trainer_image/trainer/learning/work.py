@@ -18,7 +18,7 @@ from trainer.learning.optimizers import build_optimizer
 from trainer.learning.plan import plan_for
 from trainer.learning.state import TrainState
 from trainer.learning.without_compiler import skip_compiler
-from trainer.models import Shapes, build_model, multiply_adds
+from trainer.models import Shapes, build_model, effort_of
 from trainer.pod.surroundings import Surroundings
 from trainer.seeds import derived_seed
 from trainer.session import Run
@@ -47,7 +47,9 @@ def work(around: Surroundings) -> tuple[Outcome, str]:
     objective = objective_for(recipe, data.facts)
     shapes = Shapes(data.facts.shape, objective.outputs)
     learner = _learner(recipe, world, objective, shapes)
-    _use_threads(multiply_adds(learner.model, shapes), -(-min(stage.batch_size for stage in plan.stages) // world.size))
+    effort = effort_of(learner.model, shapes)
+    learner.values_of_a_row = effort.widest
+    _use_threads(effort.multiply_adds, -(-min(stage.batch_size for stage in plan.stages) // world.size))
     run.watch(learner.check_finite)
     state = _state(run, recipe, learner, data)
     learner.warm_up(data.train)

@@ -4,14 +4,14 @@ from torch import nn
 
 from trainer.models.cnn import cnn
 from trainer.models.custom import custom
-from trainer.models.effort import multiply_adds
+from trainer.models.effort import Effort, effort_of
 from trainer.models.layers import buffers_kept
 from trainer.models.mlp import mlp
 from trainer.models.recurrent import Recurrent
 from trainer.models.shapes import Shapes
 from trainingjob_api.spec.training import NetworkModel
 
-__all__ = ["Shapes", "buffers_kept", "build_model", "multiply_adds"]
+__all__ = ["Effort", "Shapes", "buffers_kept", "build_model", "effort_of"]
 
 
 def build_model(spec: NetworkModel, shapes: Shapes) -> nn.Module:

@@ -1,4 +1,6 @@
-"""How much work a network makes of one row."""
+"""How much work a network makes of one row, and how much memory it takes."""
+
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -6,14 +8,25 @@ from torch import Tensor, nn
 from trainer.models.shapes import Shapes
 
 
-def multiply_adds(model: nn.Module, shapes: Shapes) -> int:
-    """Roughly, in a forward pass of one row: every weight, times the pixels or time steps at which it is used."""
-    total = 0
+@dataclass(frozen=True)
+class Effort:
+    """Of a forward pass of one row."""
+
+    multiply_adds: int
+    """Roughly: every weight, times the pixels or time steps at which it is used."""
+    widest: int
+    """Values that the widest layer gives, or takes."""
+
+
+def effort_of(model: nn.Module, shapes: Shapes) -> Effort:
+    total, widest = 0, shapes.features
 
     def count(layer: nn.Module, _: object, outputs: object) -> None:
-        nonlocal total
+        nonlocal total, widest
         weights = sum(weight.numel() for weight in layer.parameters(recurse=False) if weight.dim() > 1)
         total += weights * (_places(layer, outputs) if weights else 0)
+        first = outputs[0] if isinstance(outputs, tuple) else outputs
+        widest = max(widest, first.numel() if isinstance(first, Tensor) else 0)
 
     hooks = [layer.register_forward_hook(count) for layer in model.modules()]
     mode, device = model.training, next(model.parameters()).device
@@ -22,7 +35,7 @@ def multiply_adds(model: nn.Module, shapes: Shapes) -> int:
     model.train(mode)
     for hook in hooks:
         hook.remove()
-    return total
+    return Effort(total, widest)
 
 
 def _places(layer: nn.Module, outputs: object) -> int:

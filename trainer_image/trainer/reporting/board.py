@@ -105,10 +105,13 @@ class Board:
             kept = 0.7 if self._pace else 0.0
             self._pace = kept * (self._pace or 0.0) + (1 - kept) * metrics.seconds_per_epoch
 
-    def resumed(self, step: int, known_epochs: int) -> None:
-        """Training goes on from a step; an earlier attempt had done so many whole epochs."""
+    def resumed(self, step: int, epoch: int, known_epochs: int) -> None:
+        """Training goes on from a step in an epoch; an earlier attempt had done so many whole ones."""
         self.step = self.began_at = step
-        self.replays_to = self.plan.steps_before(known_epochs) if self.plan else 0
+        plan = self.plan
+        is_as_planned = plan is not None and plan.steps_before(epoch) <= step <= plan.steps_before(epoch + 1)
+        # With another batch size than before nobody knows how many steps those were.
+        self.replays_to = plan.steps_before(known_epochs) if plan and is_as_planned else 0
 
     @property
     def steps_replayed(self) -> int:

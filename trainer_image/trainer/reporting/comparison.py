@@ -24,10 +24,10 @@ from trainingjob_api.progress import EpochMetrics, Outcome, TerminationMessage
 from trainingjob_api.spec.training import Training
 
 _COLUMNS: dict[str, Callable[["Result"], float | None]] = {
-    "train loss": lambda result: result.best.train_loss,
-    "validation loss": lambda result: result.best.validation_loss,
-    "validation accuracy": lambda result: result.best.validation_accuracy,
-    "validation MAE": lambda result: result.best.validation_mae,
+    "train loss": lambda result: result.kept.train_loss,
+    "validation loss": lambda result: result.kept.validation_loss,
+    "validation accuracy": lambda result: result.kept.validation_accuracy,
+    "validation MAE": lambda result: result.kept.validation_mae,
     "test loss": lambda result: result.of_test("loss"),
     "test accuracy": lambda result: result.of_test("accuracy"),
     "test MAE": lambda result: result.of_test("mae"),
@@ -58,12 +58,13 @@ class Result:
     """Where its report and its model lie."""
     message: TerminationMessage
     epochs: Sequence[EpochMetrics]
+    keeps_best: bool = True
 
     @property
-    def best(self) -> EpochMetrics:
+    def kept(self) -> EpochMetrics:
         """The epoch whose weights were kept; an empty one if there is none."""
         progress = self.message.progress
-        return (progress and progress.best) or EpochMetrics(epoch=0)
+        return (progress and (progress.best if self.keeps_best else progress.latest)) or EpochMetrics(epoch=0)
 
     def of_test(self, name: str) -> float | None:
         test = self.message.progress.test if self.message.progress else None
@@ -136,7 +137,9 @@ def compare(variants: Sequence[Variant], launch_of: Callable[[Variant], Launch],
             return message.exit_code
         console.print(f"{message.outcome}: {message.message}", highlight=False)
         folder = Path(launch.run.checkpoint_path)
-        results.append(Result(name, folder, message, History(folder).epochs()))
+        stopping = launch.run.recipe.early_stopping
+        keeps_best = stopping is None or stopping.restore_best
+        results.append(Result(name, folder, message, History(folder).epochs(), keeps_best))
     _write(results, next(iter(launches.values())).run.recipe, output)
     console.print(results_table(results))
     console.print(f"{output}/comparison.png, comparison.csv and comparison.json; the csv names each variant's folder")
@@ -153,7 +156,7 @@ def _write(results: Sequence[Result], recipe: Training, output: Path) -> None:
     writer.writerow(["variant", "outcome", "epochs", "best epoch", *_shown(results), "folder"])
     for result in results:
         cells = [*(get(result) for get in _shown(results).values()), result.folder]
-        writer.writerow([result.name, result.message.outcome, len(result.epochs), result.best.epoch, *cells])
+        writer.writerow([result.name, result.message.outcome, len(result.epochs), result.kept.epoch, *cells])
     replace(output / "comparison.csv", text.getvalue().encode())
     document = {result.name: json.loads(result.message.to_text()) for result in results}
     replace(output / "comparison.json", json.dumps(document, indent=1).encode() + b"\n")
@@ -176,7 +179,7 @@ def results_table(results: Sequence[Result]) -> Table:
     for result in results:
         cells = [_cell(name, get(result), best[name]) for name, get in columns.items()]
         outcome = "" if result.has_finished else f" [red]{result.message.outcome}[/]"
-        table.add_row(result.name + outcome, str(len(result.epochs)), str(result.best.epoch), *cells)
+        table.add_row(result.name + outcome, str(len(result.epochs)), str(result.kept.epoch), *cells)
     return table
 
 

@@ -60,7 +60,7 @@ class _Packing:
         if type(value) is float:
             return value if math.isfinite(value) else {"float": str(value)}
         if isinstance(value, Tensor):
-            return {"tensor": self._tensor(value, path), **_type(value)}
+            return {"tensor": self._tensor(value, path), **_type(value), **_order(value)}
         if isinstance(value, (np.ndarray, np.generic)):
             return self._array(value, path)
         if isinstance(value, dict):
@@ -130,12 +130,28 @@ def _value(tree: Json, tensors: Mapping[str, Tensor]) -> Any:
         case "float":
             return float(content)
         case "tensor":
-            return _typed(tree, tensors[content])
+            return _laid_out(_typed(tree, tensors[content]), tree.get("order"))
         case "array":
             return _typed(tree, tensors[content]).numpy()
         case "scalar":
             return _typed(tree, tensors[content]).numpy()[()]
     raise ValueError(f"nobody knows what {kind!r} is")
+
+
+def _order(value: Tensor) -> Json:
+    """The dimensions as they lie in memory, where that is not as they are counted, such as in channels_last."""
+    strides = torch.empty_like(value, device="meta").stride()  # of what overlaps or has gaps: those of a copy
+    order = sorted(range(value.dim()), key=lambda dimension: -strides[dimension])
+    return {} if value.is_contiguous() or order == sorted(order) else {"order": order}
+
+
+def _laid_out(value: Tensor, order: Json) -> Tensor:
+    """Fused optimizers pair a weight with its moments by their place in memory."""
+    if order is None:
+        return value
+    if sorted(order) != list(range(value.dim())):
+        raise ValueError(f"{order} is no order of {value.dim()} dimensions")
+    return value.permute(order).contiguous().permute([order.index(number) for number in range(value.dim())])
 
 
 def _typed(tree: Json, value: Tensor) -> Tensor:

@@ -60,7 +60,7 @@ class Synthetic(Model):
     """Points drawn by the seed, to try a recipe without data."""
 
     samples: int = Field(default=1000, ge=2, le=100_000_000)
-    features: int = Field(default=16, ge=1, le=100_000)
+    features: int | None = Field(default=None, ge=1, le=100_000, description="Default: 16, or as many as shape has.")
     classes: int = Field(default=2, ge=2, le=10_000, description="For classification.")
     noise: float = Field(default=0.5, ge=0, le=1000, description="Standard deviation of what cannot be learned.")
 
