@@ -79,7 +79,7 @@ def _launch(
     options: argparse.Namespace, checkpoints: Path, scratch: Path, changes: Mapping[str, Any] | None = None
 ) -> Launch:
     os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")  # the ranks of one machine need not look for a network
-    places = Places(checkpoints, dict(options.mount), scratch)
+    places = Places(checkpoints, dict([*options.mount, *options.mount_of_compare]), scratch)
     return launch_from_manifest(options.config, options.name, places, changes)
 
 
@@ -88,6 +88,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="trainer", description=_DESCRIPTION, epilog=_EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     _add_manifest(parser)
+    parser.set_defaults(config=None, name=None, mount_of_compare=[])
     parser.add_argument(
         "--checkpoints",
         type=Path,
@@ -105,7 +106,7 @@ def _add_compare(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
         help="train several variants of one manifest: one table, one picture",
         description="Trains the variants one after the other. The same command goes on where it was stopped.",
     )
-    _add_manifest(parser)
+    _add_manifest(parser, mount="mount_of_compare")
     which = parser.add_mutually_exclusive_group(required=True)
     which.add_argument(
         "--vary",
@@ -121,11 +122,17 @@ def _add_compare(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     )
 
 
-def _add_manifest(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--config", type=Path, metavar="FILE", help="a manifest with a TrainingJob")
-    parser.add_argument("--name", help="which TrainingJob, if the file holds several")
+def _add_manifest(parser: argparse.ArgumentParser, mount: str = "mount") -> None:
+    """The same before and after `compare`, whose parser replaces what was given before by what it has itself.
+
+    Hence it has no defaults of its own, and mounts are collected under another name.
+    """
+    absent = argparse.SUPPRESS
+    parser.add_argument("--config", type=Path, default=absent, metavar="FILE", help="a manifest with a TrainingJob")
+    parser.add_argument("--name", default=absent, help="which TrainingJob, if the file holds several")
     parser.add_argument(
         "--mount",
+        dest=mount,
         type=_mount,
         action="append",
         default=[],

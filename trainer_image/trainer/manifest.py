@@ -1,7 +1,6 @@
 """`trainer --config job.yaml`: the same manifest without a cluster."""
 
 import base64
-import binascii
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import Any
 
 import yaml
 from pydantic import ValidationError
+from yaml.constructor import ConstructorError
 
 from trainer.checkpoint.folder import next_attempt
 from trainer.config import Launch, Mounts, termination_log
@@ -44,7 +44,7 @@ def launch_from_manifest(
     that it never takes up what was trained with anything else. Its model stays there, whatever export.path says: that
     is for one model.
     """
-    documents = _documents(path)
+    documents = [document for document in documents_in(path) if isinstance(document, dict)]
     job = _the_job(documents, name, path, changes or {})
     folder = places.checkpoints / (job.spec.checkpoint.sub_path or default_sub_path(*_full_name(job)))
     training = job.spec.training
@@ -101,20 +101,34 @@ def _full_name(job: TrainingJob) -> tuple[str, str]:
     return job.metadata.namespace, job.metadata.name
 
 
-def _documents(path: Path) -> list[dict[str, Any]]:
+def documents_in(path: Path) -> list[Any]:
+    """Of a YAML file."""
     try:
-        return [document for document in yaml.safe_load_all(path.read_text()) if isinstance(document, dict)]
+        return list(yaml.load_all(path.read_text(encoding="utf-8"), Loader=_Loader))
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        row = error.object[: error.start].count(b"\n") + 1
+        raise UserError(f"{path} is not UTF-8: row {row} holds the byte 0x{error.object[error.start]:02x}") from error
     except yaml.YAMLError as error:
         raise UserError(f"{path} is not YAML: {error}") from error
+
+
+class _Loader(yaml.SafeLoader):
+    """Says where a value stands that looks like a date or number and is none, such as 2024-13-45."""
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        try:
+            return super().construct_object(node, deep)
+        except ValueError as error:
+            raise ConstructorError(problem=str(error), problem_mark=node.start_mark) from error
 
 
 def _the_job(
     documents: Sequence[dict[str, Any]], name: str | None, path: Path, changes: Mapping[str, Any]
 ) -> TrainingJob:
     jobs = [document for document in documents if document.get("kind") == KIND]
-    names = [(job.get("metadata") or {}).get("name") for job in jobs]
+    names = [_name_of(job) for job in jobs]
     chosen = [job for job, its_name in zip(jobs, names, strict=True) if name in (None, its_name)]
     if len(chosen) != 1:
         found = f"it holds {', '.join(map(str, names))}; choose with --name" if names else "it holds none"
@@ -124,6 +138,12 @@ def _the_job(
     except ValidationError as error:
         lines = [f"  {'.'.join(map(str, problem['loc'])) or KIND}: {problem['msg']}" for problem in error.errors()]
         raise UserError("\n".join([f"{path}:", *lines])) from error
+
+
+def _name_of(document: Mapping[str, Any]) -> str | None:
+    metadata = document.get("metadata")
+    name = metadata.get("name") if isinstance(metadata, Mapping) else None
+    return name if isinstance(name, str) else None
 
 
 def merged(value: Any, changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -139,7 +159,9 @@ def merged(value: Any, changes: Mapping[str, Any]) -> dict[str, Any]:
 
 def _config_maps(documents: Sequence[dict[str, Any]], job: TrainingJob, scratch: Path) -> dict[str, str]:
     """Mounts for ConfigMaps in the same file, so that a manifest with its data runs as it is."""
-    maps = {document["metadata"]["name"]: document for document in documents if document.get("kind") == "ConfigMap"}
+    maps = {_name_of(document): document for document in documents if document.get("kind") == "ConfigMap"}
+    if None in maps:
+        raise UserError("a ConfigMap in the manifest has no metadata.name: give it the name that a volume asks for")
     volumes = {volume.name: volume.config_map for volume in job.spec.pod.volumes or []}
     mounts: dict[str, str] = {}
     for mount in job.spec.pod.volume_mounts or []:
@@ -152,10 +174,10 @@ def _config_maps(documents: Sequence[dict[str, Any]], job: TrainingJob, scratch:
 
 
 def _write_files(folder: Path, source: ConfigMapVolume, config_map: Mapping[str, Any]) -> None:
-    content = {key: text.encode() for key, text in (config_map.get("data") or {}).items()}
+    content = {key: text.encode() for key, text in _texts(source, "data", config_map).items()}
     try:
-        content |= {key: base64.b64decode(text) for key, text in (config_map.get("binaryData") or {}).items()}
-    except binascii.Error as error:
+        content |= {key: base64.b64decode(text) for key, text in _texts(source, "binaryData", config_map).items()}
+    except ValueError as error:  # letters that are not ASCII are no binascii.Error
         raise UserError(f"ConfigMap {source.name}: binaryData is not base64: {error}") from error
     wanted = {item.key: item.path for item in source.items} if source.items else {key: key for key in content}
     for key, path in wanted.items():
@@ -163,3 +185,14 @@ def _write_files(folder: Path, source: ConfigMapVolume, config_map: Mapping[str,
             raise UserError(f"ConfigMap {source.name}: the volume's item {key!r} -> {path!r} is not possible")
         (folder / path).parent.mkdir(parents=True, exist_ok=True)
         (folder / path).write_bytes(content[key])
+
+
+def _texts(source: ConfigMapVolume, field: str, config_map: Mapping[str, Any]) -> dict[str, str]:
+    """What a field of a ConfigMap holds; a UserError names what the API server would refuse."""
+    content = config_map.get(field) or {}
+    if not isinstance(content, dict):
+        raise UserError(f"ConfigMap {source.name}: {field} must map names to strings, not be {content!r}")
+    for key, text in content.items():
+        if not isinstance(key, str) or not isinstance(text, str):
+            raise UserError(f"ConfigMap {source.name}: {field}.{key} and its name must be strings: put both in quotes")
+    return content

@@ -143,19 +143,20 @@ def test_a_good_manifest_is_accepted_and_nothing_is_added_to_it(kubectl: Kubectl
 
 NEVER = "cannot change"
 SUSPENDED_ONLY = "only while the job is suspended"
+STAGED = {"spec.suspend": True, "spec.training.epochs": None, "spec.training.batchSize": None}
 
 CHANGES: list[tuple[str, dict[str, Any], dict[str, Any], str | None]] = [
     ("suspend is free", {}, {"spec.suspend": True}, None),
     ("epochs may grow", {}, {"spec.training.epochs": 11}, None),
     (
         "fewer epochs than the default after stages",
-        {"spec.training.stages": [{"epochs": 20, "batchSize": 8}], "spec.training.epochs": None},
+        {**STAGED, "spec.training.stages": [{"epochs": 20, "batchSize": 8}]},
         {"spec.training.stages": None, "spec.training.epochs": 50},
         None,
     ),
     (
         "fewer epochs than the stages had",
-        {"spec.training.stages": [{"epochs": 200, "batchSize": 8}], "spec.training.epochs": None},
+        {**STAGED, "spec.training.stages": [{"epochs": 200, "batchSize": 8}]},
         {"spec.training.stages": None, "spec.training.epochs": 150},
         "spec.training.epochs",
     ),

@@ -37,6 +37,22 @@ HUGGING_FACE = """
 """
 """Seven batches, four steps in an epoch; dropout; a schedule; a log that is not in step with the epochs."""
 
+PLAIN = HUGGING_FACE.replace(
+    "    trainer = Trainer(model,",
+    """
+    class Plain(torch.nn.Module):
+        def __init__(self, network):
+            super().__init__()
+            self.network = network
+
+        def forward(self, input_ids, labels):
+            return dict(self.network(input_ids=input_ids, labels=labels, use_cache=False))
+
+
+    trainer = Trainer(Plain(model),""",
+)
+"""The same in a module that is no PreTrainedModel."""
+
 LIGHTNING = """
     import os
     import random
@@ -104,6 +120,7 @@ def shortened(example: str) -> str:
 CASES = [
     pytest.param(HUGGING_FACE, 1, 24, (2, 8, 13), id="hugging-face, one rank"),
     pytest.param(HUGGING_FACE, 3, 24, (2, 9), id="hugging-face, three ranks"),
+    pytest.param(PLAIN, 1, 24, (2, 8, 13), id="hugging-face, a module of torch's alone"),
     pytest.param(LIGHTNING, 1, 24, (2, 8, 13), id="lightning, one rank"),
     pytest.param(LIGHTNING, 3, 24, (2, 9), id="lightning, three ranks"),
     pytest.param(shortened("hugging_face_script.py"), 1, 90, (20, 60), id="the example of hugging-face, one rank"),
@@ -159,6 +176,15 @@ def test_without_any_pod_sigterm_pauses_lightning_too(frameworks: ForkServer, tm
     assert ends == [[0, 0], [ExitCode.STOPPED] * 2, [0, 0]]
     saved = [newest_tensors(tmp_path / name / "checkpoints/train") for name in ("reference", "paused")]
     assert _without_times(saved[0]) == _without_times(saved[1])
+
+
+def test_lightning_may_not_ask_for_its_loader_again(frameworks: ForkServer, tmp_path: Path) -> None:
+    script = write_script(
+        tmp_path, LIGHTNING.replace("max_epochs=6", "reload_dataloaders_every_n_epochs=1, max_epochs=6")
+    )
+    group = frameworks.start(script_config(tmp_path / "c", script), 1)
+    assert group.codes() == [ExitCode.USER_ERROR]
+    assert "reload_dataloaders_every_n_epochs" in str(group.end())
 
 
 def _without_times(tensors: dict[str, Any]) -> dict[str, Any]:

@@ -44,13 +44,38 @@ from trainingjob_api.progress import EpochMetrics, Outcome, RunConfig, State, Te
             },
             id="lists",
         ),
+        pytest.param(
+            ["earlyStopping=null,{patience: 3}", "model.dropout=0.1,null"],
+            {
+                "earlyStopping=None, dropout=0.1": {"earlyStopping": None, "model": {"dropout": 0.1}},
+                "earlyStopping=None, dropout=None": {"earlyStopping": None, "model": {"dropout": None}},
+                "earlyStopping={'patience': 3}, dropout=0.1": {
+                    "earlyStopping": {"patience": 3},
+                    "model": {"dropout": 0.1},
+                },
+                "earlyStopping={'patience': 3}, dropout=None": {
+                    "earlyStopping": {"patience": 3},
+                    "model": {"dropout": None},
+                },
+            },
+            id="null removes a field, and is kept until then",
+        ),
+        pytest.param(
+            ["schedule={type: cosine, warmup: null}", "schedule.gamma=1"],
+            {
+                "schedule={'type': 'cosine', 'warmup': None}, gamma=1": {
+                    "schedule": {"type": "cosine", "warmup": None, "gamma": 1}
+                }
+            },
+            id="fields of the same object",
+        ),
     ],
 )
 def test_variants_of_the_command_line(texts: list[str], expected: dict[str, Any]) -> None:
     assert {variant.name: variant.changes for variant in variants_varied(texts)} == expected
 
 
-@pytest.mark.parametrize("text", ["seed", "=1", "seed=", "seed=[1"])
+@pytest.mark.parametrize("text", ["seed", "=1", "seed=", "seed=[1", "seed=2024-13-45"])
 def test_a_variation_without_sense_is_named(text: str) -> None:
     with pytest.raises(UserError, match=re.escape(f"--vary {text}")):
         variants_varied([text])
@@ -68,6 +93,9 @@ def test_variants_of_a_file(tmp_path: Path) -> None:
         path.write_text(content)
         with pytest.raises(UserError, match=words):
             variants_in(path)
+    path.write_bytes(b"a: {seed: 1} # \xe4\n")
+    with pytest.raises(UserError, match="UTF-8"):
+        variants_in(path)
     with pytest.raises(UserError, match=r"none\.yaml: No such file"):
         variants_in(tmp_path / "none.yaml")
 
@@ -212,3 +240,10 @@ def test_the_table_shows_what_there_is() -> None:
     assert "2.0" in text
     assert "MAE" not in text, "a classification has none"
     assert "tanh NonFinite" in text
+
+
+def test_names_are_shown_as_they_are_written() -> None:
+    console = Console(width=140)
+    with console.capture() as shown:
+        console.print(results_table([result("a [/b]", 0.9), result("[red]", 0.95)]))
+    assert [line.split("  ")[1] for line in shown.get().splitlines()[-2:]] == ["a [/b]", "[red]"]

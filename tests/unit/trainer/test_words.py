@@ -15,7 +15,7 @@ import pytest
 import torch
 
 from support.trainer import recipe, run_config
-from trainer import config
+from trainer import command_line, config
 from trainer.config import launch_from, threads_for
 from trainer.data.dataset import DataFacts
 from trainer.data.scaling import Scaling
@@ -115,6 +115,16 @@ def test_a_manifest_brings_its_data_along(tmp_path: Path) -> None:
         pytest.param(MANIFEST + "---" + MANIFEST.split("---")[1], "it holds one, one", id="two jobs"),
         pytest.param(MANIFEST.replace("nodes: 2", "nodes: two"), "spec.nodes", id="wrong field"),
         pytest.param(MANIFEST.replace("YSx5Cg==", "?"), "binaryData", id="no base64"),
+        pytest.param(MANIFEST.replace("YSx5Cg==", "ä"), "binaryData", id="base64 that is not ASCII"),
+        pytest.param(MANIFEST.replace("YSx5Cg==", "5"), "ConfigMap data: binaryData.other.csv", id="binary number"),
+        pytest.param(MANIFEST.replace("{train.csv:", "{n: 5, train.csv:"), "ConfigMap data: data.n", id="number"),
+        pytest.param(
+            MANIFEST.replace("data: {train.csv:", "data: {5:"), "ConfigMap data: data.5", id="number as a key"
+        ),
+        pytest.param(re.sub("data: {train.*}", "data: hello", MANIFEST), "ConfigMap data: data", id="text as data"),
+        pytest.param(MANIFEST.replace("metadata: {name: data}", ""), "metadata.name", id="ConfigMap without a name"),
+        pytest.param(re.sub("metadata: {name: one.*}", "metadata: foo", MANIFEST), "metadata", id="text as metadata"),
+        pytest.param(MANIFEST + "x: 2024-13-45", "line 19, column 4", id="no date"),
         pytest.param(
             MANIFEST.replace("{name: data}}]", "{name: data, items: [{key: train.csv, path: ../x}]}}]"),
             "not possible",
@@ -125,6 +135,34 @@ def test_a_manifest_brings_its_data_along(tmp_path: Path) -> None:
 def test_a_wrong_manifest_is_named(tmp_path: Path, text: str, words: str) -> None:
     with pytest.raises(UserError, match=re.escape(words)):
         launch(tmp_path, text)
+
+
+def test_a_manifest_that_is_not_utf_8_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "job.yaml"
+    path.write_bytes(b"kind: TrainingJob\n# \xe4\n")
+    with pytest.raises(UserError, match=r"job\.yaml is not UTF-8: row 2"):
+        launch_from_manifest(path, None, Places(tmp_path / "c", {}, tmp_path / "scratch"))
+
+
+@pytest.mark.parametrize(
+    "before_compare",
+    [
+        pytest.param(0, id="all after compare"),
+        pytest.param(2, id="the manifest before compare"),
+        pytest.param(4, id="the manifest and a mount before compare"),
+        pytest.param(6, id="all before compare"),
+    ],
+)
+def test_options_of_a_manifest_may_stand_before_compare(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before_compare: int
+) -> None:
+    monkeypatch.setenv("GLOO_SOCKET_IFNAME", "lo")
+    manifest = tmp_path / "job.yaml"
+    manifest.write_text(MANIFEST)
+    words = ["--config", str(manifest), "--mount", "/a=/here/a", "--mount", "/b=/here/b"]
+    words = [*words[:before_compare], "compare", "--vary", "seed=1,2", *words[before_compare:]]
+    local = command_line._launch(command_line._parser().parse_args(words), tmp_path, tmp_path / "scratch")
+    assert [str(local.mounts.locate(path)) for path in ("/a/x", "/b/x")] == ["/here/a/x", "/here/b/x"]
 
 
 def test_history_forgets_what_is_done_again(tmp_path: Path) -> None:

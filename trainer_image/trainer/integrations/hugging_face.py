@@ -9,7 +9,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from safetensors.torch import save_file
 from transformers import Trainer, TrainerCallback
 
 from trainer.script import ScriptRun, start
@@ -31,7 +30,20 @@ def pausable(trainer: Trainer) -> str | None:
     run = start(model=trainer.model, training=training, own={"sums": _Sums(trainer)})
     trainer.add_callback(_Following(run, training))
     _rehearse(trainer, run)
-    return training.folder()
+    folder = training.folder()
+    _keep_weights(trainer, folder)
+    return folder
+
+
+def _keep_weights(trainer: Any, folder: str | None) -> None:
+    """The trainer loads none from this folder: an empty file has it ask for what only a PreTrainedModel has."""
+    load = trainer._load_from_checkpoint
+
+    def load_others(resume_from_checkpoint: str, *rest: Any, **named: Any) -> None:
+        if resume_from_checkpoint != folder:
+            load(resume_from_checkpoint, *rest, **named)
+
+    trainer._load_from_checkpoint = load_others
 
 
 def _rehearse(trainer: Any, run: ScriptRun) -> None:
@@ -76,7 +88,6 @@ class _Training:
             return None
         folder = Path(self._folder.name)
         (folder / "trainer_state.json").write_text(self._progress)
-        save_file({}, folder / "model.safetensors")
         return str(folder)
 
     def _objects(self) -> dict[str, Any]:

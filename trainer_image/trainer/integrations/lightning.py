@@ -25,6 +25,8 @@ class Pausable(Callback):
         """The loaders are there by now, with the samplers that ranks need."""
         signal.signal(signal.SIGTERM, self._on_sigterm)  # Lightning's own would end the training unsaved
         fit: Any = trainer.fit_loop
+        if every := fit.trainer.reload_dataloaders_every_n_epochs:  # which puts back the loaders that are replaced here
+            raise UserError(f"Pausable does not work with reload_dataloaders_every_n_epochs={every}: leave it out")
         loaders = fit._combined_loader.flattened
         if (
             len(loaders) != 1

@@ -12,12 +12,13 @@ from typing import Any
 
 import yaml
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from trainer.checkpoint.files import replace
 from trainer.config import Launch
 from trainer.errors import UserError
-from trainer.manifest import merged
+from trainer.manifest import documents_in
 from trainer.pod.supervisor import supervise
 from trainer.reporting.history import History
 from trainingjob_api.progress import EpochMetrics, Outcome, TerminationMessage
@@ -87,12 +88,8 @@ def variants_varied(texts: Sequence[str]) -> list[Variant]:
 
 def variants_in(path: Path) -> list[Variant]:
     """A YAML file: name -> what differs in spec.training."""
-    try:
-        content = yaml.safe_load(path.read_text())
-    except OSError as error:
-        raise UserError(f"{path}: {error.strerror}") from error
-    except yaml.YAMLError as error:
-        raise UserError(f"{path} is not YAML: {error}") from error
+    documents = documents_in(path)
+    content = documents[0] if len(documents) == 1 else None
     if not isinstance(content, dict) or not all(isinstance(changes, dict) for changes in content.values()):
         raise UserError(f"{path}: what is needed is `name: {{field of spec.training: value, ...}}` for each variant")
     return [Variant(str(name), changes) for name, changes in content.items()]
@@ -104,7 +101,7 @@ def _axis(text: str) -> list[tuple[str, Any]]:
         raise UserError(f"--vary {text}: what is needed is FIELD=VALUE,VALUE such as model.activation=relu,tanh")
     try:
         return [(path, value) for value in yaml.safe_load(f"[{values}]")]
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:
         raise UserError(f"--vary {text}: the values are not YAML: {error}") from error
 
 
@@ -114,8 +111,16 @@ def _patch(combination: Sequence[tuple[str, Any]]) -> dict[str, Any]:
         nested: Any = value
         for name in reversed(path.split(".")):
             nested = {name: nested}
-        patch = merged(patch, nested)
+        patch = _joined(patch, nested)
     return patch
+
+
+def _joined(patch: Any, more: Mapping[str, Any]) -> dict[str, Any]:
+    """Two patches as one. Unlike in a patch's target, null stays: it has yet to remove a field of the manifest."""
+    result = dict(patch) if isinstance(patch, Mapping) else {}
+    for key, value in more.items():
+        result[key] = _joined(result.get(key), value) if isinstance(value, Mapping) else value
+    return result
 
 
 def compare(variants: Sequence[Variant], launch_of: Callable[[Variant], Launch], output: Path) -> int:
@@ -130,19 +135,22 @@ def compare(variants: Sequence[Variant], launch_of: Callable[[Variant], Launch],
         raise UserError("at least two variants are needed, each with a name of its own")
     results = []
     for number, (name, launch) in enumerate(launches.items(), start=1):
-        console.rule(f"{number}/{len(launches)}  {name}", align="left")
+        console.rule(f"{number}/{len(launches)}  {escape(name)}", align="left")
         message = supervise(launch)
         if message.outcome in (Outcome.STOPPED, Outcome.NOT_SAVED):
-            console.print(f"paused in {name}; the same command goes on from there")
+            console.print(f"paused in {name}; the same command goes on from there", markup=False)
             return message.exit_code
-        console.print(f"{message.outcome}: {message.message}", highlight=False)
+        console.print(f"{message.outcome}: {message.message}", highlight=False, markup=False)
         folder = Path(launch.run.checkpoint_path)
         stopping = launch.run.recipe.early_stopping
         keeps_best = stopping is None or stopping.restore_best
         results.append(Result(name, folder, message, History(folder).epochs(), keeps_best))
     _write(results, next(iter(launches.values())).run.recipe, output)
     console.print(results_table(results))
-    console.print(f"{output}/comparison.png, comparison.csv and comparison.json; the csv names each variant's folder")
+    console.print(
+        f"{output}/comparison.png, comparison.csv and comparison.json; the csv names each variant's folder",
+        markup=False,
+    )
     return 0 if all(result.has_finished for result in results) else 1
 
 
@@ -179,7 +187,7 @@ def results_table(results: Sequence[Result]) -> Table:
     for result in results:
         cells = [_cell(name, get(result), best[name]) for name, get in columns.items()]
         outcome = "" if result.has_finished else f" [red]{result.message.outcome}[/]"
-        table.add_row(result.name + outcome, str(len(result.epochs)), str(result.kept.epoch), *cells)
+        table.add_row(escape(result.name) + outcome, str(len(result.epochs)), str(result.kept.epoch), *cells)
     return table
 
 
