@@ -114,6 +114,142 @@ def test_labels_are_words_if_they_are_words_anywhere(tmp_path: Path) -> None:
     assert load({"path": tmp_path, "target": "y"}).facts.labels == ("7", "none")
 
 
+@pytest.mark.parametrize("loading", ["memory", "stream"])
+@pytest.mark.parametrize(
+    ("parts", "expected"),
+    [
+        pytest.param(
+            ["True False", "True Unknown False"], ("False", "True", "Unknown"), id="true and false, and words"
+        ),
+        pytest.param(["007 008", "007 A1 008"], ("007", "008", "A1"), id="leading zeros"),
+        pytest.param(["1.10 1.20", "1.20rc"], ("1.10", "1.20", "1.20rc"), id="versions"),
+        pytest.param(["12:30 13:00"], ("12:30", "13:00"), id="times of the day"),
+        pytest.param(["2020-01-02 2020-01-03"], ("2020-01-02", "2020-01-03"), id="dates"),
+        pytest.param(["1 2", "2.5"], (1.0, 2.0, 2.5), id="whole numbers and fractions"),
+        pytest.param(["01 2", "3"], (1, 2, 3), id="whole numbers"),
+    ],
+)
+def test_the_labels_of_csv_get_the_type_that_all_of_them_have(
+    tmp_path: Path, parts: list[str], expected: tuple[object, ...], loading: str
+) -> None:
+    for number, labels in enumerate(parts):
+        lines = "".join(f"1,{label}\n" for label in labels.split())
+        (tmp_path / f"{number}.csv").write_text("a,y\n" + lines)
+    found = load({"path": tmp_path, "format": "csv", "target": "y", "loading": loading}).facts.labels
+    assert found is not None
+    assert [(type(label), label) for label in found] == [(type(label), label) for label in expected]
+
+
+@pytest.mark.parametrize("loading", ["memory", "stream"])
+def test_a_blank_before_a_label_that_is_a_number_does_not_count(tmp_path: Path, loading: str) -> None:
+    (tmp_path / "x.csv").write_text("a,y\n1, 1\n2, 0\n")
+    (tmp_path / "test.csv").write_text("a,y\n1, 1\n2,0\n")
+    test = {"path": str(tmp_path / "test.csv")}
+    data = load({"path": tmp_path / "x.csv", "target": "y", "loading": loading, "test": test})
+    assert data.facts.labels == (0, 1)
+    assert data.test is not None
+    assert data.test.take(torch.arange(2))[1].tolist() == [1, 0]
+
+
+@pytest.mark.parametrize("loading", ["memory", "stream"])
+@pytest.mark.parametrize(
+    ("training", "held_out", "expected"),
+    [
+        pytest.param("true false maybe", "true false", [2, 0], id="true and false among words"),
+        pytest.param("007 008 A1", "008 007", [1, 0], id="numbers among words"),
+        pytest.param("12:30 13:00 night", "13:00 12:30", [1, 0], id="times among words"),
+        pytest.param("1 2 3", "2.0 01", [1, 0], id="whole numbers that are written as fractions"),
+        pytest.param("true false", "False True", [0, 1], id="true and false"),
+    ],
+)
+def test_labels_of_a_file_of_its_own_mean_what_they_mean_in_training(
+    tmp_path: Path, training: str, held_out: str, expected: list[int], loading: str
+) -> None:
+    for name, labels in (("train.csv", training), ("held.csv", held_out)):
+        (tmp_path / name).write_text("a,y\n" + "".join(f"1,{label}\n" for label in labels.split()))
+    validation = {"path": str(tmp_path / "held.csv")}
+    data = load({"path": tmp_path / "train.csv", "target": "y", "validation": validation, "loading": loading})
+    assert data.validation is not None
+    assert data.validation.take(torch.arange(2))[1].tolist() == expected
+
+
+@pytest.mark.parametrize("loading", ["memory", "stream"])
+def test_text_in_parquet_stays_text(tmp_path: Path, loading: str) -> None:
+    parquet.write_table(pa.table({"a": [1, 2], "y": ["1", "02"]}), tmp_path / "x.parquet")
+    data = load({"path": tmp_path / "x.parquet", "target": "y", "loading": loading})
+    assert data.facts.labels == ("02", "1")
+
+
+@pytest.mark.parametrize("loading", ["memory", "stream"])
+@pytest.mark.parametrize(
+    ("task", "content", "normalize", "words"),
+    [
+        pytest.param(
+            "classification", "1,-1e200,p\n2,1e200,q\n", "standard",
+            "column 'b': the values go from -1e+200 to 1e+200, too far apart", id="whose squares are infinite",
+        ),
+        pytest.param(
+            "classification", "1,-1e308,p\n2,1e308,q\n", "minMax",
+            "column 'b': the values go from -1e+308 to 1e+308, too far apart", id="whose range is infinite",
+        ),
+        pytest.param(
+            "classification", "1,1,p\n2,1e39,q\n", "none",
+            "column 'b': the values go from 1.0 to 1e+39, too far apart", id="that float32 cannot hold",
+        ),
+        pytest.param(
+            "regression", "1,1,-1e200\n2,1,1e200\n", "standard",
+            "column 'y': the values go from -1e+200 to 1e+200, too far apart", id="of a target",
+        ),
+    ],
+)  # fmt: skip
+def test_numbers_that_are_too_large_are_named(
+    tmp_path: Path, task: str, content: str, normalize: str, words: str, loading: str
+) -> None:
+    (tmp_path / "x.csv").write_text(f"a,b,y\n{content}")
+    with pytest.raises(DataError) as caught:
+        load({"path": tmp_path / "x.csv", "target": "y", "normalize": normalize, "loading": loading}, task)
+    assert "x.csv" in str(caught.value)
+    assert words in str(caught.value)
+
+
+@pytest.mark.parametrize("loading", ["memory", "stream"])
+def test_a_held_out_target_that_is_too_large_is_named(tmp_path: Path, loading: str) -> None:
+    (tmp_path / "x.csv").write_text("a,y\n1,1\n2,2\n")
+    (tmp_path / "test.csv").write_text("a,y\n1,1\n2,1e39\n")
+    test = {"path": str(tmp_path / "test.csv")}
+    with pytest.raises(DataError, match=r"test\.csv.*column 'y': the value 1e\+39 is too large"):
+        load({"path": tmp_path / "x.csv", "target": "y", "test": test, "loading": loading}, "regression")
+
+
+@pytest.mark.parametrize("loading", ["memory", "stream"])
+def test_a_header_of_more_than_a_mebibyte_is_read(tmp_path: Path, loading: str) -> None:
+    names = [f"{'a' * 1000}{number}" for number in range(1200)]
+    rows = [",".join(["1"] * 1200 + [label]) for label in "pq"]
+    (tmp_path / "x.csv").write_text("\n".join([",".join([*names, "y"]), *rows]))
+    data = load({"path": tmp_path / "x.csv", "target": "y", "loading": loading})
+    assert data.facts.features == tuple(names)
+
+
+@pytest.mark.parametrize("pattern", ["y", "y*"])
+def test_the_target_among_the_features_is_called_the_target(tmp_path: Path, pattern: str) -> None:
+    (tmp_path / "x.csv").write_text("a,y\n1,p\n2,q\n")
+    with pytest.raises(DataError) as caught:
+        load({"path": tmp_path / "x.csv", "target": "y", "features": ["a", pattern]})
+    assert f"x.csv: {pattern!r} in data.features is the target" in str(caught.value)
+
+
+def test_a_folder_that_is_mounted_by_a_relative_path_keeps_its_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "rel").mkdir()
+    (tmp_path / "rel" / "1.csv").write_text("a,y\n1,p\nx,q\n")
+    monkeypatch.chdir(tmp_path)
+    for path, name in (("/data", "/data/1.csv"), ("/data/*.csv", "/data/1.csv"), ("rel/*.csv", "rel/1.csv")):
+        with pytest.raises(DataError) as caught:
+            load({"path": path, "target": "y", "format": "csv"}, mounts=Mounts({"/data": "./rel"}))
+        assert str(caught.value).startswith(f"{name}, row 2")
+
+
 @pytest.mark.parametrize(
     ("columns", "words"),
     [
@@ -274,6 +410,11 @@ def test_arrays_of_npz_by_name(tmp_path: Path) -> None:
         pytest.param({"x": np.ones((2, 1)), "z": np.ones(2)}, "no array 'y'; it has x, z", id="no targets"),
         pytest.param({"x": np.ones((2, 1)), "y": np.ones(3)}, "'x' has the shape (2, 1)", id="lengths differ"),
         pytest.param({"x": np.array([[1.0], [np.nan]]), "y": np.ones(2)}, "row 2, array 'x'", id="NaN"),
+        pytest.param(
+            {"u": np.ones((2, 1)), "v": np.array([[1.0], [np.nan]]), "y": np.ones(2)},
+            "row 2, array 'v'",
+            id="NaN in the second array",
+        ),
         pytest.param({"x": np.array([["a"]]), "y": np.ones(1)}, "not numbers", id="words as inputs"),
         pytest.param({"x": np.ones((2, 1)), "y": np.array([1.0, np.nan])}, "row 2: the value is nan", id="class NaN"),
         pytest.param({"x": np.ones((0, 1)), "y": np.ones(0)}, "no rows", id="empty"),
@@ -290,7 +431,7 @@ def test_arrays_of_npz_by_name(tmp_path: Path) -> None:
 def test_arrays_that_cannot_be_used(tmp_path: Path, arrays: dict[str, np.ndarray], words: str) -> None:
     np.savez(tmp_path / "x.npz", **arrays)
     with pytest.raises(DataError) as caught:
-        load({"path": tmp_path / "x.npz", "format": "npz"})
+        load({"path": tmp_path / "x.npz", "format": "npz", "features": [name for name in arrays if name in "xuv"]})
     assert "x.npz" in str(caught.value)
     assert words in str(caught.value)
 
@@ -609,8 +750,8 @@ def test_a_row_becomes_what_the_shape_says(tmp_path: Path) -> None:
 
 
 def test_the_numbers_of_a_regression_must_be_numbers(tmp_path: Path) -> None:
-    (tmp_path / "x.csv").write_text("a,y\n1,p\n")
-    with pytest.raises(DataError, match=r"row 1, column 'y': 'p' is not a number"):
+    (tmp_path / "x.csv").write_text("a,y\n" + "1,2.5\n" * 60 + "1,p\n")
+    with pytest.raises(DataError, match=r"row 61, column 'y': 'p' is not a number"):
         load({"path": tmp_path / "x.csv", "target": "y"}, task="regression")
 
 

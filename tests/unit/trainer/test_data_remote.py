@@ -4,7 +4,8 @@ import http.server
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -150,16 +151,59 @@ class _Quiet(http.server.SimpleHTTPRequestHandler):
         pass
 
 
-def test_a_web_server_is_read_as_well(tmp_path: Path) -> None:
-    (tmp_path / "x.csv").write_text(CSV)
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(tmp_path)))
+class _Simple(_Quiet):
+    """A server that only sends whole files; below /chunked/ it does not say how long they are."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_HEAD(self) -> None:
+        self._answer(b"")
+
+    def do_GET(self) -> None:
+        content = CSV.encode()
+        self._answer(b"%x\r\n%s\r\n0\r\n\r\n" % (len(content), content) if "chunked" in self.path else content)
+
+    def _answer(self, body: bytes) -> None:
+        self.send_response(200)
+        if "chunked" in self.path:
+            self.send_header("Transfer-Encoding", "chunked")
+        else:
+            self.send_header("Content-Length", str(len(CSV)))
+        self.end_headers()
+        self.wfile.write(body)
+
+
+@contextmanager
+def served(handler: Callable[..., http.server.BaseHTTPRequestHandler]) -> Iterator[str]:
+    """The address of a web server."""
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     try:
-        assert values(load(f"http://127.0.0.1:{server.server_port}/x.csv")) == list(range(60))
-        with pytest.raises(DataError, match=r"y\.csv does not exist"):
-            load(f"http://127.0.0.1:{server.server_port}/y.csv")
+        yield f"http://127.0.0.1:{server.server_port}"
     finally:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+def test_a_web_server_is_read_as_well(tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_text(CSV)
+    with served(partial(_Quiet, directory=str(tmp_path))) as address:
+        assert values(load(f"{address}/x.csv")) == list(range(60))
+        with pytest.raises(DataError, match=r"y\.csv does not exist"):
+            load(f"{address}/y.csv")
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        pytest.param("whole/x.csv", r"x\.csv cannot be read in parts: set data\.loading to memory", id="no ranges"),
+        pytest.param("chunked/x.csv", r"x\.csv: the server does not say how long it is: set", id="no length"),
+    ],
+)
+def test_a_web_server_that_sends_whole_files_only(path: str, words: str) -> None:
+    with served(_Simple) as address:
+        assert values(load(f"{address}/{path}", loading="memory")) == list(range(60))
+        with pytest.raises(DataError, match=words):
+            load(f"{address}/{path}", loading="stream")

@@ -65,6 +65,9 @@ def test_features_of_a_step_lie_beside_each_other(tmp_path: Path) -> None:
     [
         pytest.param("regression", "v", 1, ["[tv]"], ("t", "v"), id="the past of the target, when it is named"),
         pytest.param("regression", "v", 1, ["t"], ("t",), id="not when others are named"),
+        pytest.param("regression", "v", 0, ["[tv]"], ("t",), id="not the target itself, when a pattern has it"),
+        pytest.param("regression", "v", 0, ["t", "v"], ("t", "v"), id="the target itself, when it is named as it is"),
+        pytest.param("classification", "word", 1, ["*"], ("t", "v"), id="not a class that is a word"),
     ],
 )
 def test_what_a_window_shows(

@@ -1,6 +1,7 @@
 """Rows that stay in their files: every one of them once an epoch, in an order that a resume can go on with."""
 
 import itertools
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -271,6 +272,25 @@ def test_a_file_that_changes_during_training_is_named(tmp_path: Path) -> None:
     (tmp_path / "part-0.csv").write_text("n,twice,y\n" + "1,2,p" + "\n" * 4000)
     with pytest.raises(DataError, match=r"part-0\.csv has changed"):
         rows.take(torch.tensor([0]))
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_a_file_that_keeps_its_number_of_rows_when_it_changes_is_named(tmp_path: Path, kind: str) -> None:
+    rows = load(write(tmp_path, kind, files=1)).train
+    changed = tmp_path / f"part-0.{kind}"
+    before = changed.stat()
+    changed.write_bytes(changed.read_bytes())
+    os.utime(changed, ns=(before.st_atime_ns, before.st_mtime_ns + 1_000_000_000))
+    with pytest.raises(DataError, match=rf"part-0\.{kind} has changed"):
+        rows.take(torch.tensor([0]))
+
+
+@pytest.mark.parametrize("loading", ["stream", "memory"])
+def test_a_class_whose_rows_are_all_held_back_is_named(tmp_path: Path, loading: str) -> None:
+    """Every row is of a class of its own, so that whatever is drawn takes a class away."""
+    (tmp_path / "x.csv").write_text("a,y\n" + "".join(f"{row},c{row}\n" for row in range(10)))
+    with pytest.raises(DataError, match=r"x\.csv, column 'y': all rows of the class 'c\d' are held back.*change the"):
+        load(tmp_path / "x.csv", loading=loading, validation={"fraction": 0.2})
 
 
 def test_what_cannot_be_cut_is_not_streamed(tmp_path: Path) -> None:

@@ -50,9 +50,10 @@ def _npz_part(file: File, inputs: Sequence[str], target: str) -> tuple[Array, Ar
             raise DataError(f"{file.name}: array {name!r} has the shape {array.shape}; {target!r} must be (rows,)")
     if rows == 0:
         raise DataError(f"{file.name} has no rows")
+    for name in inputs:
+        _require_numbers(file, name, arrays[name])
     chosen = [arrays[name] for name in inputs]
     x = chosen[0] if len(chosen) == 1 else np.concatenate([each.reshape(rows, -1) for each in chosen], axis=1)
-    _require_numbers(file, inputs[0], x)
     return x, _targets(file, target, arrays[target])
 
 

@@ -24,13 +24,19 @@ class Classes:
     labels: tuple[Label, ...]
 
     @classmethod
-    def of(cls, column: str, found: Iterable[Label], name: str) -> "Classes":
-        """The classes that the training rows have; name is that of the data."""
+    def of(cls, column: str, found: Iterable[Label], trained: Iterable[Label], name: str) -> "Classes":
+        """found: the labels of all rows; trained: those of the rows that are not held back; name: of the data."""
         labels = tuple(sorted(set(found), key=lambda value: (isinstance(value, str), value)))
         if len(labels) < 2:
             raise DataError(f"{name}: every row has the same {column!r}: there is nothing to tell apart")
         if bad := [label for label in labels if isinstance(label, float) and not isfinite(label)]:
             raise DataError(f"{name}, column {column!r}: a class is {bad[0]}")
+        known = set(trained)
+        if unseen := [label for label in labels if label not in known]:
+            raise DataError(
+                f"{name}, column {column!r}: all rows of the class {unseen[0]!r} are held back for validation, none is "
+                "left to train on: lower validation.fraction, change the seed, give validation.path, or add such rows"
+            )
         return cls(column, labels)
 
     def numbers(self, values: pa.ChunkedArray, where: Where) -> NDArray[np.int64]:
@@ -46,27 +52,31 @@ class Classes:
         return chosen
 
     def _alike(self, values: pa.Array) -> Sequence[Label]:
-        """Text that was not read as numbers because it came in pieces, or because other rows hold words."""
+        """Text of csv stays text when it is read: here it becomes what the classes are."""
         if not pa.types.is_string(values.type) or isinstance(self.labels[0], str):
             return values.to_pylist()  # type: ignore[no-any-return]
         try:
-            return values.cast(pa.array(self.labels).type).to_pylist()  # type: ignore[no-any-return]
+            return _trimmed(values).cast(pa.array(self.labels).type).to_pylist()  # type: ignore[no-any-return]
         except (pa.ArrowInvalid, OverflowError):
-            return values.to_pylist()  # type: ignore[no-any-return]
+            return as_read_at_once(values).to_pylist()  # type: ignore[no-any-return]
 
 
 def _key(label: Label) -> str:
     return str(int(label)) if isinstance(label, float) and label.is_integer() else str(label)
 
 
-def as_read_at_once(texts: pa.Array) -> pa.Array:
-    """Labels that were read as text, with the type that reading the whole file would have given them."""
+def as_read_at_once(texts: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
+    """Labels that were read as text, with the type that all of them have together; blanks around it do not count."""
     for kind in (pa.int64(), pa.bool_(), pa.float64()):
         try:
-            return texts.cast(kind)
+            return _trimmed(texts).cast(kind)
         except pa.ArrowInvalid:
             continue
     return texts
+
+
+def _trimmed(texts: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
+    return pc.ascii_trim(texts, " \t")
 
 
 def _common(kinds: Iterable[pa.DataType]) -> pa.DataType:

@@ -1,6 +1,7 @@
 """Where data lies: files, folders and globs, in mounted volumes or in object storage."""
 
 import glob
+import os
 import sys
 import zipfile
 import zlib
@@ -15,6 +16,7 @@ from trainer.errors import DataError, UserError
 
 _PACKAGES = {"s3": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "az": "adlfs", "abfs": "adlfs", "https": "aiohttp"}
 _SHOWN = 20
+_WHOLE = "set data.loading to memory, or copy it to a volume"
 _BAD_CONTENT = (OSError, ValueError, EOFError, NotImplementedError, zipfile.BadZipFile, zlib.error)
 """pyarrow's errors are ValueErrors and NotImplementedErrors."""
 
@@ -36,12 +38,25 @@ class File:
         return opened
 
     def size(self) -> int:
-        return int(self.system.size(self.place))
+        size = self.system.size(self.place)
+        if size is None:
+            raise DataError(f"{self.name}: the server does not say how long it is: {_WHOLE}")
+        return int(size)
 
     def part(self, start: int, end: int) -> bytes:
         """The bytes from start to end."""
         content: bytes = self.system.cat_file(self.place, start=start, end=end)
+        if len(content) != end - start:
+            why = "has changed while it was read" if self.is_local else f"cannot be read in parts: {_WHOLE}"
+            raise DataError(f"{self.name} {why}")
         return content
+
+    def stamp(self) -> tuple[int, int] | None:
+        """Size and time of the last change of a local file: other ones later mean that it has changed."""
+        if not self.is_local:
+            return None
+        found = os.stat(self.place)
+        return found.st_size, found.st_mtime_ns
 
 
 @dataclass(frozen=True)
@@ -100,8 +115,8 @@ def locate(path: str, mounts: Mounts) -> Place:
 
         root = mounts.locate(path)
         if pattern and root.exists():  # a name that happens to look like a pattern
-            return Place(path, str(root), None, LocalFileSystem())
-        return Place(fixed, str(mounts.locate(fixed)), pattern, LocalFileSystem())
+            return Place(path, os.path.abspath(root), None, LocalFileSystem())
+        return Place(fixed, os.path.abspath(mounts.locate(fixed)), pattern, LocalFileSystem())
     system = _file_system(path)
     return Place(fixed, str(system._strip_protocol(fixed)), pattern, system)
 

@@ -1,7 +1,7 @@
 """Files larger than memory in pieces that are read one after the other: row groups, and csv cut at line ends."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 
 import numpy as np
@@ -10,7 +10,7 @@ from pyarrow import csv, parquet
 
 from trainer.data.files import File, explained
 from trainer.data.table import Table
-from trainer.data.tabular import Columns, TableFormat, require_unique
+from trainer.data.tabular import Columns, TableFormat, convert_options, require_unique
 from trainer.errors import DataError
 
 PIECE_VALUES = 1 << 20
@@ -29,16 +29,13 @@ class CsvBlock:
     start: int
     end: int
     names: tuple[str, ...]
+    stamp: tuple[int, int] | None = field(compare=False)
     content: bytes | None = field(default=None, compare=False, repr=False)
     """While the file is walked through: what was just read to find the line ends."""
 
     def tables(self, columns: Columns, text_target: bool) -> Iterator[pa.Table]:
-        """One table; a class stays text, because a piece does not show what type all of them have."""
-        options = csv.ConvertOptions(
-            strings_can_be_null=True,
-            include_columns=columns.names,
-            column_types={columns.target: pa.binary()} if text_target else None,  # Table says what is not UTF-8
-        )
+        """One table."""
+        options = convert_options(columns, text_target)
         with explained(self.file):
             content = self.content or self.file.part(self.start, self.end)
             reading = csv.ReadOptions(column_names=list(self.names), block_size=len(content) + 1)
@@ -52,6 +49,7 @@ class RowGroup:
     file: File
     metadata: parquet.FileMetaData = field(compare=False)
     number: int
+    stamp: tuple[int, int] | None = field(compare=False)
 
     def tables(self, columns: Columns, text_target: bool) -> Iterator[pa.Table]:
         """Tables of so many rows that each has at most PIECE_VALUES."""
@@ -88,7 +86,7 @@ def walk(
         first_row = 0
         for block in _csv_blocks(file) if kind == "csv" else _row_groups(file):
             for index, content in enumerate(block.tables(columns, text_target)):
-                kept = CsvBlock(file, block.start, block.end, block.names) if isinstance(block, CsvBlock) else block
+                kept = replace(block, content=None) if isinstance(block, CsvBlock) else block
                 piece = Piece(kept, index, content.num_rows, first, first_row)
                 table = Table(file.name, content, first_row)
                 yield piece, table
@@ -107,28 +105,36 @@ class Cursor:
         self._tables: Iterator[pa.Table] = iter(())
 
     def read(self, piece: Piece) -> Table:
+        file = piece.block.file
         if self._next != (piece.block, piece.index):
+            with explained(file):
+                if file.stamp() != piece.block.stamp:
+                    raise _changed(file)
             self._tables = islice(piece.block.tables(self._columns, self._text_target), piece.index, None)
         content = next(self._tables, None)
         self._next = (piece.block, piece.index + 1)
         if content is None or content.num_rows != piece.rows:
-            raise DataError(f"{piece.block.file.name} has changed since this training looked through it")
-        return Table(piece.block.file.name, content, piece.first_row)
+            raise _changed(file)
+        return Table(file.name, content, piece.first_row)
+
+
+def _changed(file: File) -> DataError:
+    return DataError(f"{file.name} has changed since this training looked through it: start the training anew")
 
 
 def _row_groups(file: File) -> Iterator[RowGroup]:
     with explained(file), file.open() as opened:
-        metadata = parquet.read_metadata(opened)
+        stamp, metadata = file.stamp(), parquet.read_metadata(opened)
     for number in range(metadata.num_row_groups):
-        yield RowGroup(file, metadata, number)
+        yield RowGroup(file, metadata, number, stamp)
 
 
 def _csv_blocks(file: File) -> Iterator[CsvBlock]:
     with explained(file):
-        size = file.size()
+        size, stamp = file.size(), file.stamp()
         head = file.part(0, min(size, PIECE_BYTES))
         line = head[: head.find(b"\n") + 1] or head
-        names = tuple(csv.read_csv(pa.BufferReader(line)).column_names)
+        names = tuple(csv.read_csv(pa.BufferReader(line), csv.ReadOptions(block_size=len(line) + 1)).column_names)
     require_unique(file.name, names)
     start, rows = len(line), 0
     while start < size:
@@ -139,7 +145,7 @@ def _csv_blocks(file: File) -> Iterator[CsvBlock]:
         if not content:
             raise DataError(f"{file.name}: a line is longer than {PIECE_BYTES >> 20} MiB")
         rows += _lines_outside_quotes(file, content, rows)
-        yield CsvBlock(file, start, start + len(content), names, content)
+        yield CsvBlock(file, start, start + len(content), names, stamp, content)
         start += len(content)
 
 

@@ -1,11 +1,12 @@
 """Which format a recipe's data has, and how its files are read into memory."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from trainer.config import Mounts
 from trainer.data.arrays import read_idx, read_npz
+from trainer.data.classes import as_read_at_once
 from trainer.data.files import File, Place, locate
 from trainer.data.images import read_images
 from trainer.data.samples import Samples
@@ -41,7 +42,10 @@ class Source:
         place, shape = locate(self.data.path, self.mounts), self.data.shape
         if self.format == "csv" or self.format == "parquet":
             files = self.files(place)
-            return read_samples(files, self.format, choose_columns(files, self.format, self.data), shape)
+            columns = choose_columns(files, self.format, self.data)
+            text = self._text_target(columns)
+            samples = read_samples(files, self.format, columns, shape, text)
+            return replace(samples, targets=as_read_at_once(samples.targets)) if text else samples
         return self._read(place, "train", tuple(shape) if shape else None)
 
     def read_like(self, path: str, training: Samples) -> Samples:
@@ -50,8 +54,13 @@ class Source:
         if self.format == "csv" or self.format == "parquet":
             files, columns = self.files(place), Columns(training.features, training.target)
             require_in_all(files, self.format, columns)
-            return read_samples(files, self.format, columns, training.shape)
+            return read_samples(files, self.format, columns, training.shape, self._text_target(columns))
         return self._read(place, "t10k", training.shape)
+
+    def _text_target(self, columns: Columns) -> bool:
+        """Whether the target of csv is read as text; not one that is an input as well, the past of a series."""
+        is_classes = self.recipe.task == "classification"
+        return is_classes and self.format == "csv" and columns.target not in columns.features
 
     def _read(self, place: Place, idx_prefix: str, shape: tuple[int, ...] | None) -> Samples:
         if self.format == "npz":

@@ -1,9 +1,12 @@
 """Data that is read once and stays in memory."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 import torch
 from numpy.typing import NDArray
@@ -21,9 +24,9 @@ from trainingjob_api.spec.training import Data, Training
 
 def load_resident(recipe: Training, source: Source) -> Dataset:
     data, whole = recipe.data, source.read_training()
-    encoding = _Encoding.of(recipe.task, whole)
-    targets = encoding.numbers(whole)
     held_back = held_back_of(data, whole, recipe.seed)
+    encoding = _Encoding.of(recipe.task, whole, ~held_back)
+    targets = encoding.numbers(whole)
     prepare = _Preparation.fitted(data, whole, whole.inputs[~held_back], encoding, targets[~held_back])
 
     def other(path: str) -> ResidentRows | WindowRows:
@@ -64,12 +67,13 @@ class _Encoding:
     classes: Classes | None
 
     @classmethod
-    def of(cls, task: str, samples: Samples) -> "_Encoding":
-        return cls(
-            None
-            if task == "regression"
-            else Classes.of(samples.target, pc.unique(samples.labels()).to_pylist(), samples.name)
-        )
+    def of(cls, task: str, samples: Samples, trained: NDArray[np.bool_]) -> "_Encoding":
+        """trained: which rows are not held back."""
+        if task == "regression":
+            return cls(None)
+        labels = samples.labels()
+        found, kept = (pc.unique(each).to_pylist() for each in (labels, labels.filter(pa.array(trained))))
+        return cls(Classes.of(samples.target, found, kept, samples.name))
 
     def numbers(self, samples: Samples) -> Floats | NDArray[np.int64]:
         if self.classes is None:
@@ -91,24 +95,29 @@ class _Preparation:
         cls, data: Data, whole: Samples, inputs: Numbers, encoding: _Encoding, targets: Floats | NDArray[np.int64]
     ) -> "_Preparation":
         """From the training rows only."""
-        of_inputs = scaling_of(Statistics.of(inputs), data, whole.shape)
+        of_inputs = scaling_of(Statistics.of(inputs), data, whole.shape, whole.name, whole.features)
         length = data.sequence.length if data.sequence else None
-        of_targets = Statistics.of(targets[:, None]).scaling("standard") if encoding.classes is None else None
+        of_targets = None
+        if encoding.classes is None:
+            of_targets = target_scaling_of(Statistics.of(targets[:, None]), whole.name, whole.target)
         facts = DataFacts(
             whole.features,
             whole.shape if length is None else (length, *whole.shape),
             whole.target,
             of_inputs if length is None else of_inputs.repeated(length),
             encoding.classes.labels if encoding.classes else None,
-            Scaling(of_targets.shift[0], of_targets.scale[0]) if of_targets else None,
+            of_targets,
         )
         return cls(data, facts, of_inputs)
 
-    def rows(self, inputs: Numbers, targets: Floats | NDArray[np.int64], name: str) -> ResidentRows | WindowRows:
+    def rows(self, inputs: Numbers, targets: Numbers, name: str) -> ResidentRows | WindowRows:
         scaling, sequence = self.facts.target_scaling, self.data.sequence
-        features = torch.from_numpy(self.of_inputs.apply_float32(inputs))
-        exact = torch.from_numpy(scaling.apply(targets) if scaling else targets)
-        goals = exact.to(torch.float32 if scaling else torch.int64)
+        place = partial(column_of, self.facts.features, inputs.shape[1])
+        scaled = self.of_inputs.apply_float32(inputs, lambda _, number: f"{name}, {place(number)}")
+        features = torch.from_numpy(scaled)
+        if scaling:
+            targets = scaling.apply_float32(targets[:, None], lambda *_: f"{name}, column {self.facts.target!r}")[:, 0]
+        goals = torch.from_numpy(targets)
         if sequence is None:
             return ResidentRows(features, goals)
         windows = WindowRows(features, goals, sequence.length, sequence.horizon)
@@ -120,9 +129,26 @@ class _Preparation:
         return windows
 
 
-def scaling_of(statistics: Statistics, data: Data, shape: tuple[int, ...]) -> Scaling:
-    """Images are scaled by channel, everything else by column."""
-    return (statistics.by_channel(shape) if len(shape) == 3 else statistics).scaling(data.normalize)
+def scaling_of(
+    statistics: Statistics, data: Data, shape: tuple[int, ...], name: str, features: Sequence[str]
+) -> Scaling:
+    """Images are scaled by channel, everything else by column; name is that of the data."""
+    grouped = statistics.by_channel(shape) if len(shape) == 3 else statistics
+    columns = len(statistics.mean)
+    return grouped.scaling(data.normalize, lambda number: f"{name}, {column_of(features, columns, number)}")
+
+
+def target_scaling_of(statistics: Statistics, name: str, target: str) -> Scaling:
+    """That of a regression's target, as single numbers."""
+    scaling = statistics.scaling("standard", lambda _: f"{name}, column {target!r}")
+    return Scaling(scaling.shift[0], scaling.scale[0])
+
+
+def column_of(features: Sequence[str], columns: int, number: int) -> str:
+    """For messages. The values of arrays and images have no names of their own."""
+    if len(features) == columns:
+        return f"column {features[number]!r}"
+    return f"{' and '.join(features)}, value {number + 1} of {columns}"
 
 
 def _digest(*parts: ResidentRows | WindowRows | None) -> str:

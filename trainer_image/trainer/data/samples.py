@@ -43,7 +43,9 @@ class Samples:
     def target_numbers(self) -> NDArray[np.float64]:
         """For regression."""
         if not is_number(self.targets.type):
-            raise DataError(f"{self.where(0)}: {self.targets[0].as_py()!r} is not a number")
+            texts = self.targets.to_pylist()
+            row = next((row for row, text in enumerate(texts) if not reads_as_number(text)), 0)
+            raise DataError(f"{self.where(row)}: {texts[row]!r} is not a number")
         values: NDArray[np.float64] = as_floats(self.targets).to_numpy()
         if not np.isfinite(values).all():
             row = int(np.flatnonzero(~np.isfinite(values))[0])
@@ -75,3 +77,10 @@ def is_number(kind: pa.DataType) -> bool:
         or pa.types.is_boolean(kind)
         or pa.types.is_decimal(kind)
     )
+
+
+def reads_as_number(text: str | None) -> bool:
+    try:
+        return text is not None and bool(np.isfinite(float(text)))
+    except ValueError:
+        return False

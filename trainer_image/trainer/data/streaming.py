@@ -17,9 +17,9 @@ from trainer.data.dataset import DataFacts, Dataset
 from trainer.data.files import File, explained, locate
 from trainer.data.pieces import Cursor, Piece, walk
 from trainer.data.reading import Source
-from trainer.data.resident import scaling_of
+from trainer.data.resident import scaling_of, target_scaling_of
 from trainer.data.samples import shaped
-from trainer.data.scaling import Scaling, Statistics
+from trainer.data.scaling import Statistics
 from trainer.data.stream import Split, StreamedRows
 from trainer.data.table import Table
 from trainer.data.tabular import Columns, TableFormat, choose_columns, require_in_all
@@ -40,7 +40,9 @@ def load_streamed(recipe: Training, source: Source) -> Dataset:
     fraction = data.validation.fraction if data.validation else None
     training, held = Split(recipe.seed, fraction), Split(recipe.seed, fraction, held_back=True)
     survey = look.over_training(files, training)
-    facts = survey.facts(recipe, files[0].name)
+    if not any(training.rows(piece) for piece in survey.pieces):
+        raise DataError(f"{files[0].name}: {survey.rows} rows are too few to hold back a fraction of {fraction}")
+    facts = survey.facts(recipe, kind, files[0].name)
     decode = _Decode(look, facts, survey.classes)
 
     def other(path: str) -> StreamedRows:
@@ -50,8 +52,6 @@ def load_streamed(recipe: Training, source: Source) -> Dataset:
 
     train = look.rows(survey.pieces, training, decode)
     validation = look.rows(survey.pieces, held, decode) if fraction is not None else None
-    if len(train) == 0:
-        raise DataError(f"{files[0].name}: {survey.rows} rows are too few to hold back a fraction of {fraction}")
     if data.validation and data.validation.path:
         validation = other(data.validation.path)
     digest = look.digest.hexdigest()
@@ -68,7 +68,10 @@ class _Decode:
     classes: Classes | None
 
     def __call__(self, table: Table) -> tuple[Tensor, Tensor]:
-        inputs = self.facts.scaling.apply_float32(table.numbers(self.look.columns.features))
+        names = self.look.columns.features
+        inputs = self.facts.scaling.apply_float32(
+            table.numbers(names), lambda row, column: table.place(names[column], row)
+        )
         return torch.from_numpy(inputs), self.targets(table)
 
     def targets(self, table: Table) -> Tensor:
@@ -77,7 +80,10 @@ class _Decode:
             numbers = self.classes.numbers(table.labels(target), lambda row: table.place(target, row))
             return torch.from_numpy(numbers)
         assert self.facts.target_scaling is not None
-        return torch.from_numpy(self.facts.target_scaling.apply(table.numbers([target])[:, 0])).float()
+        column = self.facts.target_scaling.apply_float32(
+            table.numbers([target]), lambda row, _: table.place(target, row)
+        )
+        return torch.from_numpy(column[:, 0])
 
     @property
     def nothing(self) -> tuple[Tensor, Tensor]:
@@ -116,7 +122,7 @@ class _Look:
             if self.is_classes:
                 labels = table.labels(self.columns.target)
                 unique = pc.unique(labels)
-                survey.add_labels(unique.to_pylist())
+                survey.add_labels(unique.to_pylist(), pc.unique(labels.filter(pa.array(mask))).to_pylist())
                 self.digest.update(str(unique.to_pylist()).encode())
                 self.digest.update(pc.index_in(labels, value_set=unique).to_numpy().data)
             else:
@@ -146,7 +152,8 @@ class _Survey:
     pieces: list[Piece] = field(default_factory=list)
     inputs: Statistics | None = None
     targets: Statistics | None = None
-    labels: dict[Label, None] = field(default_factory=dict)
+    labels: dict[Label, bool] = field(default_factory=dict)
+    """Of all rows, and whether rows that are not held back have them."""
     classes: Classes | None = None
 
     @property
@@ -159,29 +166,34 @@ class _Survey:
     def add_targets(self, statistics: Statistics) -> None:
         self.targets = self.targets.merged(statistics) if self.targets else statistics
 
-    def add_labels(self, labels: Sequence[Label]) -> None:
-        self.labels.update(dict.fromkeys(labels))
+    def add_labels(self, found: Sequence[Label], trained: Sequence[Label]) -> None:
+        for label in found:
+            self.labels.setdefault(label, False)
+        self.labels.update(dict.fromkeys(trained, True))
 
-    def facts(self, recipe: Training, name: str) -> DataFacts:
+    def facts(self, recipe: Training, kind: TableFormat, name: str) -> DataFacts:
         assert self.inputs is not None
         if self.labels:
-            self.classes = Classes.of(self.columns.target, _as_one_type(list(self.labels)), name)
+            found = _as_one_type(list(self.labels), kind)
+            trained = [label for label, is_trained in zip(found, self.labels.values(), strict=True) if is_trained]
+            self.classes = Classes.of(self.columns.target, found, trained, name)
         shape = shaped(name, [len(self.columns.features)], recipe.data.shape)
-        of_targets = self.targets.scaling("standard") if self.targets else None
         return DataFacts(
             self.columns.features,
             shape,
             self.columns.target,
-            scaling_of(self.inputs, recipe.data, shape),
+            scaling_of(self.inputs, recipe.data, shape, name, self.columns.features),
             self.classes.labels if self.classes else None,
-            Scaling(of_targets.shift[0], of_targets.scale[0]) if of_targets else None,
+            target_scaling_of(self.targets, name, self.columns.target) if self.targets else None,
         )
 
 
-def _as_one_type(labels: Sequence[Label]) -> Sequence[Label]:
-    if any(isinstance(label, str) for label in labels):
-        return as_read_at_once(pa.array([str(label) for label in labels])).to_pylist()  # type: ignore[no-any-return]
-    return labels
+def _as_one_type(labels: Sequence[Label], kind: TableFormat) -> Sequence[Label]:
+    """What text means in csv all of it shows; text in parquet is meant as such."""
+    if not any(isinstance(label, str) for label in labels):
+        return labels
+    texts = [str(label) for label in labels]
+    return as_read_at_once(pa.array(texts)).to_pylist() if kind == "csv" else texts
 
 
 def resident_bytes(source: Source) -> int | None:

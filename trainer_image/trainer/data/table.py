@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from trainer.data.samples import TARGETS, as_floats, is_number
+from trainer.data.samples import TARGETS, as_floats, is_number, reads_as_number
 from trainer.errors import DataError
 
 _NAMES_SHOWN = 20
@@ -87,7 +87,7 @@ class Table:
         except (ValueError, pa.ArrowNotImplementedError):  # bytes that are not UTF-8, lists and the like
             texts = []
         for row, text in enumerate(texts):
-            if not _reads_as_number(text):
+            if not reads_as_number(text):
                 return self._bad_value(name, row, "is missing" if text in (None, "") else f"is {text!r}, not a number")
         return DataError(f"{self.path}: column {name!r} holds {column.type} values, not numbers")
 
@@ -108,16 +108,22 @@ def select_features(
     for pattern in patterns:
         matching = [name for name in others if name == pattern or fnmatchcase(name, pattern)]
         if not matching:
-            raise _missing(path, pattern, existing)
+            is_target = any(name == pattern or fnmatchcase(name, pattern) for name in never)
+            raise _is_target(path, pattern) if is_target else _missing(path, pattern, existing)
         chosen.update(dict.fromkeys(matching))
     return tuple(chosen)
 
 
 def require_columns(path: str, names: Sequence[str], existing: Sequence[str]) -> None:
     """DataError names the first that is not there, and what is."""
+    known = set(existing)
     for name in names:
-        if name not in existing:
+        if name not in known:
             raise _missing(path, name, existing)
+
+
+def _is_target(path: str, pattern: str) -> DataError:
+    return DataError(f"{path}: {pattern!r} in data.features is the target, and no input: leave it out")
 
 
 def _missing(path: str, name: str, existing: Sequence[str]) -> DataError:
@@ -132,13 +138,6 @@ def _is_utf8(value: bytes) -> bool:
     except UnicodeDecodeError:
         return False
     return True
-
-
-def _reads_as_number(text: str | None) -> bool:
-    try:
-        return text is not None and bool(np.isfinite(float(text)))
-    except ValueError:
-        return False
 
 
 def _first(mask: pa.ChunkedArray) -> int:

@@ -1,5 +1,6 @@
 """Reads csv and parquet files whole, as the columns that a recipe names."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -17,6 +18,8 @@ from trainingjob_api.spec.training import Data
 
 TableFormat = Literal["csv", "parquet"]
 TEXT = csv.ConvertOptions(strings_can_be_null=True)
+_READING = csv.ReadOptions(block_size=1 << 22)
+"""A line, the header as well, must fit into a block; a stream has the same limit."""
 
 
 @dataclass(frozen=True)
@@ -48,12 +51,12 @@ def require_in_all(files: Sequence[File], kind: TableFormat, columns: Columns) -
 
 
 def _kept_out(data: Data, schema: pa.Schema) -> list[str]:
-    """A target is no input, except the past of a series."""
+    """A target is no input, except the past of a series, or in a series one that is named as it is."""
     assert data.target is not None
     if data.sequence is None:
         return [data.target]
     is_past = data.sequence.horizon > 0 and is_number(schema.field(data.target).type)
-    return [] if data.features is not None or is_past else [data.target]
+    return [] if is_past or data.target in (data.features or ()) else [data.target]
 
 
 def schema_of(file: File, kind: TableFormat) -> pa.Schema:
@@ -62,22 +65,24 @@ def schema_of(file: File, kind: TableFormat) -> pa.Schema:
         if kind == "parquet":
             schema = parquet.read_schema(_source(file))
         else:
-            with csv.open_csv(csv_source(file), convert_options=TEXT) as reader:
+            with csv.open_csv(csv_source(file), _READING, convert_options=TEXT) as reader:
                 schema = reader.schema
         require_unique(file.name, schema.names)  # a name that is not UTF-8 fails here
     return schema
 
 
 def require_unique(path: str, names: Sequence[str]) -> None:
-    if doubled := sorted({name for name in names if names.count(name) > 1}):
+    if doubled := sorted(name for name, count in Counter(names).items() if count > 1):
         raise DataError(f"{path}: the header names {doubled[0]!r} more than once")
 
 
-def read_samples(files: Sequence[File], kind: TableFormat, columns: Columns, shape: Sequence[int] | None) -> Samples:
-    """All rows of the files, one file after the other."""
+def read_samples(
+    files: Sequence[File], kind: TableFormat, columns: Columns, shape: Sequence[int] | None, text_target: bool
+) -> Samples:
+    """All rows of the files, one file after the other. text_target: a class of csv stays text, as in a stream."""
     inputs, targets, tables = [], [], []
     for file in files:
-        table = _read_table(file, kind, columns)
+        table = _read_table(file, kind, columns, text_target)
         inputs.append(table.numbers(columns.features))
         targets.append(table.labels(columns.target))
         tables.append(Table(file.name, table.columns.select([])))
@@ -99,16 +104,24 @@ def read_samples(files: Sequence[File], kind: TableFormat, columns: Columns, sha
     )
 
 
-def _read_table(file: File, kind: TableFormat, columns: Columns) -> Table:
+def _read_table(file: File, kind: TableFormat, columns: Columns, text_target: bool) -> Table:
     with explained(file):
         if kind == "parquet":
             read = parquet.read_table(_source(file), columns=columns.names, partitioning=None)
         else:
-            options = csv.ConvertOptions(strings_can_be_null=True, include_columns=columns.names)
-            read = csv.read_csv(csv_source(file), convert_options=options)
+            read = csv.read_csv(csv_source(file), _READING, convert_options=convert_options(columns, text_target))
     if read.num_rows == 0:
         raise DataError(f"{file.name} has a header but no rows")
     return Table(file.name, read)
+
+
+def convert_options(columns: Columns, text_target: bool) -> csv.ConvertOptions:
+    """One file, or a piece of it, does not show what type the classes of all of them have."""
+    return csv.ConvertOptions(
+        strings_can_be_null=True,
+        include_columns=columns.names,
+        column_types={columns.target: pa.binary()} if text_target else None,  # Table says what is not UTF-8
+    )
 
 
 def csv_source(file: File) -> pa.NativeFile:
@@ -122,7 +135,8 @@ def _source(file: File) -> object:
 
 
 def _require_the_same(found: Sequence[str], expected: Sequence[str], name: str, first: str) -> None:
-    if missing := [column for column in expected if column not in found]:
+    in_found, in_expected = set(found), set(expected)
+    if missing := [column for column in expected if column not in in_found]:
         raise DataError(f"{name}: there is no column {missing[0]!r}, which {first} has")
-    if extra := [column for column in found if column not in expected]:
+    if extra := [column for column in found if column not in in_expected]:
         raise DataError(f"{name}: has a column {extra[0]!r}, which {first} has not")
