@@ -131,6 +131,73 @@ def test_a_program_that_knows_nothing_is_not_taken_for_a_hang_and_stops_at_once(
     assert message.progress.state is State.RUNNING
 
 
+EVALUATING = """
+    import os, random, signal, sys
+    import numpy as np
+    import torch
+    from torch import nn
+    from torch.optim.swa_utils import AveragedModel
+    from trainer.pod import program
+    from trainer.script import start
+
+    def stop_at(place):
+        if place == sys.argv[1] and epoch == 1:
+            os.kill(os.getpid(), signal.SIGTERM)
+            while not program.running.around.stop.is_set:
+                os.sched_yield()
+
+    random.seed(1), np.random.seed(1), torch.manual_seed(1)
+    model = nn.Linear(1, 1)
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    scheduler = torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.5)
+    average, sums = AveragedModel(model), {"seen": []}
+    run = start(model=model, optimizer=optimizer, scheduler=scheduler, average=average, sums=sums)
+    seen = sums["seen"]
+    for epoch in run.epochs(3):
+        sums["loss"] = 0.0
+        for batch in run.batches([1.0, 2.0, 3.0]):
+            for _ in run.evaluate([1, 2]):
+                stop_at("in the batches")
+            loss = model(torch.full((1, 1), batch)).mean()
+            optimizer.zero_grad(), loss.backward(), optimizer.step()
+            sums["loss"] += loss.item()
+            seen.append(batch)
+            run.step()
+        scheduler.step()
+        sums["loss"] /= 3
+        for _ in run.evaluate([1, 2]):
+            stop_at("after them")
+        assert sys.argv[1] != "after them" or epoch != 1, "it evaluates to the end"
+        average.update_parameters(model)
+        for _ in run.evaluate([1, 2]):
+            stop_at("after a change of weights")
+        run.report(train_loss=sums["loss"])
+    for _ in run.evaluate([1, 2]):
+        epoch = 1
+        stop_at("after the last epoch")
+"""
+STOPS = [
+    pytest.param("in the batches", 4, id="in the batches: after the one in hand"),
+    pytest.param("after them", 6, id="after them: what follows them is not done twice"),
+    pytest.param("after a change of weights", 6, id="after a change of weights: at the end of the epoch"),
+    pytest.param("after the last epoch", 9, id="after the last epoch"),
+]
+
+
+@pytest.mark.parametrize(("place", "step"), STOPS)
+def test_stopped_in_an_evaluation(server: ForkServer, tmp_path: Path, place: str, step: int) -> None:
+    script = write_script(tmp_path, EVALUATING)
+    undisturbed, disturbed = tmp_path / "undisturbed", tmp_path / "disturbed"
+    assert server.start(script_config(undisturbed, script, "nowhere"), 1).codes() == [0]
+    first = server.start(script_config(disturbed, script, place), 1)
+    assert first.codes() == [ExitCode.STOPPED], first.end()
+    assert newest_step(disturbed) == step
+    last = server.start(script_config(disturbed, script, "nowhere", attempt=2), 1)
+    assert last.codes() == [0], last.end()
+    assert newest_tensors(disturbed) == newest_tensors(undisturbed)
+    assert history_of(disturbed) == history_of(undisturbed)
+
+
 COUNTING = """
     import atexit
     from trainer.script import start

@@ -1,8 +1,11 @@
 """The batches of an epoch from any place in it are those that come after that place."""
 
+import gc
 import random
+import weakref
 from ast import literal_eval
 from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -75,6 +78,46 @@ class Half(Sampler[int]):
         return 6
 
 
+class Unsized(Sampler[int]):
+    """An order without a length."""
+
+    def __iter__(self) -> Iterator[int]:
+        yield from torch.randperm(11).tolist()
+
+
+class Endless(Sampler[int]):
+    """It says how long an epoch is, and goes on for as long as it is read."""
+
+    def __len__(self) -> int:
+        return 4
+
+    def __iter__(self) -> Iterator[int]:
+        order = torch.randperm(11).tolist()
+        while True:
+            yield from order
+
+
+class Shuffled(Sampler[int]):
+    """Its generator remembers how often it was asked."""
+
+    def __init__(self, generator: Any) -> None:
+        self.mine = generator
+
+    def __len__(self) -> int:
+        return 11
+
+    def __iter__(self) -> Iterator[int]:
+        rows = list(range(11))
+        if isinstance(self.mine, torch.Generator):
+            return iter(torch.randperm(11, generator=self.mine).tolist())
+        self.mine.shuffle(rows)
+        return iter(rows)
+
+
+def shuffled(build: Callable[[], Any], name: str) -> Any:
+    return pytest.param(lambda: DataLoader(range(11), 2, sampler=Shuffled(build())), id=name)  # type: ignore[arg-type]
+
+
 class Shifted(list[int]):
     """A loader that knows of epochs."""
 
@@ -92,6 +135,11 @@ LOADERS: list[Any] = [
     pytest.param(lambda: DataLoader(range(11), 2, shuffle=True), id="shuffled"),  # type: ignore[arg-type]
     pytest.param(lambda: DataLoader(range(11), 2, shuffle=True, generator=torch.Generator()), id="a generator"),  # type: ignore[arg-type]
     pytest.param(lambda: DataLoader(range(11), 2, sampler=WeightedRandomSampler([1.0] * 11, 11)), id="weighted"),  # type: ignore[arg-type]
+    shuffled(random.Random, "a sampler with Python's generator"),
+    shuffled(np.random.default_rng, "a sampler with numpy's generator"),
+    shuffled(np.random.RandomState, "a sampler with numpy's old generator"),
+    shuffled(torch.Generator, "a sampler with a generator of torch"),
+    pytest.param(lambda: DataLoader(range(11), 2, sampler=Unsized()), id="a sampler without a length"),  # type: ignore[arg-type]
     pytest.param(lambda: DataLoader(range(11), None, shuffle=True), id="rows without batches"),  # type: ignore[arg-type]
     pytest.param(lambda: DataLoader(Stream(), 2), id="a stream"),
     pytest.param(lambda: [3, 1, 2], id="a list"),
@@ -117,12 +165,30 @@ def test_from_any_place(build: Callable[[], Iterable[Any]]) -> None:
     assert rest(build(), 1, sum(step for _, step, _ in whole)) == []
 
 
-@pytest.mark.parametrize("build", LOADERS[:4])
+@pytest.mark.parametrize("build", LOADERS[:8])
 def test_every_epoch_has_an_order_of_its_own_and_the_last_batch_is_known(build: Callable[[], Iterable[Any]]) -> None:
     orders, loader = Orders(), build()
     one, other = rest(loader, 0, 0, orders), rest(loader, 1, 0, orders)
     assert one != other
     assert [last for *_, last in one] == [False] * 5 + [True]
+
+
+def test_an_order_without_an_end_is_read_as_far_as_the_program_goes() -> None:
+    def some(consumed: int) -> list[str]:
+        loader: DataLoader[int] = DataLoader(range(11), 2, sampler=Endless())  # type: ignore[arg-type]
+        entries = Orders().entries(loader, Place(seed=1, epoch=0, consumed=consumed, rank=0, size=1))
+        return [str(entry.batch) for entry in islice(entries, 12 - consumed)]
+
+    assert some(3) == some(0)[3:]
+
+
+def test_a_loader_is_kept_for_no_longer_than_the_program_keeps_it() -> None:
+    orders, loader = Orders(), DataLoader(Noisy(), 2)
+    data = weakref.ref(loader.dataset)
+    assert rest(loader, 0, 0, orders)
+    del loader
+    gc.collect()
+    assert data() is None
 
 
 def test_a_loader_of_which_nothing_is_known_hears_of_the_epoch_and_ends_where_it_says() -> None:

@@ -1,10 +1,13 @@
 """Batches of a program's own loader in an order that depends on the epoch alone, from any place in it."""
 
+import random
 from collections.abc import Iterable, Iterator, Sequence, Sized
 from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Any, cast
+from weakref import WeakKeyDictionary
 
+import numpy as np
 import torch
 from torch.utils.data import BatchSampler, DataLoader, Dataset, IterableDataset, RandomSampler, Sampler, get_worker_info
 from torch.utils.data.sampler import SubsetRandomSampler, WeightedRandomSampler
@@ -39,20 +42,22 @@ class Entry:
 
 
 class Orders:
-    """Keeps what is made of each loader: workers that persist must not be started anew for every epoch."""
+    """Keeps what is made of each loader: workers that persist must not be started anew for every epoch.
+
+    No longer than the program keeps its loader: it may make one for every epoch.
+    """
 
     def __init__(self) -> None:
-        self._loaders: dict[int, tuple[DataLoader[Any], DataLoader[Any], _Order]] = {}
+        self._loaders: WeakKeyDictionary[DataLoader[Any], tuple[DataLoader[Any], _Order]] = WeakKeyDictionary()
 
     def entries(self, loader: Iterable[Any], place: Place) -> Iterator[Entry]:
         """What is left of this epoch. What has to be left out is left out before this returns."""
-        if type(loader) is DataLoader and _knows_its_rows(loader):
-            return self._by_rows(loader, place)
+        if type(loader) is DataLoader and (batches := _batches(loader, place)) is not None:
+            return self._by_rows(loader, batches, place)
         return _by_batches(loader, place)
 
-    def _by_rows(self, loader: DataLoader[Any], place: Place) -> Iterator[Entry]:
+    def _by_rows(self, loader: DataLoader[Any], batches: "Sequence[_Rows]", place: Place) -> Iterator[Entry]:
         ours, order = self._ours(loader)
-        batches = _batches(loader, place)
         rest = _skipped(batches, place)
         order.batches = rest
         assert isinstance(ours.generator, torch.Generator)
@@ -63,15 +68,10 @@ class Orders:
         )
 
     def _ours(self, loader: DataLoader[Any]) -> "tuple[DataLoader[Any], _Order]":
-        if id(loader) not in self._loaders:
+        if loader not in self._loaders:
             order = _Order()
-            self._loaders[id(loader)] = loader, _loader_like(loader, order), order
-        _, ours, order = self._loaders[id(loader)]
-        return ours, order
-
-
-def _knows_its_rows(loader: DataLoader[Any]) -> bool:
-    return not isinstance(loader.dataset, IterableDataset) and hasattr(loader.batch_sampler, "__len__")
+            self._loaders[loader] = _loader_like(loader, order), order
+        return self._loaders[loader]
 
 
 class _Rows(list[Any]):
@@ -141,14 +141,20 @@ def _loader_like(loader: DataLoader[Any], order: _Order) -> DataLoader[Any]:
     )
 
 
-def _batches(loader: DataLoader[Any], place: Place) -> list[_Rows]:
-    """All batches of the epoch."""
+def _batches(loader: DataLoader[Any], place: Place) -> list[_Rows] | None:
+    """All batches of the epoch; None if it has no order that is known beforehand, or none that ends."""
+    length = None if isinstance(loader.dataset, IterableDataset) else _length(loader.batch_sampler)
+    if length is None:
+        return None
     # Ranks that draw independently must draw differently; samplers that share an order out must agree on it.
     is_alone = type(loader.batch_sampler) is BatchSampler and type(loader.sampler) in _INDEPENDENT
     seed = derived_seed(place.seed, "order", place.epoch, place.rank if is_alone else 0)
     _prepare(loader, place.epoch, seed)
     with seeded(seed):
-        batches = [_Rows(rows) for rows in loader.batch_sampler or ()]
+        # A length may be an estimate. What gives twice as much may go on for ever, until the program leaves its loop.
+        batches = [_Rows(rows) for rows in islice(loader.batch_sampler or (), 2 * length + 1)]
+    if len(batches) > 2 * length:
+        return None
     for number, rows in enumerate(batches):
         rows.seed = derived_seed(place.seed, "rows", place.epoch, number, place.rank)
     return batches
@@ -178,10 +184,10 @@ def _by_batches(loader: Iterable[Any], place: Place) -> Iterator[Entry]:
     return (Entry(batch, place.size, is_last=number == total) for number, batch in enumerate(rest, start=done + 1))
 
 
-def _length(loader: Iterable[Any]) -> int | None:
+def _length(batches: object) -> int | None:
     try:
-        return len(loader) if isinstance(loader, Sized) else None
-    except TypeError:  # a DataLoader over a stream has the method, but no answer
+        return len(batches) if isinstance(batches, Sized) else None
+    except (TypeError, NotImplementedError):  # of a stream, or a sampler without a length: a method, but no answer
         return None
 
 
@@ -192,6 +198,21 @@ def _prepare(loader: Any, epoch: int, seed: int) -> None:
     for each in (loader, getattr(loader, "dataset", None), *samplers):
         if callable(set_epoch := getattr(each, "set_epoch", None)):
             set_epoch(epoch)
-    for each in (loader, *samplers):
-        if isinstance(generator := getattr(each, "generator", None), torch.Generator):
-            generator.manual_seed(seed)
+    if isinstance(generator := getattr(loader, "generator", None), torch.Generator):
+        generator.manual_seed(seed)
+    for each in samplers:
+        for kept in getattr(each, "__dict__", {}).values():
+            _seed(kept, seed)
+
+
+def _seed(value: object, seed: int) -> None:
+    """If it is a random generator."""
+    match value:
+        case torch.Generator():
+            value.manual_seed(seed)
+        case random.Random():
+            value.seed(seed)
+        case np.random.RandomState():
+            value.seed(seed % 2**32)
+        case np.random.Generator():
+            value.bit_generator.state = type(value.bit_generator)(seed).state

@@ -2,6 +2,7 @@
 
 import json
 import math
+from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,7 +22,10 @@ _VIEWS = {
     torch.float8_e5m2: torch.uint8,
 }
 _TYPES = {str(dtype).removeprefix("torch."): dtype for dtype in _VIEWS}
-_TENSORS = (Tensor, nn.Parameter, nn.Buffer)
+TENSORS = (Tensor, nn.Parameter, nn.Buffer)
+_DICTS = {kind.__name__: kind for kind in (dict, OrderedDict, Counter)}
+# What a defaultdict begins a value with; only these names are ever turned into something that is called.
+_FACTORIES = {"None": None, **{kind.__name__: kind for kind in (list, dict, int, float, bool, str)}}
 
 Json = Any
 Key = tuple[int, torch.dtype, torch.Size, tuple[int, ...]]
@@ -64,12 +68,24 @@ class _Packing:
         if isinstance(value, (np.ndarray, np.generic)):
             return self._array(value, path)
         if isinstance(value, dict):
-            return {"dict": [self._item(key, inner, f"{path}.{key}") for key, inner in value.items()]}
+            return self._dict(value, path)
         if type(value) in (list, tuple, torch.Size):
             assert isinstance(value, (list, tuple))
             inner = [self.tree(each, f"{path}.{index}") for index, each in enumerate(value)]
             return inner if isinstance(value, list) else {"tuple": inner}
         raise _not_possible(path, value)
+
+    def _dict(self, value: dict[Any, Any], path: str) -> Json:
+        kind = type(value)
+        if kind not in (*_DICTS.values(), defaultdict):
+            raise _not_possible(path, value)
+        items = [self._item(key, inner, f"{path}.{key}") for key, inner in value.items()]
+        if not isinstance(value, defaultdict):
+            return {kind.__name__: items}
+        factory = next((name for name, each in _FACTORIES.items() if each is value.default_factory), None)
+        if factory is None:
+            raise _not_possible(f"{path} (the default_factory)", value.default_factory)
+        return {"defaultdict": items, "factory": factory}
 
     def _item(self, key: object, value: object, path: str) -> list[Json]:
         if not isinstance(key, (str, int, float, bool, tuple, type(None))):
@@ -77,7 +93,7 @@ class _Packing:
         return [self.tree(key, f"{path} (the key)"), self.tree(value, path)]
 
     def _tensor(self, value: Tensor, path: str) -> str:
-        if type(value) not in _TENSORS or value.layout is not torch.strided or value.is_quantized or value.is_meta:
+        if type(value) not in TENSORS or value.layout is not torch.strided or value.is_quantized or value.is_meta:
             raise _not_possible(path, value)
         if value.dtype is torch.complex128:
             raise _not_possible(path, value)
@@ -112,7 +128,8 @@ def _not_possible(path: str, value: object) -> UserError:
     kind = type(value)
     return UserError(
         f"{path} is a {kind.__module__}.{kind.__qualname__}, which a checkpoint cannot hold. Its state may consist of "
-        "dense tensors, numpy arrays, numbers, strings, None, lists, tuples and dicts; leave it out of state_dict()."
+        "dense tensors, numpy arrays, numbers, strings, None, lists, tuples, dicts, OrderedDicts, Counters, and "
+        "defaultdicts of a built-in type; leave it out of state_dict()."
     )
 
 
@@ -123,8 +140,10 @@ def _value(tree: Json, tensors: Mapping[str, Tensor]) -> Any:
         return tree
     kind, content = next(iter(tree.items()))
     match kind:
-        case "dict":
-            return {_value(key, tensors): _value(inner, tensors) for key, inner in content}
+        case "dict" | "OrderedDict" | "Counter":
+            return _DICTS[kind](_items(content, tensors))
+        case "defaultdict":
+            return defaultdict(_FACTORIES[tree["factory"]], _items(content, tensors))
         case "tuple":
             return tuple(_value(each, tensors) for each in content)
         case "float":
@@ -136,6 +155,10 @@ def _value(tree: Json, tensors: Mapping[str, Tensor]) -> Any:
         case "scalar":
             return _typed(tree, tensors[content]).numpy()[()]
     raise ValueError(f"nobody knows what {kind!r} is")
+
+
+def _items(content: Json, tensors: Mapping[str, Tensor]) -> dict[Any, Any]:
+    return {_value(key, tensors): _value(inner, tensors) for key, inner in content}
 
 
 def _order(value: Tensor) -> Json:

@@ -17,7 +17,7 @@ from trainer.learning.plan import Plan, StagePlan
 from trainer.pod.program import Ended
 from trainer.resumable import Position
 from trainer.script.order import Entry, Orders, Place
-from trainer.script.state import ScriptState
+from trainer.script.state import Mark, ScriptState
 from trainer.session import Run
 from trainingjob_api.progress import EXIT_CODE_OF, EpochMetrics, Outcome, State
 
@@ -36,6 +36,7 @@ class ScriptRun:
         self._orders = Orders()
         self._clock = EpochClock(state)
         self._is_in_epoch = self._has_batches = self._has_reported = self._is_last = False
+        self._reentry: Mark | None = None  # where a resumed program would go on
         self._files_due = state.is_loaded
         # DDP sums the first gradients of a process in another order than later ones; see `_rehearsed`.
         self._rehearsal_due = state.is_loaded and run.world.size > 2
@@ -64,6 +65,7 @@ class ScriptRun:
             self._finish_epoch(count)
         if self._run.board.step:
             self._save(required=True)
+            self._mark()
 
     def batches(self, loader: Iterable[T]) -> Iterator[T]:
         """The batches of this epoch, but for those that an earlier attempt has done.
@@ -73,7 +75,7 @@ class ScriptRun:
         """
         if not self._is_in_epoch or self._has_batches:
             raise UserError("run.batches() is for the body of `for epoch in run.epochs(...)`, once in every epoch")
-        self._has_batches = True
+        self._has_batches, self._reentry = True, None
         world, position = self._run.world, self._state.position
         place = Place(self._state.seed, position.epoch, position.consumed, world.rank, world.size)
         entries = self._orders.entries(loader, place)
@@ -85,6 +87,7 @@ class ScriptRun:
             yield entry.batch
         self._clock.note(self._state)
         self._run.enter(State.EVALUATING)
+        self._mark()
 
     def step(self, samples: int = 0) -> None:
         """One optimizer step is done, over so many samples of this rank. The last line of the loop's body.
@@ -95,6 +98,7 @@ class ScriptRun:
             self._is_rehearsing = False
             return
         together = samples * self._run.world.size
+        self._reentry = None
         position = self._state.position
         self._state.position = position.model_copy(update={"step": position.step + 1})
         self._state.samples += together
@@ -106,15 +110,15 @@ class ScriptRun:
     def evaluate(self, loader: Iterable[T]) -> Iterator[T]:
         """The batches of a loader that is not trained on.
 
-        A single rank that is asked to stop does not finish them: after a resume they are all evaluated again. Several
-        ranks go on to their next step, for they need not have equal numbers of these batches.
+        A single rank that is asked to stop after run.batches() or run.epochs() has ended does not finish them: a resume
+        goes on right there. Everywhere else, and if weights have changed since then, the next step or the epoch's end
+        comes first. So it is with several ranks, for they need not have equal numbers of these batches.
         """
-        is_alone = self._run.world.size == 1
-        before = self._state.small_snapshot() if is_alone else None
         for batch in loader:
             self._run.enter(State.EVALUATING)
-            if before is not None and self._run.should_stop(now=True):
-                self._state.go_back(before)
+            mark = self._reentry
+            if mark is not None and mark.is_valid() and self._run.should_stop(now=True):
+                self._state.go_back(mark.snapshot)
                 self._save()
             yield batch
 
@@ -255,6 +259,10 @@ class ScriptRun:
             self._state.load_again(self._run.world)
             self._files_due = False
 
+    def _mark(self) -> None:
+        if self._run.world.size == 1:
+            self._reentry = self._state.mark()
+
     def _consume(self, entry: Entry) -> None:
         position = self._state.position
         self._state.position = position.model_copy(update={"consumed": position.consumed + entry.consumed})
@@ -265,6 +273,7 @@ class ScriptRun:
         if not self._has_reported:
             self.report()
         self._is_in_epoch = self._is_last = False
+        self._reentry = None
         self._state.position = Position(epoch=self.epoch + 1, step=self.steps)
         self._state.epoch_seconds, self._state.samples = 0.0, 0
         self._run.board.plan = _plan(count, self.epoch, self.steps)

@@ -25,6 +25,17 @@ _GENERATORS = "(generators)"
 Snapshot = list[tuple[Objects, Content]]
 
 
+@dataclass(frozen=True)
+class Mark:
+    """A place to go back to for as long as no weight has changed."""
+
+    snapshot: Snapshot
+    versions: list[tuple[Tensor, int]]
+
+    def is_valid(self) -> bool:
+        return all(tensor._version == version for tensor, version in self.versions)
+
+
 class Facts(Report):
     """state.json."""
 
@@ -97,9 +108,9 @@ class ScriptState:
         self._files = {}
 
     def _load_objects(self, files: Mapping[str, Content], facts: Facts, world: World) -> None:
-        self.objects.load(decode_file(files, PROGRAM))
+        self.objects.load(decode_file(files, PROGRAM), self.own.weights())
         if facts.circumstances.world_size == world.size:
-            self.own.load(own_of(decode_file(files, RANKS), world.rank))
+            self.own.load(own_of(decode_file(files, RANKS), world.rank), self.objects.weights())
         else:
             seed_all(derived_seed(self.seed, "resumed", self.position.step, world.size, world.rank))
 
@@ -107,14 +118,17 @@ class ScriptState:
         """All of this rank's objects, in memory."""
         return [(each, safe.encode(each.pack())) for each in (self.objects, self.own)]
 
-    def small_snapshot(self) -> Snapshot:
-        """All but modules and optimizers."""
-        return [(each, safe.encode(each.pack())) for each in (self.objects.small(), self.own.small())]
+    def mark(self) -> Mark:
+        """Without a copy of weights and moments."""
+        both = self.objects, self.own
+        weights = [tensor for each in both for tensor in each.trained() if not tensor.is_inference()]
+        small: Snapshot = [(each, safe.encode(each.pack())) for each in (part.small() for part in both)]
+        return Mark(small, [(tensor, tensor._version) for tensor in weights])
 
     def go_back(self, snapshot: Snapshot) -> None:
         """Every object in it becomes what it was."""
         for objects, content in snapshot:
-            objects.load(safe.decode(content))
+            objects.load(safe.decode(content), [*self.objects.weights(), *self.own.weights()])
 
 
 def with_generators(own: Mapping[str, object]) -> Objects:
