@@ -1,29 +1,25 @@
 """What a user's program holds of its run: it iterates epochs and batches, counts steps, and reports."""
 
 import copy
-import math
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from itertools import chain
 from typing import Any, SupportsFloat, TypeVar
 
 import torch
 import torch.distributed as dist
-from pydantic import ValidationError
 
 from trainer.checkpoint.folder import Folder
 from trainer.errors import NonFinite, NotSaved, SaveFailed, Stopped, UserError
 from trainer.learning.clock import EpochClock
-from trainer.learning.plan import Plan, StagePlan
 from trainer.pod.program import Ended
 from trainer.resumable import Position
+from trainer.script.metrics import epoch_metrics, is_better, plan_so_far
 from trainer.script.order import Entry, Orders, Place
 from trainer.script.state import Mark, ScriptState
 from trainer.session import Run
-from trainingjob_api.progress import EXIT_CODE_OF, EpochMetrics, Outcome, State
+from trainingjob_api.progress import EXIT_CODE_OF, Outcome, State
 
 T = TypeVar("T")
-
-_KNOWN = set(EpochMetrics.model_fields) - {"epoch", "extra"}
 
 
 class ScriptRun:
@@ -127,15 +123,8 @@ class ScriptRun:
         if self._has_reported:
             raise UserError("run.report() takes all numbers of an epoch at once")
         self._has_reported = True
-        numbers = {
-            name: value.item() if isinstance(value, torch.Tensor) else float(value) for name, value in metrics.items()
-        }
-        for name in ("train_loss", "validation_loss"):
-            if not math.isfinite(numbers.get(name, 0.0)):
-                raise NonFinite(f"epoch {self.epoch + 1}: {name} is {numbers[name]}; nothing was saved from it")
-        measured = self._measured({name: number for name, number in numbers.items() if math.isfinite(number)})
-        best = self._state.best_metrics
-        if _is_better(measured, best):
+        measured = epoch_metrics(self._state, self._clock, metrics)
+        if is_better(measured, self._state.best_metrics):
             self._state.best_metrics, self._state.best_step = measured, self.steps
         self._run.report(measured, self._state.best_metrics)
 
@@ -167,7 +156,7 @@ class ScriptRun:
             self.report(**metrics)
             self._state.epoch_seconds, self._state.samples = 0.0, 0
             self._clock = EpochClock(self._state)
-            self._run.board.plan = _plan(epochs, epoch, step)
+            self._run.board.plan = plan_so_far(epochs, epoch, step)
         self._state.position = Position(epoch=epoch, step=step, consumed=consumed)
         if step > before.step and (self._run.should_stop(now=is_over) or self._run.save_is_due(epoch_done=is_over)):
             self._save()
@@ -276,25 +265,9 @@ class ScriptRun:
         self._reentry = None
         self._state.position = Position(epoch=self.epoch + 1, step=self.steps)
         self._state.epoch_seconds, self._state.samples = 0.0, 0
-        self._run.board.plan = _plan(count, self.epoch, self.steps)
+        self._run.board.plan = plan_so_far(count, self.epoch, self.steps)
         if self._run.should_stop(now=True) or self._run.save_is_due(epoch_done=True):
             self._save()
-
-    def _measured(self, numbers: dict[str, float]) -> EpochMetrics:
-        state, seconds = self._state, self._clock.training
-        given = {
-            "epoch": self.epoch + 1,
-            "learning_rate": next((o.param_groups[0]["lr"] for o in state.objects.optimizers), None),
-            "seconds_per_epoch": self._clock.total(),
-            "samples_per_second": state.samples / seconds if state.samples else None,
-            **{name: number for name, number in numbers.items() if name in _KNOWN},
-            "extra": {name: number for name, number in numbers.items() if name not in _KNOWN} or None,
-        }
-        try:
-            return EpochMetrics.model_validate(given)
-        except ValidationError as error:
-            problems = "; ".join(str(problem["msg"]) for problem in error.errors())
-            raise UserError(f"run.report(): {problems}") from error
 
     def _save(self, required: bool = False) -> None:
         try:
@@ -303,18 +276,3 @@ class ScriptRun:
             if self._is_alone:
                 self._run.log.event("ended", message=str(error))
             raise Ended(error, EXIT_CODE_OF[error.outcome]) from None
-
-
-def _is_better(new: EpochMetrics, best: EpochMetrics | None) -> bool:
-    """By the loss on held-back samples if there is one, else by that of training."""
-    if new.validation_loss is not None:
-        return best is None or best.validation_loss is None or new.validation_loss < best.validation_loss
-    if new.train_loss is not None:
-        return best is None or best.train_loss is None or new.train_loss < best.train_loss
-    return False
-
-
-def _plan(epochs: int, done: int, steps: int) -> Plan | None:
-    """As far as the epochs so far tell; None if they told nothing."""
-    per_epoch = steps // done
-    return Plan(0, (StagePlan(0, epochs, 0, 1, 1, per_epoch, 1.0),)) if per_epoch else None
