@@ -11,7 +11,7 @@ from trainingjob_api.spec.identity import identity_of
 from trainingjob_api.spec.lifecycle import Deadlines, Restart
 from trainingjob_api.spec.pod import Pod
 from trainingjob_api.spec.script import Script
-from trainingjob_api.spec.training import Training
+from trainingjob_api.spec.training import Training, epochs_of
 
 _SUSPENDED = "(has(self.suspend) && self.suspend) || (has(oldSelf.suspend) && oldSelf.suspend)"
 
@@ -68,9 +68,7 @@ _SPEC_RULES = rules(
     ),
     rule(
         "!has(self.training) || !has(oldSelf.training) || has(self.training.stages) || has(self.training.budget)"
-        " || has(oldSelf.training.budget) || (has(self.training.epochs) ? self.training.epochs : 100)"
-        " >= (has(oldSelf.training.stages) ? oldSelf.training.stages.map(s, s.epochs).sum()"
-        " : has(oldSelf.training.epochs) ? oldSelf.training.epochs : 100)",
+        f" || has(oldSelf.training.budget) || {epochs_of('self.training')} >= {epochs_of('oldSelf.training')}",
         "epochs may grow, never shrink",
         ".training.epochs",
     ),

@@ -1,13 +1,12 @@
 """A program's end: what it has left running does not keep it, and what it has done is on disk or it is no success."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from support.checkpoints import newest_step
-from support.fork_server import ForkServer, fork_server
+from support.fork_server import ForkServer
 from support.scripts import script_config, write_script
 from support.trainer import trainer
 from trainingjob_api.contract import ExitCode
@@ -33,12 +32,6 @@ LEFT = [
     pytest.param("torch.pool = ThreadPoolExecutor(1); torch.pool.submit(len, data).result()", id="a pool of threads"),
     pytest.param("threading.Thread(target=time.sleep, args=(600,), daemon=True).start()", id="a daemonic thread"),
 ]
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForkServer]:
-    with fork_server(tmp_path_factory.mktemp("server")) as running:
-        yield running
 
 
 @pytest.mark.parametrize("left", LEFT)

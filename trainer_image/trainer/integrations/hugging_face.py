@@ -131,7 +131,7 @@ class _Following(TrainerCallback):
     def on_train_end(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
         self._epoch = int(state.epoch or 0)
         self._follow(args, state)
-        self._run.follow_to_the_end()
+        self._run.save_last()
 
     def on_prediction_step(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
         self._run.note_evaluation()

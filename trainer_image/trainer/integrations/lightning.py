@@ -41,7 +41,7 @@ class Pausable(Callback):
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self.follow(consumed=0)
-        self._run.follow_to_the_end()
+        self._run.save_last()
 
     def on_validation_batch_start(self, *arguments: Any) -> None:
         self._note_evaluation()

@@ -30,8 +30,7 @@ class Column:
     def width(self) -> int:
         return max(self.least, len(self.title)) + 2
 
-    def cell(self, metrics: EpochMetrics) -> str:
-        value = self.value(metrics)
+    def shown(self, value: float | None) -> str:
         return "–" if value is None else format(value, self.form)
 
 
@@ -56,7 +55,7 @@ class Terminal:
             titles = ("epoch".rjust(_EPOCH_WIDTH), *(column.title.rjust(column.width) for column in self._columns))
             self._console.print(Text("".join(titles), style="dim"))
         number = f"{metrics.epoch}/{self._board.epochs}".rjust(_EPOCH_WIDTH)
-        cells = (column.cell(metrics).rjust(column.width) for column in self._columns)
+        cells = (column.shown(column.value(metrics)).rjust(column.width) for column in self._columns)
         mark = Text(_MARK, style="yellow") if is_best else Text("")
         self._console.print(Text("".join((number, *cells))) + mark)
 
@@ -67,11 +66,10 @@ class Terminal:
     def _draw(self, epochs: Sequence[EpochMetrics]) -> None:
         """The curves of all attempts, if there are any."""
         for column in self._columns:
-            known = [epoch for epoch in epochs if column.value(epoch) is not None]
-            values = [value for epoch in known if (value := column.value(epoch)) is not None]
+            values = [value for epoch in epochs if (value := column.value(epoch)) is not None]
             if len(values) < 2 or column.title == "seconds":
                 continue
-            ends = f"  {column.cell(known[0])} → {column.cell(known[-1])}"
+            ends = f"  {column.shown(values[0])} → {column.shown(values[-1])}"
             title = column.title.rjust(_TITLE_WIDTH)
             room = self._console.width - len(title) - 2 - len(ends)
             self._console.print(Text.assemble((title, "dim"), "  ", sparkline(values, room), (ends, "dim")))

@@ -189,8 +189,8 @@ class ScriptRun:
         model.zero_grad()
         self._state.go_back(before)
 
-    def follow_to_the_end(self) -> None:
-        """For a loop of somebody else's that is over: what it has done last is on disk when this returns."""
+    def save_last(self) -> None:
+        """The loop is over, this one's or somebody else's: what it has done last is on disk when this returns."""
         if self._run.board.step:
             self._save(required=True)
 
@@ -202,8 +202,10 @@ class ScriptRun:
         """The program has come to its end; later attempts complete at once."""
         world = self._run.world
         together = world.size == 1 or dist.is_initialized()
-        if self._run.board.step:
-            self._save_last(together)
+        if together:
+            self.save_last()
+        elif world.is_rank_zero and self._run.board.step:
+            self._require_last()
         self._run.enter(State.FINISHED)
         message = f"the program has ended after {self.epoch} epochs, {self.steps} steps"
         if world.is_rank_zero:
@@ -213,18 +215,15 @@ class ScriptRun:
             world.wait_for_all()  # only rank 0 knows that the mark is on disk
         return message
 
-    def _save_last(self, together: bool) -> None:
+    def _require_last(self) -> None:
         """Nobody can save alone what all ranks have a part of."""
-        if together:
-            self._save(required=True)
-        elif self._run.world.is_rank_zero:
-            try:
-                self._run.require_saved(self._state)
-            except SaveFailed as error:
-                raise UserError(
-                    f"{error}: the program left run.epochs() early and destroyed its process group. Leave out "
-                    "dist.destroy_process_group(); the last save needs the group"
-                ) from error
+        try:
+            self._run.require_saved(self._state)
+        except SaveFailed as error:
+            raise UserError(
+                f"{error}: the program left run.epochs() early and destroyed its process group. Leave out "
+                "dist.destroy_process_group(); the last save needs the group"
+            ) from error
 
     def _rehearsed(self, entries: Iterator[Entry]) -> Generator[T, None, Iterator[Entry]]:
         """One step that is taken back.

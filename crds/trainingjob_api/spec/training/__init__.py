@@ -14,7 +14,7 @@ from trainingjob_api.spec.training.optimization import (
     Stage,
     Warmup,
 )
-from trainingjob_api.spec.training.recipe import DEFAULT_BATCH_SIZE, DEFAULT_EPOCHS, Export, Training
+from trainingjob_api.spec.training.recipe import DEFAULT_BATCH_SIZE, DEFAULT_EPOCHS, Export, Training, epochs_of
 from trainingjob_api.spec.training.stopping import EarlyStopping, Metric
 
 __all__ = [
@@ -40,5 +40,6 @@ __all__ = [
     "Training",
     "Validation",
     "Warmup",
+    "epochs_of",
     "identity",
 ]

@@ -26,8 +26,13 @@ from trainingjob_api.spec.training.stopping import CLASSIFICATION_METRICS, REGRE
 
 DEFAULT_EPOCHS = 100
 DEFAULT_BATCH_SIZE = 32
-_EPOCHS = f"(has(self.stages) ? self.stages.map(s, s.epochs).sum() : has(self.epochs) ? self.epochs : {DEFAULT_EPOCHS})"
 _RATE = "(has(self.optimizer) && has(self.optimizer.learningRate) ? self.optimizer.learningRate : 0.001)"
+
+
+def epochs_of(training: str) -> str:
+    """A CEL expression: how many epochs the recipe asks for that such an expression leads to; a budget not counted."""
+    by_stage = f"{training}.stages.map(s, s.epochs).sum()"
+    return f"(has({training}.stages) ? {by_stage} : has({training}.epochs) ? {training}.epochs : {DEFAULT_EPOCHS})"
 
 
 class Export(Model):
@@ -76,7 +81,7 @@ _TRAINING_RULES = rules(
     rule("!has(self.stages) || !has(self.batchSize)", "stages have batch sizes of their own", ".batchSize"),
     rule(
         "has(self.budget) || !has(self.schedule) || !has(self.schedule.warmup)"
-        f" || type(self.schedule.warmup.epochs) != int || int(self.schedule.warmup.epochs) < {_EPOCHS}",
+        f" || type(self.schedule.warmup.epochs) != int || int(self.schedule.warmup.epochs) < {epochs_of('self')}",
         "warm-up must be shorter than the training (epochs, default 100)",
         ".schedule.warmup.epochs",
     ),
