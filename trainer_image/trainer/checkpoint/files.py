@@ -81,8 +81,8 @@ def _written(path: Path, content: Content) -> Iterator[int]:
     try:
         with memoryview(content) as rest:
             written = 0
-            while written < len(rest):
-                written += os.write(descriptor, rest[written:])
+            while written < len(rest):  # in pieces: for more at once the kernel looks for memory in one large block
+                written += os.write(descriptor, rest[written : written + _PIECE])
         yield descriptor
     finally:
         os.close(descriptor)

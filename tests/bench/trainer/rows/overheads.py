@@ -16,6 +16,7 @@ from tests.support.trainer import run_config, trainer
 HERE = "tests.bench.trainer"
 SCRAPED_EPOCHS = 60  # of a fifth of a second each: enough for ten looks
 _MLP = CASES["mlp"]
+_SAVED = replace(_MLP, epochs=40)
 
 
 def _training(folder: Path, epochs: int = _MLP.epochs) -> dict[str, Any]:
@@ -26,16 +27,19 @@ def _train(case: Case, folder: Path, **config: Any) -> Measured:
     return pods.train(folder, case.training(case.write(folder)), **config)
 
 
-def _saving_of(name: str, epochs: int) -> Comparison:
-    case = replace(CASES[name], epochs=epochs)
+def _saving_of(case: Case) -> Comparison:
     return Comparison(
-        f"saving-{name}",
-        f"{name}, a checkpoint on disk every 100 steps",
+        f"saving-{case.name}",
+        f"{case.name}, a checkpoint on disk every 100 steps",
         "samples/s",
         partial(_train, case, checkpointEvery={"steps": 100}),
         (Rival("never saving", partial(_train, case), 0.98),),
         tolerance=0.0,
     )
+
+
+def _saving_by_hand(folder: Path) -> Measured:
+    return programs.run(f"{HERE}.loops:best_saving", folder, _SAVED.training(_SAVED.write(folder)))
 
 
 def _unseen(folder: Path) -> Measured:
@@ -80,8 +84,15 @@ COMPARISONS = (
         (Rival("the same loop without it", _bare, 0.98),),
         tolerance=0.0,
     ),
-    _saving_of("mlp", 40),
-    _saving_of("lstm", 16),
+    _saving_of(_SAVED),
+    _saving_of(replace(CASES["lstm"], epochs=16)),
+    Comparison(
+        "saving-by-hand",
+        "mlp, a checkpoint on disk every 100 steps on both sides",
+        "samples/s",
+        partial(_train, _SAVED, checkpointEvery={"steps": 100}),
+        (Rival("the best loop by hand with torch.save and fsync", _saving_by_hand, 1.0),),
+    ),
     Comparison(
         "scraping",
         "mlp, /metrics read every second",
