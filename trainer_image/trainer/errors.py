@@ -1,9 +1,13 @@
 # ruff: noqa: N818  (named after the outcomes that a person reads)
 """Ends that have a meaning of their own: each knows its outcome, and so its exit code."""
 
+import traceback
+from pathlib import Path
 from typing import ClassVar
 
 from trainingjob_api.progress import Outcome
+
+_OURS, _TORCH = str(Path(__file__).parent), "/site-packages/torch/"
 
 
 class TrainerError(Exception):
@@ -72,3 +76,18 @@ class Superseded(TrainerError):
 
 class SaveFailed(TrainerError):
     """A checkpoint that the end of training depends on could not be written."""
+
+
+def users_line(error: BaseException) -> tuple[str, int] | None:
+    """File and line of the user's code that led to an error; None where it was not the user's."""
+    frames = traceback.extract_tb(error.__traceback__)
+    users = [
+        each for each in frames if not each.filename.startswith((_OURS, "<frozen")) and _TORCH not in each.filename
+    ]
+    return (users[-1].filename, users[-1].lineno or 0) if users else None
+
+
+def blamed(error: Exception) -> str:
+    """What a user's code has raised, with its line."""
+    line = None if isinstance(error, SyntaxError) else users_line(error)  # that one says so itself
+    return f"{type(error).__name__}: {error}" + (f" ({line[0]}, line {line[1]})" if line else "")

@@ -1,8 +1,11 @@
 """What an end means, and which of several ends explains the others."""
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
-from trainer.errors import DataError, NonFinite, PeerLost, Stopped, VolumeNotWritable
+from trainer.errors import DataError, NonFinite, PeerLost, Stopped, UserError, VolumeNotWritable, users_line
 from trainer.pod.outcome import end_of, outcome_of, root_cause, silent_end
 from trainer.pod.run_folder import RankEnd
 from trainingjob_api.contract import ExitCode
@@ -52,6 +55,34 @@ def test_an_end_names_type_and_place() -> None:
     assert (end.rank, end.exception, end.message) == (3, "ValueError", "ValueError: three is not four")
     assert end.place is not None
     assert end.place.startswith("test_outcome.py:")
+
+
+@pytest.mark.parametrize(
+    ("program", "place"),
+    [
+        pytest.param("x = 1\nrefuse()", "train.py:2", id="not ours, which comes after it"),
+        pytest.param("def inner():\n    refuse()\n\ninner()", "train.py:2", id="the last of them"),
+    ],
+)
+def test_an_end_with_a_name_is_at_the_users_line(program: str, place: str) -> None:
+    with pytest.raises(UserError) as caught:
+        exec(compile(program, "/home/user/train.py", "exec"), {"refuse": _ours()})
+    assert end_of(caught.value, 0).place == place
+
+
+def test_an_end_with_a_name_that_is_no_line_of_the_users_has_no_place() -> None:
+    with pytest.raises(UserError) as caught:
+        _ours()()
+    assert caught.tb.tb_next is not None
+    assert end_of(caught.value.with_traceback(caught.tb.tb_next), 0).place is None
+
+
+def _ours() -> Callable[[], None]:
+    """Refuses in a file of the trainer's own."""
+    names: dict[str, Any] = {"UserError": UserError}
+    exec(compile("def refuse():\n    raise UserError('no')", users_line.__code__.co_filename, "exec"), names)
+    refuse: Callable[[], None] = names["refuse"]
+    return refuse
 
 
 def test_a_message_for_a_person_stands_alone() -> None:

@@ -1,7 +1,6 @@
 """A network that a function of the user's makes, tried before training depends on it."""
 
 import importlib
-import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,12 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from trainer.errors import UserError
+from trainer.errors import UserError, blamed
 from trainer.models.layers import BatchNorm1d, BatchNorm2d, buffers_kept
 from trainer.models.shapes import Shapes
 from trainingjob_api.spec.training import NetworkModel
 
-_NOT_THE_USERS = (str(Path(torch.__file__).parent), str(Path(__file__).parents[1]), "<frozen")
 _FOR_FEW_ROWS: dict[type, type] = {nn.BatchNorm1d: BatchNorm1d, nn.BatchNorm2d: BatchNorm2d}
 
 
@@ -110,17 +108,7 @@ def _blamed(spec: NetworkModel, what: str) -> Iterator[None]:
     except UserError:
         raise
     except Exception as error:
-        reason = f"{type(error).__name__}: {error}"
-        raise _refusal(spec, f"{what}: {reason}{_place_of(error)}") from error
-
-
-def _place_of(error: Exception) -> str:
-    """The user's line that led to the error."""
-    if isinstance(error, SyntaxError):
-        return ""  # says so itself
-    frames = traceback.extract_tb(error.__traceback__)
-    users = [frame for frame in frames if not frame.filename.startswith(_NOT_THE_USERS)]
-    return f" ({users[-1].filename}, line {users[-1].lineno})" if users else ""
+        raise _refusal(spec, f"{what}: {blamed(error)}") from error
 
 
 def _refusal(spec: NetworkModel, what: str) -> UserError:
