@@ -1,13 +1,16 @@
 # ruff: noqa: N818  (named after the outcomes that a person reads)
 """Ends that have a meaning of their own: each knows its outcome, and so its exit code."""
 
+import os
 import traceback
 from pathlib import Path
 from typing import ClassVar
 
+import trainingjob_api
 from trainingjob_api.progress import Outcome
 
-_OURS, _TORCH = str(Path(__file__).parent), "/site-packages/torch/"
+_PYTHON, _PACKAGES, _TORCH = f"{Path(os.__file__).parent}/", "-packages/", "-packages/torch/"
+_OURS = f"{Path(__file__).parent}/", f"{Path(trainingjob_api.__path__[0])}/", "<frozen"
 
 
 class TrainerError(Exception):
@@ -79,15 +82,20 @@ class SaveFailed(TrainerError):
 
 
 def users_line(error: BaseException) -> tuple[str, int] | None:
-    """File and line of the user's code that led to an error; None where it was not the user's."""
-    frames = traceback.extract_tb(error.__traceback__)
-    users = [
-        each for each in frames if not each.filename.startswith((_OURS, "<frozen")) and _TORCH not in each.filename
-    ]
-    return (users[-1].filename, users[-1].lineno or 0) if users else None
+    """File and line of the user's code that led to an error, of an installed package if there is no other; or None."""
+    places = [(frame.f_code.co_filename, line or 0) for frame, line in traceback.walk_tb(error.__traceback__)]
+    others = [place for place in places if not _is_known(place[0])]
+    users = [place for place in others if _PACKAGES not in place[0]] or others
+    return users[-1] if users else None
 
 
-def blamed(error: Exception) -> str:
-    """What a user's code has raised, with its line."""
+def _is_known(file: str) -> bool:
+    """Whether it is the trainer's, Python's or PyTorch's."""
+    is_pythons = file.startswith(_PYTHON) and _PACKAGES not in file
+    return is_pythons or file.startswith(_OURS) or _TORCH in file
+
+
+def told(error: Exception) -> str:
+    """What a user's code has raised, and where."""
     line = None if isinstance(error, SyntaxError) else users_line(error)  # that one says so itself
     return f"{type(error).__name__}: {error}" + (f" ({line[0]}, line {line[1]})" if line else "")

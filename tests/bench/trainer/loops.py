@@ -32,7 +32,7 @@ def best(task: Task, end_step: Callable[[torch.optim.Optimizer], None] = lambda 
 
 
 def best_saving(task: Task) -> Measured:
-    """The same; every 100 steps it has a checkpoint on disk before it goes on, one file that replaces the last."""
+    """The same; every 100 steps it waits for a checkpoint to be on disk, one file that replaces the last."""
     path = Path(os.environ["BENCH_FOLDER"]) / "state.pt"
     steps = 0
 

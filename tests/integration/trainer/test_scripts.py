@@ -84,7 +84,7 @@ ENDS = [
     pytest.param("import sys; sys.exit(3)", Outcome.CRASH, "exit code 3", id="another exit code"),
     pytest.param("import sys; sys.exit('no luck')", Outcome.CRASH, "no luck", id="words"),
     pytest.param("raise KeyError('x')", Outcome.CRASH, "KeyError: 'x'", id="an exception"),
-    pytest.param("import nothing_there", Outcome.USER_ERROR, "train.py, line 1)", id="an import of nothing"),
+    pytest.param("import nothing_there", Outcome.USER_ERROR, "'nothing_there' (", id="an import of nothing"),
     pytest.param("def (", Outcome.USER_ERROR, "SyntaxError", id="no Python"),
     pytest.param("import torch; raise torch.OutOfMemoryError('a lot')", Outcome.OUT_OF_DEVICE_MEMORY, "", id="memory"),
     pytest.param(

@@ -1,11 +1,14 @@
 """What an end means, and which of several ends explains the others."""
 
+import contextlib
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from torch import nn
 
-from trainer.errors import DataError, NonFinite, PeerLost, Stopped, UserError, VolumeNotWritable, users_line
+from trainer import errors
+from trainer.errors import DataError, NonFinite, PeerLost, Stopped, UserError, VolumeNotWritable
 from trainer.pod.outcome import end_of, outcome_of, root_cause, silent_end
 from trainer.pod.run_folder import RankEnd
 from trainingjob_api.contract import ExitCode
@@ -57,32 +60,33 @@ def test_an_end_names_type_and_place() -> None:
     assert end.place.startswith("test_outcome.py:")
 
 
-@pytest.mark.parametrize(
-    ("program", "place"),
-    [
-        pytest.param("x = 1\nrefuse()", "train.py:2", id="not ours, which comes after it"),
-        pytest.param("def inner():\n    refuse()\n\ninner()", "train.py:2", id="the last of them"),
-    ],
-)
-def test_an_end_with_a_name_is_at_the_users_line(program: str, place: str) -> None:
+PACKAGE = "/venv/lib/site-packages/mine/net.py"
+PLACES = [
+    pytest.param(["/home/user/train.py"], "train.py:2", id="not ours, which comes after it"),
+    pytest.param(["/home/user/train.py", "/home/user/nets.py"], "nets.py:2", id="the last of the user's"),
+    pytest.param(["/home/user/train.py", PACKAGE], "train.py:2", id="not a package's"),
+    pytest.param(["/home/user/train.py", contextlib.__file__], "train.py:2", id="not Python's"),
+    pytest.param([contextlib.__file__, nn.__file__], None, id="nobody's but Python's and PyTorch's"),
+    pytest.param([PACKAGE, nn.__file__], "net.py:2", id="a network of the user's that is installed"),
+]
+
+
+@pytest.mark.parametrize(("files", "place"), PLACES)
+def test_what_is_refused_is_at_the_users_line(files: list[str], place: str | None) -> None:
+    """files: those that call each other, the outermost first; one of ours then refuses."""
+    call = _function("raise UserError('no')", errors.__file__, UserError=UserError)
+    for file in reversed(files):
+        call = _function("call()", file, call=call)
     with pytest.raises(UserError) as caught:
-        exec(compile(program, "/home/user/train.py", "exec"), {"refuse": _ours()})
-    assert end_of(caught.value, 0).place == place
+        call()
+    assert end_of(caught.value.with_traceback(caught.tb.tb_next), 0).place == place  # without the line above
 
 
-def test_an_end_with_a_name_that_is_no_line_of_the_users_has_no_place() -> None:
-    with pytest.raises(UserError) as caught:
-        _ours()()
-    assert caught.tb.tb_next is not None
-    assert end_of(caught.value.with_traceback(caught.tb.tb_next), 0).place is None
-
-
-def _ours() -> Callable[[], None]:
-    """Refuses in a file of the trainer's own."""
-    names: dict[str, Any] = {"UserError": UserError}
-    exec(compile("def refuse():\n    raise UserError('no')", users_line.__code__.co_filename, "exec"), names)
-    refuse: Callable[[], None] = names["refuse"]
-    return refuse
+def _function(body: str, file: str, **names: Any) -> Callable[[], object]:
+    """As if it were written in that file; names: what it knows."""
+    exec(compile(f"def function():\n    {body}", file, "exec"), names)
+    function: Callable[[], object] = names["function"]
+    return function
 
 
 def test_a_message_for_a_person_stands_alone() -> None:

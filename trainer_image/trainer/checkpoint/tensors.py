@@ -31,7 +31,7 @@ _TYPES = {
 }
 _CODES = {dtype: code for code, dtype in _TYPES.items()}
 _LENGTH = struct.Struct("<Q")
-_CACHE_LINE = 64  # bytes; a copy to between two of them takes a quarter longer
+_CACHE_LINE = 64  # bytes; a copy that begins between two of them takes a quarter longer
 _HEADER_LIMIT = 100 * 1000 * 1000  # bytes; the library's own
 
 
@@ -125,7 +125,7 @@ def _lay_out(tensors: Mapping[str, Tensor]) -> _Layout:
 
 
 def _describe(ordered: Iterable[tuple[str, Tensor]]) -> tuple[bytes, int]:
-    """The file up to the data, padded so that these begin where a line of a processor's cache does; their size."""
+    """The file up to the data, padded to whole lines of a processor's cache; and the size of the data."""
     entries: dict[str, Any] = {}
     end = 0
     for name, tensor in ordered:

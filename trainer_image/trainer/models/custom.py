@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from trainer.errors import UserError, blamed
+from trainer.errors import UserError, told
 from trainer.models.layers import BatchNorm1d, BatchNorm2d, buffers_kept
 from trainer.models.shapes import Shapes
 from trainingjob_api.spec.training import NetworkModel
@@ -108,7 +108,7 @@ def _blamed(spec: NetworkModel, what: str) -> Iterator[None]:
     except UserError:
         raise
     except Exception as error:
-        raise _refusal(spec, f"{what}: {blamed(error)}") from error
+        raise _refusal(spec, f"{what}: {told(error)}") from error
 
 
 def _refusal(spec: NetworkModel, what: str) -> UserError:

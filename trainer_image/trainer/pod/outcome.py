@@ -59,7 +59,7 @@ def _is_collective(error: BaseException, text: str) -> bool:
 
 
 def _place(error: BaseException) -> str | None:
-    """file:line where the last frame of code that is not a library's was; of an end that has a name, the user's."""
+    """file:line where the last frame of code that is not a library's was; of a TrainerError, the user's."""
     if isinstance(error, TrainerError):
         line = users_line(error)
         return f"{Path(line[0]).name}:{line[1]}" if line else None

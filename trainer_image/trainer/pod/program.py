@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from trainer.errors import TrainerError, UserError, blamed
+from trainer.errors import TrainerError, UserError, told
 from trainer.pod.surroundings import Surroundings
 from trainingjob_api.progress import Outcome, State
 
@@ -88,7 +88,7 @@ def _run(path: Path) -> None:
             code = f"exit code {end.code}" if isinstance(end.code, int) else str(end.code)
             raise ProgramFailed(f"the program ended with {code}") from end
     except (ImportError, SyntaxError) as error:
-        raise UserError(blamed(error)) from error
+        raise UserError(told(error)) from error
 
 
 def _wait_for_threads() -> None:
