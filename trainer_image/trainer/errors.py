@@ -81,10 +81,14 @@ class SaveFailed(TrainerError):
     """A checkpoint that the end of training depends on could not be written."""
 
 
+def lines_of(error: BaseException) -> list[tuple[str, int]]:
+    """File and line of all code that led to an error, the outermost first."""
+    return [(frame.f_code.co_filename, line or 0) for frame, line in traceback.walk_tb(error.__traceback__)]
+
+
 def users_line(error: BaseException) -> tuple[str, int] | None:
     """File and line of the user's code that led to an error, of an installed package if there is no other; or None."""
-    places = [(frame.f_code.co_filename, line or 0) for frame, line in traceback.walk_tb(error.__traceback__)]
-    others = [place for place in places if not _is_known(place[0])]
+    others = [place for place in lines_of(error) if not _is_known(place[0])]
     users = [place for place in others if _PACKAGES not in place[0]] or others
     return users[-1] if users else None
 

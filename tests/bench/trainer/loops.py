@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
+from tests.bench.trainer.by_hand import save
 from tests.bench.trainer.harness import Measured
 from tests.bench.trainer.programs import Task, clocked
 from torch.utils.data import DataLoader, TensorDataset
@@ -42,11 +43,7 @@ def best_saving(task: Task) -> Measured:
         if steps % 100:
             return
         state = {"model": task.model.state_dict(), "optimizer": optimizer.state_dict(), "rng": torch.get_rng_state()}
-        with path.with_suffix(".tmp").open("wb") as file:
-            torch.save({**state, "step": steps}, file)
-            file.flush()
-            os.fsync(file.fileno())
-        path.with_suffix(".tmp").rename(path)
+        save(path, {**state, "step": steps})
 
     return best(task, end_step)
 

@@ -319,10 +319,11 @@ def test_memory_is_shared_by_the_ranks_of_a_pod(tmp_path: Path) -> None:
     assert memory_of_a_rank({}, limit) == memory_of_a_rank({}, tmp_path / "none") > 1 << 28
 
 
-_READ_A_LOT = r"""
-import re, sys
-from pathlib import Path
+_ROOT = Path(__file__).parents[3]
+_READ_A_LOT = """
+import sys
 import torch
+from tests.support.memory import megabytes
 from trainer.config import Mounts
 from trainer.data.batches import batches
 from trainer.data.loading import load_dataset
@@ -334,15 +335,12 @@ recipe = Training.model_validate({
     "task": "regression", "batchSize": 4096, "model": {"type": "mlp"},
     "data": {"path": sys.argv[1], "target": "c0", "loading": sys.argv[2]},
 })
-def peak():  # not getrusage: ru_maxrss outlives exec, and begins at the peak of the process that started this one
-    return int(re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())[1])
-
-before = peak()
+before = megabytes("VmHWM")
 data = load_dataset(recipe, Mounts())
 world = World(int(sys.argv[3]), int(sys.argv[4]), torch.device("cpu"))
 stage = plan_for(recipe, len(data.train)).stages[0]
 seen = sum(len(batch.targets) for batch in batches(data.train, stage, 1, 0, 0, world))
-print(seen, (peak() - before) // 1024)
+print(seen, int(megabytes("VmHWM") - before))
 """
 
 
@@ -365,7 +363,7 @@ def test_a_stream_takes_a_fraction_of_the_memory_of_its_rows(tmp_path: Path, kin
         commands = [
             [sys.executable, "-c", _READ_A_LOT, str(path), loading, str(rank), str(ranks)] for rank in range(ranks)
         ]
-        begun = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for command in commands]
+        begun = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=_ROOT) for command in commands]
         answers = [each.communicate(timeout=PATIENCE)[0].split() for each in begun]
         return [(int(seen), int(megabytes)) for seen, megabytes in answers]
 

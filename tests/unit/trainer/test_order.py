@@ -85,6 +85,13 @@ class Unsized(Sampler[int]):
         yield from torch.randperm(11).tolist()
 
 
+class Unwilling(Unsized):
+    """It has the method, but no answer."""
+
+    def __len__(self) -> int:
+        raise NotImplementedError
+
+
 class Endless(Sampler[int]):
     """It says how long an epoch is, and goes on for as long as it is read."""
 
@@ -140,6 +147,7 @@ LOADERS: list[Any] = [
     shuffled(np.random.RandomState, "a sampler with numpy's old generator"),
     shuffled(torch.Generator, "a sampler with a generator of torch"),
     pytest.param(lambda: DataLoader(range(11), 2, sampler=Unsized()), id="a sampler without a length"),  # type: ignore[arg-type]
+    pytest.param(lambda: DataLoader(range(11), 2, sampler=Unwilling()), id="a sampler that will not say its length"),  # type: ignore[arg-type]
     pytest.param(lambda: DataLoader(range(11), None, shuffle=True), id="rows without batches"),  # type: ignore[arg-type]
     pytest.param(lambda: DataLoader(Stream(), 2), id="a stream"),
     pytest.param(lambda: [3, 1, 2], id="a list"),

@@ -16,6 +16,7 @@ import torch
 
 from support.checkpoints import newest_step, whole_steps
 from support.disk import Countdown, Real, Recorder, failing, intercepted, write_tree
+from support.memory import megabytes
 from support.trainer import recipe, run_config
 from support.weights import Weights
 from trainer.checkpoint.folder import Folder
@@ -250,17 +251,11 @@ def in_a_child(work: Callable[[], None], tmp_path: Path) -> None:
 def memory_of(work: Callable[[], Any]) -> float:
     """How many MB more than before were in use at the most."""
     Path("/proc/self/clear_refs").write_text("5")  # the peak is what is used now
-    before = _status("VmRSS")
+    before = megabytes("VmRSS")
     kept = work()
-    peak = _status("VmHWM") - before
+    peak = megabytes("VmHWM") - before
     del kept
     return peak
-
-
-def _status(field_name: str) -> float:
-    match = re.search(rf"{field_name}:\s+(\d+) kB", Path("/proc/self/status").read_text())
-    assert match is not None
-    return int(match[1]) / 1024
 
 
 def test_a_save_takes_the_memory_of_one_copy(tmp_path: Path) -> None:

@@ -1,12 +1,11 @@
 """From exceptions to outcomes, and from the ends of several ranks to the one that explains them all."""
 
 import time
-import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from signal import Signals
 
-from trainer.errors import TrainerError, users_line
+from trainer.errors import TrainerError, lines_of, users_line
 from trainer.pod.run_folder import RankEnd
 from trainingjob_api.contract import ExitCode
 from trainingjob_api.progress import EXIT_CODE_OF, Outcome
@@ -60,12 +59,10 @@ def _is_collective(error: BaseException, text: str) -> bool:
 
 def _place(error: BaseException) -> str | None:
     """file:line where the last frame of code that is not a library's was; of a TrainerError, the user's."""
-    if isinstance(error, TrainerError):
-        line = users_line(error)
-        return f"{Path(line[0]).name}:{line[1]}" if line else None
-    frames = [(frame.f_code.co_filename, line) for frame, line in traceback.walk_tb(error.__traceback__)]
-    own = [place for place in frames if "site-packages" not in place[0]] or frames
-    return f"{Path(own[-1][0]).name}:{own[-1][1]}" if own else None
+    lines = lines_of(error)
+    own = [line for line in lines if "site-packages" not in line[0]] or lines
+    line = users_line(error) if isinstance(error, TrainerError) else next(reversed(own), None)
+    return f"{Path(line[0]).name}:{line[1]}" if line else None
 
 
 def root_cause(ends: Sequence[RankEnd]) -> RankEnd:
