@@ -13,7 +13,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-CALLS = ("open", "write", "fsync", "close", "mkdir", "rename", "replace", "unlink", "rmdir", "ftruncate")
+CALLS = ("open", "write", "fsync", "close", "mkdir", "rename", "replace", "unlink", "rmdir", "ftruncate", "pread")
 
 Real = Callable[..., Any]
 Handler = Callable[[str, Real, tuple[Any, ...], dict[str, Any]], Any]
@@ -87,7 +87,7 @@ class Recorder:
     _descriptors: dict[int, int] = field(default_factory=dict)
 
     def __call__(self, name: str, real: Real, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        before = self._path(args[0], kwargs) if name not in ("write", "fsync", "close", "ftruncate") else None
+        before = self._path(args[0], kwargs) if name not in ("write", "fsync", "close", "ftruncate", "pread") else None
         is_new = name == "open" and before is not None and self._find(before) is None
         result = real(*args, **kwargs)
         if before is None or before == self.root or self.root in before.parents:
@@ -121,6 +121,9 @@ class Recorder:
         if (inode := self._descriptors.get(descriptor)) is not None:
             node = self.nodes[inode]
             node.pending.append(_newest(node)[:size])
+
+    def _pread(self, *_: Any) -> None:
+        """Changes nothing."""
 
     def _fsync(self, _: None, __: None, ___: bool, descriptor: int) -> None:
         if (inode := self._descriptors.get(descriptor)) is not None:

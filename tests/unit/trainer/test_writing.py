@@ -1,5 +1,6 @@
 """Writing behind the training's back: never two at once, and no failure is lost."""
 
+import signal
 import threading
 from collections.abc import Callable
 
@@ -51,6 +52,26 @@ def test_what_is_raised_in_the_background_is_raised_once_by_the_next_call(
     with pytest.raises(type(error)):
         call(writer)
     writer.finish()
+
+
+def test_a_look_at_a_write_that_goes_on_waits_for_nothing() -> None:
+    writer, release = Writer(), threading.Event()
+    writer.begin(held(release, lambda: None))
+    writer.check()
+    release.set()
+    writer.finish()
+
+
+def test_a_wait_that_is_interrupted_is_waited_again() -> None:
+    writer, release, done = Writer(), threading.Event(), []
+    writer.begin(held(release, lambda: done.append(True)))
+    threading.Timer(0.05, lambda: signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)).start()
+    with pytest.raises(KeyboardInterrupt):
+        writer.finish()
+    assert not done
+    threading.Timer(0.05, release.set).start()
+    writer.finish()
+    assert done
 
 
 def test_a_process_that_ends_waits_for_what_is_being_written() -> None:

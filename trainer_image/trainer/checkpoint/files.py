@@ -21,63 +21,50 @@ _UNABLE = {errno.EINVAL, errno.ENOTSUP}  # what file systems answer that cannot 
 
 
 @contextmanager
-def new_files(folder: Path) -> Iterator[Callable[[str, Content], None]]:
+def new_files(folder: Path, read_back: bool) -> Iterator[Callable[[str, Content], None]]:
     """Yields what writes a file that must not exist yet. At the end they are down on the disk, but not their names.
 
+    read_back: OSError unless what can be read from each is what was written.
     The disk begins with each at once and is waited for after the last: it takes them in fewer turns.
     """
     with ExitStack() as stack:
-        descriptors: list[int] = []
+        written: list[tuple[int, Content]] = []
 
         def write(name: str, content: Content) -> None:
-            descriptors.append(stack.enter_context(_written(folder / name, content)))
-            _libc.sync_file_range(descriptors[-1], _ALL, _ALL, _BEGIN)
+            descriptor = stack.enter_context(_written(folder / name, content))
+            _libc.sync_file_range(descriptor, _ALL, _ALL, _BEGIN)
+            written.append((descriptor, content))
 
         yield write
-        for descriptor in descriptors:
+        for descriptor, _ in written:
             os.fsync(descriptor)
+        if read_back and not all(_holds(descriptor, content) for descriptor, content in written):
+            raise OSError(errno.EIO, "what can be read is not what was written", str(folder))
 
 
-def holds(path: Path, content: Content) -> bool:
-    """Whether this is what can be read from a file."""
-    try:
-        with open_plain(path) as (file, size), memoryview(content) as expected:
-            pieces = (expected[begin : begin + _PIECE] for begin in range(0, len(expected), _PIECE))
-            return size == len(expected) and all(
-                read_exactly(file, len(piece)).tobytes() == piece.tobytes() for piece in pieces
-            )
-    except (OSError, ValueError):
-        return False
+def _holds(descriptor: int, content: Content) -> bool:
+    """Whether this is what can be read from a file, to its end."""
+    with memoryview(content) as expected:
+        return all(
+            os.pread(descriptor, _PIECE, begin) == expected[begin : begin + _PIECE].tobytes()
+            for begin in range(0, len(expected) + 1, _PIECE)
+        )
 
 
 def replace(path: Path, content: Content) -> None:
     """Replaces a file whole; after a crash there is the old one or the new one."""
-    temporary = _beside(path)  # a failed fsync is not tried again on the same file
+    temporary = path.with_name(f".{path.name}.tmp")
+    remove(temporary)  # a failed fsync is not tried again on the same file
     with _written(temporary, content) as descriptor:
         os.fsync(descriptor)
     temporary.rename(path)
     sync_folder(path.parent)
 
 
-def replace_soon(path: Path, content: Content) -> None:
-    """Replaces a file whole, but does not wait for the disk: after a crash of the machine it may hold anything."""
-    temporary = _beside(path)
-    with _written(temporary, content):
-        pass
-    temporary.rename(path)
-
-
-def _beside(path: Path) -> Path:
-    """A name for what is to replace a file, and nothing there."""
-    temporary = path.with_name(f".{path.name}.tmp")
-    remove(temporary)
-    return temporary
-
-
 @contextmanager
 def _written(path: Path, content: Content) -> Iterator[int]:
     """The open descriptor of a file that must not exist yet, with its content in the kernel's memory."""
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_LINKS, 0o666)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | _NO_LINKS, 0o666)
     try:
         with memoryview(content) as rest:
             written = 0

@@ -5,7 +5,7 @@ import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -185,11 +185,19 @@ def _digest(body: Mapping[str, Any]) -> str:
 def _read(path: Path, kind: type[R]) -> R | None:
     """A record, or None if it is missing or damaged."""
     try:
-        body = json.loads(read_plain(path, _SIZE_LIMIT))
+        return _decode(read_plain(path, _SIZE_LIMIT), kind)
+    except (OSError, ValueError):
+        return None
+
+
+@lru_cache(maxsize=8)  # the fence is looked at before every commit, and is nearly always what it was
+def _decode(content: bytes, kind: type[R]) -> R | None:
+    try:
+        body = json.loads(content)
         if not isinstance(body, dict) or body.pop(_CHECKSUM, None) != _digest(body):
             return None
         return kind.model_validate(body)
-    except (OSError, ValueError, RecursionError):  # a validation's error is a ValueError
+    except (ValueError, RecursionError):  # a validation's error is a ValueError
         return None
 
 

@@ -10,14 +10,13 @@ from pathlib import Path
 from threading import Thread
 
 from trainer.checkpoint import manifest as manifests
-from trainer.checkpoint.files import Content, holds, new_files, remove, replace_soon, sync_folder
+from trainer.checkpoint.files import Content, new_files, remove, sync_folder
 from trainer.checkpoint.manifest import Damaged, File, Manifest
 from trainer.errors import CheckpointCorrupt, Superseded
 from trainingjob_api.progress import SavedCheckpoint
 
 _NAME = re.compile(r"step-([0-9]{1,18})\.([0-9]{1,9})")
 _TEMPORARY = ".tmp"
-LATEST = "latest"
 
 
 @dataclass(frozen=True, order=True)
@@ -77,18 +76,16 @@ class Store:
         assert name is not None
         temporary = self._folder / f"{name}{_TEMPORARY}"
         try:
-            written = self._write(temporary, files, saved)
+            self._write(temporary, files, saved)
             self._check_fence()
             self._rename(temporary, name)
         except (OSError, Superseded):
             remove(temporary)  # it may be what fills the disk
             raise
-        with suppress(OSError):  # it is saved, whatever becomes of these
-            self._hint(name)
-            if saved.on_request:
-                return  # the rest is not what a pause has to wait for; the next attempt's first save does it
-            if all(holds(self._folder / str(name) / file, content) for file, content in written.items()):
-                self._verified.add(name)
+        if saved.on_request:
+            return  # the rest is not what a pause has to wait for; the next attempt's first save does it
+        self._verified.add(name)
+        with suppress(OSError):  # it is saved, whatever becomes of the older ones
             self._remove_old(name, keep_step)
 
     def newest(self) -> Loaded | None:
@@ -114,23 +111,20 @@ class Store:
         for entry in self._folder.glob(f"step-*{_TEMPORARY}"):
             remove(entry)
 
-    def _write(self, temporary: Path, files: Mapping[str, Content], saved: SavedCheckpoint) -> dict[str, Content]:
-        """Returns what was written, the manifest included."""
+    def _write(self, temporary: Path, files: Mapping[str, Content], saved: SavedCheckpoint) -> None:
         remove(temporary)
         temporary.mkdir()
         described: dict[str, File] = {}
         describing = Thread(target=lambda: described.update(manifests.describe(files)))
         if saved.on_request:  # a pause waits for the disk as it is, not for the checksums after it
             describing.start()
-        with new_files(temporary) as write:
+        with new_files(temporary, read_back=not saved.on_request) as write:
             for name, content in files.items():
                 write(name, content)
             # Of a save behind the training's back in this thread: a program that ends meanwhile lets none begin.
             describing.join() if saved.on_request else describing.run()
-            manifest = manifests.encode(Manifest(saved=saved, all_finite=True, files=described))
-            write(manifests.NAME, manifest)
+            write(manifests.NAME, manifests.encode(Manifest(saved=saved, all_finite=True, files=described)))
         sync_folder(temporary)
-        return {**files, manifests.NAME: manifest}
 
     def _rename(self, temporary: Path, name: Name) -> None:
         final = self._folder / str(name)
@@ -138,11 +132,6 @@ class Store:
             remove(final)
         temporary.rename(final)
         sync_folder(self._folder)
-
-    def _hint(self, name: Name) -> None:
-        """`latest` is for people; nothing reads it."""
-        with suppress(OSError):
-            replace_soon(self._folder / LATEST, f"{name}\n".encode())
 
     def _remove_old(self, new: Name, keep_step: int | None) -> None:
         """Removes what is older than the last ones to keep; only those count that are proven to be whole."""
@@ -152,18 +141,8 @@ class Store:
                 if self._is_whole(name):
                     kept.append(name)
             elif name.step != keep_step:
-                self._remove(name)
-
-    def _remove(self, name: Name) -> None:
-        """Without its manifest it is no checkpoint any more, however far the removal gets."""
-        folder = self._folder / str(name)
-        try:
-            if folder.is_dir() and not folder.is_symlink():
-                (folder / manifests.NAME).unlink(missing_ok=True)
-        except OSError:
-            return
-        remove(folder)
-        self._verified.discard(name)
+                remove(self._folder / str(name))
+                self._verified.discard(name)
 
     def _is_whole(self, name: Name) -> bool:
         if name not in self._verified:

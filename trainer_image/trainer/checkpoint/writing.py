@@ -1,46 +1,38 @@
 """Writes behind the training's back: a disk, above all one across a network, takes its time."""
 
-import threading
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from weakref import WeakSet
 
-_THREAD = "writer"
+_under_way: WeakSet[Future[object]] = WeakSet()
 
 
 def finish_writing(seconds: float) -> None:
     """Waits for what is on its way to the disk: it is good, whatever ends this process now."""
-    for thread in threading.enumerate():
-        if thread.name == _THREAD:
-            thread.join(seconds)
+    wait(list(_under_way), seconds)
 
 
 class Writer:
-    """One write at a time, in a thread of its own."""
+    """One write at a time, in a thread of its own. The interpreter waits for it before it ends."""
 
     def __init__(self) -> None:
-        self._thread: threading.Thread | None = None
-        self._error: Exception | None = None
+        self._thread = ThreadPoolExecutor(1, "writer")
+        self._write: Future[object] | None = None
 
     def begin(self, write: Callable[[], object]) -> None:
         """Returns at once, unless another write still goes on."""
         self.finish()
-        self._thread = threading.Thread(target=self._keep_error_of, args=(write,), name=_THREAD)
-        self._thread.start()
+        self._write = self._thread.submit(write)
+        _under_way.add(self._write)
 
     def finish(self) -> None:
         """Waits for the write that goes on; raises what it raised."""
-        if self._thread is not None:
-            self._thread.join()
-        error, self._error = self._error, None
-        if error is not None:
-            raise error
+        if self._write is not None:
+            wait([self._write])  # interrupted here, it still goes on, and the next call waits again
+            write, self._write = self._write, None
+            write.result()
 
     def check(self) -> None:
         """Raises what a write has raised, without waiting for one that goes on."""
-        if self._thread is not None and not self._thread.is_alive():
+        if self._write is not None and self._write.done():
             self.finish()
-
-    def _keep_error_of(self, write: Callable[[], object]) -> None:
-        try:
-            write()
-        except Exception as error:
-            self._error = error
