@@ -26,10 +26,16 @@ def main() -> NoReturn:
     stopping.listen(stop)
     die_with_parent()
     faulthandler.register(signal.SIGUSR1)  # asked by the supervisor where a rank hangs
+    # Here, not at the end: once a program is over, Python lets nobody announce a pool of threads.
+    from trainer.checkpoint.writing import finish_writing
     from trainer.config import rank_config_from
+    from trainer.pod.run_folder import RunFolder
 
     config = rank_config_from(os.environ)
-    _leave(_run(config, stop), config)
+    end = _run(config, stop)
+    RunFolder(config.folder).write_end(end)  # then the supervisor knows what is waited for here
+    finish_writing(config.run.deadlines.save_seconds)
+    _leave(end, config)
 
 
 def _run(config: "RankConfig", stop: stopping.StopRequest) -> "RankEnd":
@@ -68,12 +74,8 @@ def _work(around: "Surroundings") -> "tuple[Outcome, str]":
 
 def _leave(end: "RankEnd", config: "RankConfig") -> NoReturn:
     """Without the interpreter's teardown, which takes half a second and helps nobody."""
-    from trainer.checkpoint.writing import finish_writing
-    from trainer.pod.run_folder import RunFolder
     from trainingjob_api.progress import EXIT_CODE_OF
 
-    RunFolder(config.folder).write_end(end)  # then the supervisor knows what is waited for here
-    finish_writing(config.run.deadlines.save_seconds)
     if config.run.script is not None:
         _end_daemons()
         atexit._run_exitfuncs()  # a program may have some of its own, which os._exit would leave out

@@ -46,6 +46,13 @@ def test_what_a_program_leaves_running_does_not_keep_it(
     assert newest_step(tmp_path / "c") == (6 if reports else None)
 
 
+@pytest.mark.parametrize("text", ["print('done')", "import sys; sys.exit(0)", "import numpy"])
+def test_a_program_without_torch_has_an_end_as_well(tmp_path: Path, text: str) -> None:
+    """In a process of its own: the server's have imported nearly everything before."""
+    with trainer(script_config(tmp_path / "c", write_script(tmp_path, text)), tmp_path) as pod:
+        assert pod.end() == ExitCode.COMPLETED, pod.text()
+
+
 TOGETHER = """
     import os
     import torch
