@@ -1,8 +1,11 @@
 """The finished model as two files, and how to use them again: `load(folder)`."""
 
 import json
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from errno import EACCES
 from pathlib import Path
 from typing import Any
 
@@ -31,17 +34,34 @@ def export_folder(recipe: Training, checkpoints: Path, mounts: Mounts) -> Path:
 
 def export(folder: Path, model: nn.Module, recipe: Training, facts: DataFacts) -> None:
     """Writes weights, and everything that is needed to use them: architecture, columns, scaling, classes."""
-    try:
+    with _writing(
+        recipe,
+        "The last checkpoint is saved: with another path the model is exported at once, nothing is trained again",
+    ):
         folder.mkdir(parents=True, exist_ok=True)
         replace(folder / _WEIGHTS, safe.encode(model.state_dict()))
         replace(folder / _DESCRIPTION, json.dumps(_description(recipe, facts), indent=1).encode() + b"\n")
+
+
+def require_writable(folder: Path, recipe: Training) -> None:
+    """UserError if the model will find no place: better told before a long training than after it."""
+    if recipe.export is None or recipe.export.path is None:
+        return
+    with _writing(recipe, "Is the volume mounted there?"):
+        folder.mkdir(parents=True, exist_ok=True)
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise PermissionError(EACCES, os.strerror(EACCES), str(folder))
+
+
+@contextmanager
+def _writing(recipe: Training, next_step: str) -> Iterator[None]:
+    """A place that the recipe names is the user's to mend."""
+    try:
+        yield
     except OSError as error:
         if recipe.export is None or recipe.export.path is None:
             raise
-        raise UserError(
-            f"training.export.path {recipe.export.path} cannot be written: {error}. The last checkpoint is saved: "
-            "with another path the model is exported at once, nothing is trained again"
-        ) from error
+        raise UserError(f"training.export.path {recipe.export.path} cannot be written: {error}. {next_step}") from error
 
 
 def _description(recipe: Training, facts: DataFacts) -> dict[str, Any]:

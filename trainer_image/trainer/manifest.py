@@ -47,6 +47,8 @@ def launch_from_manifest(
     documents = [document for document in documents_in(path) if isinstance(document, dict)]
     job = _the_job(documents, name, path, changes or {})
     folder = places.checkpoints / (job.spec.checkpoint.sub_path or default_sub_path(*_full_name(job)))
+    if job.spec.checkpoint.start_fresh:  # no object has a UID here: a recipe has a folder of its own
+        folder = folder.with_name(f"{folder.name}-{_short(repr(sorted(job.spec.identity.items())))}")
     training = job.spec.training
     if changes is not None:
         training = training and _exported_beside_its_checkpoints(training)
@@ -86,6 +88,10 @@ def _digest(documents: Sequence[dict[str, Any]], job: TrainingJob, places: Place
     config_maps = [document for document in documents if document.get("kind") == "ConfigMap"]
     mounts = {there: str(Path(here).resolve()) for there, here in places.mounts.items()}
     text = repr([spec.get("training"), spec["pod"], config_maps, mounts])
+    return _short(text)
+
+
+def _short(text: str) -> str:
     return sha256(text.encode()).hexdigest()[:12]
 
 
@@ -115,7 +121,16 @@ def documents_in(path: Path) -> list[Any]:
 
 
 class _Loader(yaml.SafeLoader):
-    """Says where a value stands that looks like a date or number and is none, such as 2024-13-45."""
+    """Says where a field is given twice, or a value looks like a date or number and is none, such as 2024-13-45."""
+
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        node = super().compose_mapping_node(anchor)
+        seen: set[str] = set()
+        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
+            if key.value in seen:
+                raise ConstructorError(problem=f"{key.value} is given twice", problem_mark=key.start_mark)
+            seen.add(key.value)
+        return node
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
         try:
@@ -133,6 +148,8 @@ def _the_job(
     if len(chosen) != 1:
         found = f"it holds {', '.join(map(str, names))}; choose with --name" if names else "it holds none"
         raise UserError(f"{path}: one {KIND} is needed, {found}")
+    if changes and "script" in (chosen[0].get("spec") or {}):
+        raise UserError(f"{path}: variants are of spec.training, and this job has a script")
     try:
         return TrainingJob.model_validate(merged(chosen[0], {"spec": {"training": changes}} if changes else {}))
     except ValidationError as error:

@@ -78,7 +78,8 @@ class Checkpoint(Model):
     keep_last: int = Field(default=2, ge=2, le=1000, description="The best one is kept besides.")
     start_fresh: bool = Field(
         default=False,
-        description="true: a folder of its own, <subPath>-<uid>, instead of going on from what is there.",
+        description="true: a folder of its own, <subPath>-<uid>, instead of going on from what is there. "
+        "Without a cluster it is named after the recipe.",
     )
     volume: CheckpointVolume
     sub_path: Annotated[str, Field(min_length=1, max_length=512, pattern=r"^[A-Za-z0-9_-][A-Za-z0-9._/-]*$")] | None = (

@@ -163,6 +163,14 @@ def test_a_folder_that_refuses_us(table: Path, tmp_path: Path) -> None:
         assert "fsGroup" in message.message
 
 
+def test_a_model_without_a_place_is_told_before_the_training(table: Path, tmp_path: Path) -> None:
+    config = run_config(tmp_path / "c", recipe(table, export={"path": f"{table}/model"}))
+    with trainer(config, tmp_path) as pod:
+        assert pod.end() == ExitCode.USER_ERROR
+        assert "training.export.path" in pod.message().message
+        assert not pod.named("epoch")
+
+
 def test_checkpoints_of_which_none_is_whole(table: Path, tmp_path: Path) -> None:
     (tmp_path / "c" / "step-5.1").mkdir(parents=True)
     with trainer(run_config(tmp_path / "c", recipe(table), 2), tmp_path) as pod:

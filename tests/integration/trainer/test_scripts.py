@@ -110,6 +110,20 @@ def test_every_end_has_a_meaning(server: ForkServer, tmp_path: Path, text: str, 
     assert (end.outcome, words in end.message) == (outcome, True), end
 
 
+@pytest.mark.parametrize("value", ["'x'", "None", "torch.ones(2)"])
+def test_a_number_that_is_none_is_named(server: ForkServer, tmp_path: Path, value: str) -> None:
+    program = f"""
+        import torch
+        from trainer.script import start
+        run = start(model=torch.nn.Linear(2, 1))
+        for epoch in run.epochs(2):
+            run.report(train_loss=1.0, area={value})
+    """
+    group = server.start(script_config(tmp_path / "c", write_script(tmp_path, program)), 1)
+    assert group.codes() == [ExitCode.USER_ERROR]
+    assert "run.report(area=...)" in group.end().message  # type: ignore[union-attr]
+
+
 def test_a_program_that_is_not_there(server: ForkServer, tmp_path: Path) -> None:
     group = server.start(script_config(tmp_path / "c", tmp_path / "nowhere.py"), 1)
     assert group.codes() == [ExitCode.USER_ERROR]
@@ -229,7 +243,8 @@ def test_without_any_pod_ctrl_c_pauses_and_the_same_command_goes_on(tmp_path: Pa
     command = [sys.executable, str(script), "6", "0"]
     for folder in (reference, paused):
         folder.mkdir()
-    subprocess.run(command, cwd=reference, env=environment, check=True, capture_output=True)
+    whole = subprocess.run(command, cwd=reference, env=environment, check=True, capture_output=True)
+    assert b"leaked" not in whole.stderr
     with subprocess.Popen(command, cwd=paused, env=environment, stdout=subprocess.PIPE, text=True) as running:
         assert running.stdout is not None
         while '"epoch": 2' not in running.stdout.readline():

@@ -15,7 +15,7 @@ from trainer.config import Mounts
 from trainer.data.dataset import DataFacts
 from trainer.data.scaling import Scaling
 from trainer.errors import UserError
-from trainer.export import export, export_folder, load
+from trainer.export import export, export_folder, load, require_writable
 from trainer.export_formats import write_programs
 from trainer.models import Shapes, build_model
 from trainingjob_api.spec.training import Training
@@ -169,3 +169,18 @@ def test_a_path_that_cannot_be_written_is_named(tmp_path: Path) -> None:
         UserError, match=r"training.export.path .*file/model cannot be written: .*nothing is trained again"
     ):
         exported(tmp_path / "file" / "model", (6,), training)
+    with pytest.raises(UserError, match=r"training.export.path .*file/model cannot be written: .*mounted"):
+        require_writable(tmp_path / "file" / "model", training)
+
+
+def test_a_place_for_the_model_is_made(tmp_path: Path) -> None:
+    require_writable(tmp_path / "a" / "b", recipe(NETWORKS["mlp"][1], path="/a/b"))
+    assert (tmp_path / "a" / "b").is_dir()
+    require_writable(tmp_path / "model", recipe(NETWORKS["mlp"][1]))
+    assert not (tmp_path / "model").exists(), "the default one is made when there is a model"
+
+
+def test_a_place_on_a_volume_that_is_read_only_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.access", lambda path, mode: False)  # root may write wherever it is possible at all
+    with pytest.raises(UserError, match="Permission denied"):
+        require_writable(tmp_path, recipe(NETWORKS["mlp"][1], path="/models"))

@@ -75,7 +75,7 @@ def size_of(path: Path) -> tuple[int, int]:
 )
 def test_a_report_is_drawn(tmp_path: Path, classes: int, rows: int, occurring: int | None) -> None:
     """Warnings, such as of text without room, are errors here."""
-    draw_report(class_report(classes, rows, occurring), "a title", tmp_path / "report.png")
+    draw_report(class_report(classes, rows, occurring), "a title, 标题", tmp_path / "report.png")
     assert size_of(tmp_path / "report.png") == (1690, 780)
 
 

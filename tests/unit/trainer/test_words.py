@@ -22,7 +22,7 @@ from trainer.data.scaling import Scaling
 from trainer.errors import UserError
 from trainer.export import export, load
 from trainer.learning.plan import plan_for
-from trainer.manifest import Places, launch_from_manifest
+from trainer.manifest import Places, documents_in, launch_from_manifest
 from trainer.models import Shapes, build_model
 from trainer.pod.pulse import PulseWriter, read_pulse
 from trainer.reporting import exporter
@@ -125,6 +125,7 @@ def test_a_manifest_brings_its_data_along(tmp_path: Path) -> None:
         pytest.param(MANIFEST.replace("metadata: {name: data}", ""), "metadata.name", id="ConfigMap without a name"),
         pytest.param(re.sub("metadata: {name: one.*}", "metadata: foo", MANIFEST), "metadata", id="text as metadata"),
         pytest.param(MANIFEST + "x: 2024-13-45", "line 19, column 4", id="no date"),
+        pytest.param(MANIFEST.replace("nodes: 2", "nodes: 2\n  nodes: 2"), "nodes is given twice", id="a field twice"),
         pytest.param(
             MANIFEST.replace("{name: data}}]", "{name: data, items: [{key: train.csv, path: ../x}]}}]"),
             "not possible",
@@ -135,6 +136,28 @@ def test_a_manifest_brings_its_data_along(tmp_path: Path) -> None:
 def test_a_wrong_manifest_is_named(tmp_path: Path, text: str, words: str) -> None:
     with pytest.raises(UserError, match=re.escape(words)):
         launch(tmp_path, text)
+
+
+def test_a_fresh_start_has_a_folder_for_each_recipe(tmp_path: Path) -> None:
+    fresh = MANIFEST.replace("volume: {claimName: any}", "startFresh: true, volume: {claimName: any}")
+    one, again, other = (
+        launch(tmp_path, text) for text in (fresh, fresh, fresh.replace("{type: mlp}", "{type: mlp, hiddenUnits: [7]}"))
+    )
+    assert one.run.checkpoint_path == again.run.checkpoint_path
+    assert len({str(tmp_path / "c" / "team" / "one"), one.run.checkpoint_path, other.run.checkpoint_path}) == 3
+
+
+def test_a_program_has_no_variants(tmp_path: Path) -> None:
+    path, places = tmp_path / "job.yaml", Places(tmp_path / "c", {}, tmp_path / "scratch")
+    path.write_text(re.sub("training: {.*", "script: {path: /code/train.py}", MANIFEST))
+    with pytest.raises(UserError, match="this job has a script"):
+        launch_from_manifest(path, None, places, {"epochs": 2})
+
+
+def test_a_field_that_is_merged_may_be_given_again(tmp_path: Path) -> None:
+    path = tmp_path / "a.yaml"
+    path.write_text("a: &a {x: 1, y: 2}\nb: {<<: *a, x: 3}\nc: [*a, {x: 1}, {x: 2}]\n")
+    assert documents_in(path)[0]["b"] == {"x": 3, "y": 2}
 
 
 def test_a_manifest_that_is_not_utf_8_is_named(tmp_path: Path) -> None:

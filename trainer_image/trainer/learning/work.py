@@ -6,7 +6,7 @@ from trainer.checkpoint.folder import Folder
 from trainer.data.dataset import Dataset
 from trainer.data.loading import load_dataset, require_same_data
 from trainer.distributed import World, join
-from trainer.export import export_folder
+from trainer.export import export_folder, require_writable
 from trainer.learning.early_stopping import Standing, criterion
 from trainer.learning.epoch_sums import EpochSums
 from trainer.learning.exactness import circumstances, use_deterministic_kernels
@@ -35,6 +35,9 @@ def work(around: Surroundings) -> tuple[Outcome, str]:
         skip_compiler()
     if recipe.deterministic:
         use_deterministic_kernels()
+    model_folder = export_folder(recipe, Folder(config.run).path, config.mounts)
+    if config.rank == 0:
+        require_writable(model_folder, recipe)
     data = load_dataset(recipe, config.mounts)
     plan = around.board.plan = plan_for(recipe, len(data.train))
     _tell_size(around, data)
@@ -55,7 +58,7 @@ def work(around: Surroundings) -> tuple[Outcome, str]:
     learner.warm_up(data.train)
     run.restore(state)
     train(run, recipe, plan, learner, state, data)
-    return finish(run, recipe, learner, state, data, export_folder(recipe, Folder(run.config).path, config.mounts))
+    return finish(run, recipe, learner, state, data, model_folder)
 
 
 def _tell_size(around: Surroundings, data: Dataset) -> None:

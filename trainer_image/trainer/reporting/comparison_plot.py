@@ -1,6 +1,5 @@
 """comparison.png: the curves of several trainings in one picture."""
 
-import io
 from collections.abc import Callable, Mapping, Sequence
 from itertools import cycle
 from pathlib import Path
@@ -10,8 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, PercentFormatter
 
-from trainer.checkpoint.files import replace
 from trainer.reporting.curves import style_epochs
+from trainer.reporting.drawing import save
 from trainingjob_api.progress import EpochMetrics
 
 Curves = Mapping[str, Sequence[EpochMetrics]]
@@ -31,9 +30,7 @@ def draw_comparison(curves: Curves, task: str, path: Path) -> None:
     rate.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.3g}"))
     handles, names = loss.get_legend_handles_labels()
     figure.legend(handles, names, loc="outside lower center", ncols=min(5, len(names)), frameon=False, fontsize=9)
-    picture = io.BytesIO()
-    figure.savefig(picture, format="png", dpi=130)
-    replace(path, picture.getvalue())
+    save(figure, path)
 
 
 Value = Callable[[EpochMetrics], float | None]

@@ -1,6 +1,7 @@
 """How pictures look, and how they get to the disk whole. Imports matplotlib, which takes half a second."""
 
 import io
+import warnings
 from pathlib import Path
 
 import matplotlib
@@ -24,7 +25,11 @@ def new_figure(width: float, height: float, title: str) -> Figure:
 
 def save(figure: Figure, path: Path) -> None:
     picture = io.BytesIO()
-    figure.savefig(picture, format="png", dpi=130)
+    with warnings.catch_warnings():
+        warnings.filterwarnings(
+            "ignore", "Glyph .* missing"
+        )  # of a name in letters that the font has not: drawn as boxes
+        figure.savefig(picture, format="png", dpi=130)
     replace(path, picture.getvalue())
 
 

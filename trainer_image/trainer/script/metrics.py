@@ -18,7 +18,7 @@ _KNOWN = set(EpochMetrics.model_fields) - {"epoch", "extra"}
 
 def epoch_metrics(state: ScriptState, clock: EpochClock, reported: Mapping[str, SupportsFloat]) -> EpochMetrics:
     """With what is known of the epoch besides. NonFinite for a loss; other numbers that are not finite are left out."""
-    epoch, numbers = state.position.epoch + 1, {name: _number(value) for name, value in reported.items()}
+    epoch, numbers = state.position.epoch + 1, {name: _number(name, value) for name, value in reported.items()}
     for name in ("train_loss", "validation_loss"):
         if not isfinite(numbers.get(name, 0.0)):
             raise NonFinite(f"epoch {epoch}: {name} is {numbers[name]}; nothing was saved from it")
@@ -38,8 +38,11 @@ def epoch_metrics(state: ScriptState, clock: EpochClock, reported: Mapping[str, 
         raise UserError(f"run.report(): {problems}") from error
 
 
-def _number(value: SupportsFloat) -> float:
-    return value.item() if isinstance(value, Tensor) else float(value)
+def _number(name: str, value: SupportsFloat) -> float:
+    try:
+        return float(value.item() if isinstance(value, Tensor) else value)
+    except (TypeError, ValueError, RuntimeError) as error:  # the last: a tensor of several
+        raise UserError(f"run.report({name}=...): one number is needed, not {value!r:.100}") from error
 
 
 def is_better(new: EpochMetrics, best: EpochMetrics | None) -> bool:

@@ -53,6 +53,7 @@ def start(*, own: Mapping[str, object] | None = None, **objects: object) -> Scri
     script_run = ScriptRun(run, state, is_alone=running is None)
     program.running = Program(around, script_run.finish)
     gc.freeze()  # torch's objects stay anyway; looking through them again and again took a tenth of a DataLoader's time
+    atexit.register(gc.unfreeze)  # else packages take what is still there at the end for leaks, and say so
     return script_run
 
 
