@@ -47,7 +47,10 @@ def load(path: Path, content: str | None = None, **data: object) -> Dataset:
         pytest.param("a,y\n", ["no rows"], id="no rows"),
         pytest.param("", ["cannot be read"], id="empty file"),
         pytest.param("y\np\nq\n", ["besides"], id="nothing but the target"),
-        pytest.param("a,y\n1,p\n2,q,3\n", ["cannot be read", "Expected 2"], id="ragged row"),
+        pytest.param("a,y\n1,p\n2,q,3\n", ["cannot be read", "row 2: Expected 2"], id="ragged row"),
+        pytest.param(
+            "a,y\n" + "1.25,p\n" * 800_000 + "2\n", ["cannot be read", "row 800001: Expected 2"], id="ragged far down"
+        ),
     ],
 )
 def test_a_bad_file_is_named_with_row_and_column(tmp_path: Path, content: str, words: list[str]) -> None:

@@ -1,7 +1,9 @@
 """Reads csv and parquet files whole, as the columns that a recipe names."""
 
+import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
@@ -20,6 +22,8 @@ TableFormat = Literal["csv", "parquet"]
 TEXT = csv.ConvertOptions(strings_can_be_null=True)
 _READING = csv.ReadOptions(block_size=1 << 22)
 """A line, the header as well, must fit into a block; a stream has the same limit."""
+_IN_ORDER = csv.ReadOptions(block_size=_READING.block_size, use_threads=False)
+"""Slower, but an error in a row knows which one it is."""
 
 
 @dataclass(frozen=True)
@@ -61,11 +65,11 @@ def _kept_out(data: Data, schema: pa.Schema) -> list[str]:
 
 def schema_of(file: File, kind: TableFormat) -> pa.Schema:
     """Names and types of the columns; those of csv are guessed from the beginning of the file."""
-    with explained(file):
+    with explained(file), _rows_counted_as_ours():
         if kind == "parquet":
             schema = parquet.read_schema(_source(file))
         else:
-            with csv.open_csv(csv_source(file), _READING, convert_options=TEXT) as reader:
+            with csv.open_csv(csv_source(file), _IN_ORDER, convert_options=TEXT) as reader:
                 schema = reader.schema
         require_unique(file.name, schema.names)  # a name that is not UTF-8 fails here
     return schema
@@ -109,10 +113,27 @@ def _read_table(file: File, kind: TableFormat, columns: Columns, text_target: bo
         if kind == "parquet":
             read = parquet.read_table(_source(file), columns=columns.names, partitioning=None)
         else:
-            read = csv.read_csv(csv_source(file), _READING, convert_options=convert_options(columns, text_target))
+            read = _read_csv(file, convert_options(columns, text_target))
     if read.num_rows == 0:
         raise DataError(f"{file.name} has a header but no rows")
     return Table(file.name, read)
+
+
+def _read_csv(file: File, options: csv.ConvertOptions) -> pa.Table:
+    try:
+        return csv.read_csv(csv_source(file), _READING, convert_options=options)
+    except pa.ArrowInvalid:
+        with _rows_counted_as_ours():
+            return csv.read_csv(csv_source(file), _IN_ORDER, convert_options=options)
+
+
+@contextmanager
+def _rows_counted_as_ours() -> Iterator[None]:
+    """The first one is that after the header."""
+    try:
+        yield
+    except pa.ArrowInvalid as error:
+        raise pa.ArrowInvalid(re.sub(r"Row #(\d+)", lambda found: f"row {int(found[1]) - 1}", str(error))) from error
 
 
 def convert_options(columns: Columns, text_target: bool) -> csv.ConvertOptions:
