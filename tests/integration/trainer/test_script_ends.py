@@ -53,6 +53,36 @@ def test_a_program_without_torch_has_an_end_as_well(tmp_path: Path, text: str) -
         assert pod.end() == ExitCode.COMPLETED, pod.text()
 
 
+LATE = """
+    import sys, threading
+    from pathlib import Path
+
+    def work():
+        threading.main_thread().join()
+        Path(sys.argv[1]).write_text("done")
+
+    threading.Thread(target=work).start()
+"""
+
+
+def test_the_work_of_a_thread_is_waited_for(server: ForkServer, tmp_path: Path) -> None:
+    group = server.start(script_config(tmp_path / "c", write_script(tmp_path, LATE), str(tmp_path / "work")), 1)
+    assert group.codes() == [0], group.end()
+    assert (tmp_path / "work").read_text() == "done"
+
+
+@pytest.mark.parametrize(
+    "text", ["if __name__ == '__main__': import sys; sys.exit('begun')", "import beside; raise KeyError(beside.WORD)"]
+)
+def test_a_program_is_run_as_python_would(server: ForkServer, tmp_path: Path, text: str) -> None:
+    write_script(tmp_path, "WORD = 'begun'", "beside.py")
+    group = server.start(script_config(tmp_path / "c", write_script(tmp_path, text)), 1)
+    group.codes()
+    end = group.end()
+    assert end is not None
+    assert (end.outcome, "begun" in end.message) == (Outcome.CRASH, True), end
+
+
 TOGETHER = """
     import os
     import torch

@@ -19,6 +19,10 @@ class DistBackendError(RuntimeError):
     """As torch.distributed names it."""
 
 
+class DistStoreError(RuntimeError):
+    """As torch.distributed names it."""
+
+
 class OutOfMemoryError(RuntimeError):
     """As torch.cuda names it."""
 
@@ -41,6 +45,26 @@ class OutOfMemoryError(RuntimeError):
             id="gloo: time is over",
         ),
         pytest.param(DistBackendError("NCCL error: remote process exited"), Outcome.PEER_LOST, id="NCCL: gone"),
+        *(
+            pytest.param(RuntimeError(f"[gloo/transport/tcp/pair.cc] {text}"), Outcome.PEER_LOST, id=f"gloo: {text}")
+            for text in ("Connection reset by peer", "Connection refused", "Broken pipe")
+        ),
+        pytest.param(RuntimeError("Socket Timeout"), Outcome.PEER_LOST, id="the store is gone"),
+        pytest.param(
+            RuntimeError("The client socket has failed to connect to any network address of (a, 29500)."),
+            Outcome.PEER_LOST,
+            id="the store was never there",
+        ),
+        pytest.param(DistBackendError("failed to recv, got 0 bytes"), Outcome.PEER_LOST, id="NCCL: no bytes"),
+        pytest.param(
+            DistBackendError("retrieving ncclUniqueId by key '0', but store->get('0') got error: it is gone"),
+            Outcome.PEER_LOST,
+            id="NCCL: no store",
+        ),
+        pytest.param(
+            DistStoreError("wait timeout after 5000ms, keys: /met/1"), Outcome.HANG, id="the store: a timeout"
+        ),
+        pytest.param(ConnectionRefusedError("socket: connection refused"), Outcome.CRASH, id="a user's own connection"),
         pytest.param(ValueError("connection reset"), Outcome.CRASH, id="other exceptions with such words"),
         pytest.param(RuntimeError("shapes cannot be multiplied"), Outcome.CRASH, id="any bug"),
         pytest.param(KeyboardInterrupt(), Outcome.CRASH, id="not even an Exception"),
@@ -82,6 +106,30 @@ def test_what_is_refused_is_at_the_users_line(files: list[str], place: str | Non
     assert end_of(caught.value.with_traceback(caught.tb.tb_next), 0).place == place  # without the line above
 
 
+@pytest.mark.parametrize(
+    ("files", "place"),
+    [
+        pytest.param(["/home/user/train.py", "/home/user/nets.py"], "nets.py:2", id="the last"),
+        pytest.param(["/home/user/train.py", PACKAGE], "train.py:2", id="not a package's"),
+        pytest.param([PACKAGE], "net.py:2", id="unless there is no other"),
+        pytest.param(["y" * 300], "y" * 256, id="a name without end"),
+        pytest.param(["caf\udce9.py"], "caf\\udce9.py:2", id="a name that is no text"),
+    ],
+)
+def test_what_crashes_is_at_the_last_line_that_is_no_packages(files: list[str], place: str) -> None:
+    call = _function("raise ValueError('no')", files[-1])
+    for file in reversed(files[:-1]):
+        call = _function("call()", file, call=call)
+    with pytest.raises(ValueError, match="no") as caught:
+        call()
+    assert end_of(caught.value.with_traceback(caught.tb.tb_next), 0).place == place
+
+
+def test_the_name_of_a_type_may_be_long() -> None:
+    error: Exception = type("X" * 300, (ValueError,), {})("x")
+    assert end_of(error, 0).exception == "X" * 256
+
+
 def _function(body: str, file: str, **names: Any) -> Callable[[], object]:
     """As if it were written in that file; names: what it knows."""
     exec(compile(f"def function():\n    {body}", file, "exec"), names)
@@ -116,11 +164,17 @@ def test_the_root_cause(outcomes: list[Outcome], cause: int) -> None:
     assert root_cause(ends(*outcomes)).rank == cause
 
 
+def test_the_earliest_end_explains_the_others_whatever_its_rank() -> None:
+    first, later = RankEnd(1, Outcome.CRASH, 3.0), RankEnd(0, Outcome.DATA_ERROR, 4.0)
+    assert root_cause([later, first]) is first
+
+
 @pytest.mark.parametrize(
     ("code", "outcome", "words"),
     [
         (-9, Outcome.CRASH, "SIGKILL (out of memory"),
         (-11, Outcome.CRASH, "SIGSEGV"),
+        (-40, Outcome.CRASH, "signal 40"),
         (0, Outcome.CRASH, "exit code 0"),
         (3, Outcome.CRASH, "exit code 3"),
         (45, Outcome.NON_FINITE, "exit code 45"),

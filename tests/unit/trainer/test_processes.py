@@ -4,23 +4,58 @@ import os
 import signal
 from pathlib import Path
 
-from trainer.pod.processes import descendants
+import pytest
+
+from trainer.pod.processes import descendants, start
 
 
-def test_a_name_that_is_no_text_hides_nobody() -> None:
+@pytest.mark.parametrize("name", [b"12345678901234\xd0\xbe", b"a) Z 1 (b", b"(sd-pam)"])
+def test_no_name_hides_anybody(name: bytes) -> None:
     """The kernel keeps 15 bytes of a name: a long one may end within a letter."""
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
-        Path("/proc/self/comm").write_bytes(b"12345678901234\xd0\xbe")
+        Path("/proc/self/comm").write_bytes(name)
         os.write(writing, b"named")
         signal.pause()
     try:
         assert os.read(reading, 5) == b"named"
-        assert b"\xd0" in Path(f"/proc/{child}/stat").read_bytes()
+        assert name[:15] in Path(f"/proc/{child}/stat").read_bytes()
         assert child in descendants(os.getpid())
     finally:
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
         os.close(reading)
         os.close(writing)
+
+
+def test_a_grandchild_is_found_and_a_zombie_is_not() -> None:
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        if grandchild := os.fork():
+            if not (zombie := os.fork()):
+                os._exit(0)
+            os.waitid(os.P_PID, zombie, os.WEXITED | os.WNOWAIT)
+            os.write(writing, f"{grandchild} {zombie}".encode())
+        signal.pause()
+    grandchild, zombie = map(int, os.read(reading, 100).split())
+    try:
+        found = descendants(os.getpid())
+        assert {child, grandchild} <= set(found)
+        assert zombie not in found
+    finally:
+        for pid in (grandchild, child):
+            os.kill(pid, signal.SIGKILL)
+        os.waitpid(child, 0)
+        os.close(reading)
+        os.close(writing)
+
+
+def test_a_process_has_a_session_of_its_own() -> None:
+    pid = start(["/bin/sleep", "600"], {})
+    try:
+        assert os.getsid(pid) == pid
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)

@@ -2,10 +2,12 @@
 
 import errno
 import os
+import signal
 import threading
 import time
 from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -28,7 +30,7 @@ from trainer.reporting.log import Silence
 from trainer.resumable import Position
 from trainer.session import Run
 from trainingjob_api.contract import ExitCode
-from trainingjob_api.progress import EXIT_CODE_OF, Outcome, RunConfig, State
+from trainingjob_api.progress import EXIT_CODE_OF, Outcome, RunConfig, State, TerminationMessage
 
 GRACES = [5, 60]
 REACHED = 7
@@ -198,6 +200,7 @@ def test_one_end_is_the_end_of_all_only_when_it_is_a_failure(
     for rank in range(2):
         pod.beat(State.TRAINING, REACHED, within=5 if rank < len(ends) else 1000)  # who has ended is not overdue
     for rank, outcome in enumerate(ends):
+        pod.leave(rank, outcome)
         pod.watch._note(RankEnd(rank, outcome, float(rank)))
     now = time.monotonic() + later
     monkeypatch.setattr(time, "monotonic", lambda: now)
@@ -254,6 +257,156 @@ def test_a_rank_that_is_not_heard_of_in_time_hangs(
     end = pod.watch.look()
     assert end is not None
     assert (end.rank, end.outcome, end.message) == (1, Outcome.HANG, words)
+
+
+@pytest.mark.parametrize(
+    ("begun", "later", "outcome"), [(0, 8, None), (0, 10, Outcome.HANG), (1, 10, Outcome.HANG), (2, 10, None)]
+)
+def test_ranks_that_give_no_sign_of_life_hang(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, begun: int, later: float, outcome: Outcome | None
+) -> None:
+    pod = Pod(tmp_path, startSeconds=9)
+    for _ in range(begun):
+        pod.beat(State.RESTORING, 0, has_stepped=False)
+    now = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: now + later)
+    end = pod.watch.look()
+    assert (end.outcome if end else None) == outcome
+
+
+def test_half_of_a_beat_is_forgotten_at_the_next_look(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pod = Pod(tmp_path)
+    for _ in range(2):
+        pod.beat(State.TRAINING, REACHED, within=5)
+    now = time.monotonic()
+    for later in (6, 0, 6, 0):
+        monkeypatch.setattr(time, "monotonic", lambda later=later: now + later)
+        assert pod.watch.look() is None
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
+    """PIDs and the signals that they would have got."""
+    signals: list[tuple[int, int]] = []
+    monkeypatch.setattr(supervisor.processes, "send", lambda pid, number: signals.append((pid, number)))
+    return signals
+
+
+def test_ranks_that_hang_are_asked_where(tmp_path: Path, sent: list[tuple[int, int]]) -> None:
+    pod = Pod(tmp_path)
+    for _ in range(2):
+        pod.beat(State.TRAINING, REACHED, within=-1)
+    assert pod.watch.look() is None
+    assert pod.watch.look() is not None
+    assert sent == [(NOBODY, signal.SIGUSR1), (NOBODY + 1, signal.SIGUSR1)]
+
+
+def test_the_rank_that_is_stuck_hangs_and_not_those_that_wait_for_it(
+    tmp_path: Path, sent: list[tuple[int, int]]
+) -> None:
+    pod = Pod(tmp_path)
+    pod.beat(State.TRAINING, REACHED, within=-2)
+    child = os.fork()
+    if child == 0:
+        signal.pause()
+    try:
+        os.kill(child, signal.SIGSTOP)
+        os.waitpid(child, os.WUNTRACED)
+        pod.beat(State.TRAINING, REACHED, within=-1)  # late only after the other
+        pod.ranks[1]._pid = child
+        pod.ranks[1].beat(State.TRAINING, REACHED, -1)
+        assert pod.watch.look() is None
+        end = pod.watch.look()
+        assert end is not None
+        assert (end.outcome, end.rank) == (Outcome.HANG, 1)
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+
+
+def test_a_request_is_passed_on_to_those_that_still_live(tmp_path: Path, sent: list[tuple[int, int]]) -> None:
+    pod = Pod(tmp_path)
+    for _ in range(2):
+        pod.beat(State.TRAINING, REACHED)
+    pod.watch._note(RankEnd(0, Outcome.COMPLETED, 0.0))
+    pod.watch.pass_on()
+    assert sent == [(NOBODY + 1, signal.SIGTERM)]
+
+
+def test_a_second_request_to_stop_does_not_begin_the_grace_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sent: list[tuple[int, int]], killed: list[str]
+) -> None:
+    monkeypatch.setattr(supervisor.processes, "reap", dict)
+    monkeypatch.setattr(signal, "sigtimedwait", lambda *_: SimpleNamespace(si_signo=signal.SIGTERM))
+    pod = Pod(tmp_path, saveSeconds=5)
+    for _ in range(2):
+        pod.beat(State.TRAINING, REACHED)
+    now = time.monotonic()
+    for later in (0, 4):
+        monkeypatch.setattr(time, "monotonic", lambda later=later: now + later)
+        pod.watch.take_signals()
+        assert pod.watch.look() is None
+    monkeypatch.setattr(time, "monotonic", lambda: now + 6)
+    end = pod.watch.look()
+    assert end is not None
+    assert (end.outcome, killed) == (Outcome.NOT_SAVED, ["everything"])
+
+
+def test_what_counts_is_the_furthest_rank(tmp_path: Path, killed: list[str]) -> None:
+    (tmp_path / "c").mkdir()
+    commit(Store(tmp_path / "c", 2), REACHED)
+    pod = Pod(tmp_path, saveSeconds=5)
+    pod.beat(State.STOPPING, REACHED)
+    pod.beat(State.STOPPING, REACHED + 1)
+    end = pod.stopped_since(6)
+    assert end is not None
+    assert (end.outcome, killed) == (Outcome.NOT_SAVED, ["everything"])
+
+
+@pytest.mark.parametrize("saved", [None, 4])
+def test_a_stop_before_a_step_tells_what_is_saved(tmp_path: Path, saved: int | None) -> None:
+    pod = Pod(tmp_path)
+    if saved:
+        (tmp_path / "c").mkdir()
+        commit(Store(tmp_path / "c", 2), saved)
+    pod.stopped_since(0)
+    progress = pod.watch._folder.read_progress()
+    assert progress is not None
+    assert (progress.state, progress.step, progress.epochs) == (State.STOPPING, saved or 0, 12)
+    assert (progress.checkpoint.step if progress.checkpoint else None) == saved
+
+
+def test_the_last_word_is_whole(tmp_path: Path) -> None:
+    launch = Launch(config_of(tmp_path), nodes=2, node_rank=1, termination_log=tmp_path / "message")
+    supervisor._last_word(launch, RankEnd(1, Outcome.CRASH, 5.0, "no", "ValueError", "train.py:3"), None)
+    said = TerminationMessage.model_validate_json((tmp_path / "message").read_text())
+    assert (said.node_rank, said.rank, said.exception, said.place) == (1, 1, "ValueError", "train.py:3")
+    assert (said.outcome, said.exit_code, said.message, said.time.timestamp()) == (Outcome.CRASH, 1, "no", 5.0)
+
+
+def test_a_last_word_that_cannot_be_left_costs_no_outcome(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    launch = Launch(config_of(tmp_path), termination_log=tmp_path / "nowhere" / "message")
+    assert supervisor._last_word(launch, RankEnd(0, Outcome.STOPPED, 5.0), None).outcome is Outcome.STOPPED
+    assert "No such file" in capsys.readouterr().err
+
+
+def test_what_is_done_is_told_as_this_attempts(tmp_path: Path) -> None:
+    config = config_of(tmp_path)
+    folder = Folder(config)
+    folder.claim()
+    folder.write_done(Outcome.COMPLETED, "good", supervisor._at_rest(Launch(config), None, State.FINISHED))
+    found = supervisor._before_ranks(Launch(config.model_copy(update={"uid": "uid-2", "attempt": 3})))
+    assert found is not None
+    end, progress = found
+    assert end.outcome is Outcome.ALREADY_COMPLETED
+    assert progress is not None
+    assert (progress.uid, progress.attempt) == ("uid-2", 3)
+
+
+def test_only_the_first_pod_claims_the_folder(tmp_path: Path) -> None:
+    for node, claims in ((1, False), (0, True)):
+        assert supervisor._before_ranks(Launch(config_of(tmp_path), nodes=2, node_rank=node)) is None
+        assert (tmp_path / "c").exists() is claims
 
 
 def run_of(config: RunConfig, folder: RunFolder) -> tuple[Run, PulseWriter]:

@@ -28,12 +28,27 @@ _TIMED_OUT = ("timed out", "timeout")
 _COLLECTIVE = ("gloo", "nccl", "tcpstore", "socket", "rendezvous", "rank", "recv", "distributed")
 
 
+_NAME_LIMIT = 256
+
+
 def end_of(error: BaseException, rank: int) -> RankEnd:
     """The end that an exception means; the message is for a person."""
     outcome = outcome_of(error)
     message = str(error) if isinstance(error, TrainerError) else f"{type(error).__name__}: {error}"
-    message = message[:2000].encode(errors="backslashreplace").decode()  # names of files may be no text
-    return RankEnd(rank, outcome, time.time(), message, type(error).__name__[:256], _place(error))
+    place = _place(error)
+    return RankEnd(
+        rank,
+        outcome,
+        time.time(),
+        _printable(message, 2000),
+        _printable(type(error).__name__, _NAME_LIMIT),
+        place and _printable(place, _NAME_LIMIT),
+    )
+
+
+def _printable(text: str, limit: int) -> str:
+    """Names, of files above all, may be no text and of any length; the last word has room for so much."""
+    return text[:limit].encode(errors="backslashreplace").decode()[:limit]
 
 
 def outcome_of(error: BaseException) -> Outcome:
@@ -90,4 +105,5 @@ def _describe(code: int | None) -> str:
     if code >= 0:
         return f"ended with exit code {code} and without a word"
     hint = " (out of memory, or killed by hand)" if code == -Signals.SIGKILL else ""
-    return f"was killed by {Signals(-code).name}{hint}"
+    name = Signals(-code).name if -code in set(Signals) else f"signal {-code}"  # real-time ones have no names
+    return f"was killed by {name}{hint}"
