@@ -65,9 +65,13 @@ def test_a_look_at_a_write_that_goes_on_waits_for_nothing() -> None:
 def test_a_wait_that_is_interrupted_is_waited_again() -> None:
     writer, release, done = Writer(), threading.Event(), []
     writer.begin(held(release, lambda: done.append(True)))
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # in the background of a shell it is ignored
     threading.Timer(0.05, lambda: signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)).start()
-    with pytest.raises(KeyboardInterrupt):
-        writer.finish()
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            writer.finish()
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert not done
     threading.Timer(0.05, release.set).start()
     writer.finish()
