@@ -27,9 +27,13 @@ _WEIGHTS, _DESCRIPTION = "model.safetensors", "model.json"
 
 def export_folder(recipe: Training, checkpoints: Path, mounts: Mounts) -> Path:
     """Where the finished model belongs."""
-    if recipe.export is not None and recipe.export.path is not None:
-        return mounts.locate(recipe.export.path)
-    return checkpoints / DEFAULT_FOLDER
+    path = _path_of(recipe)
+    return checkpoints / DEFAULT_FOLDER if path is None else mounts.locate(path)
+
+
+def _path_of(recipe: Training) -> str | None:
+    """That of the recipe, as the container sees it; None: it names none."""
+    return recipe.export.path if recipe.export else None
 
 
 def export(folder: Path, model: nn.Module, recipe: Training, facts: DataFacts) -> None:
@@ -45,7 +49,7 @@ def export(folder: Path, model: nn.Module, recipe: Training, facts: DataFacts) -
 
 def require_writable(folder: Path, recipe: Training) -> None:
     """UserError if the model will find no place: better told before a long training than after it."""
-    if recipe.export is None or recipe.export.path is None:
+    if _path_of(recipe) is None:
         return
     with _writing(recipe, "Is the volume mounted there?"):
         folder.mkdir(parents=True, exist_ok=True)
@@ -59,9 +63,9 @@ def _writing(recipe: Training, next_step: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if recipe.export is None or recipe.export.path is None:
+        if (path := _path_of(recipe)) is None:
             raise
-        raise UserError(f"training.export.path {recipe.export.path} cannot be written: {error}. {next_step}") from error
+        raise UserError(f"training.export.path {path} cannot be written: {error}. {next_step}") from error
 
 
 def _description(recipe: Training, facts: DataFacts) -> dict[str, Any]:

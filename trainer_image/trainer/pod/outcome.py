@@ -26,8 +26,6 @@ _LOST = (
 )
 _TIMED_OUT = ("timed out", "timeout")
 _COLLECTIVE = ("gloo", "nccl", "tcpstore", "socket", "rendezvous", "rank", "recv", "distributed")
-
-
 _NAME_LIMIT = 256
 
 

@@ -26,9 +26,8 @@ def new_figure(width: float, height: float, title: str) -> Figure:
 def save(figure: Figure, path: Path) -> None:
     picture = io.BytesIO()
     with warnings.catch_warnings():
-        warnings.filterwarnings(
-            "ignore", "Glyph .* missing"
-        )  # of a name in letters that the font has not: drawn as boxes
+        # Of a name in letters that the font has not: they are drawn as boxes.
+        warnings.filterwarnings("ignore", "Glyph .* missing")
         figure.savefig(picture, format="png", dpi=130)
     replace(path, picture.getvalue())
 
