@@ -14,7 +14,7 @@ from training_operator.act import Actor
 from training_operator.cluster import Cluster
 from training_operator.handlers import Inbox, watch
 from training_operator.metrics import JobGauges, Metrics
-from training_operator.progress import Poller
+from training_operator.poller import Poller
 from training_operator.queue import WorkQueue
 from training_operator.reconcile import Reconciler
 from training_operator.relist import Relist

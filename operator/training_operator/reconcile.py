@@ -12,7 +12,7 @@ from training_operator.events import notes
 from training_operator.lost_nodes import lost_nodes
 from training_operator.observe import Observed, observe
 from training_operator.plan import Plan, Situation, decide
-from training_operator.progress import Poller, Source
+from training_operator.poller import Poller, Source
 from training_operator.status import derive, refusal, same, seconds_until_due
 from training_operator.store import Key, Kind, Store, Unreadable
 from trainingjob_api.resource import TrainingJob

@@ -8,8 +8,8 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from training_operator import progress
-from training_operator.progress import Poller, Source
+from training_operator import poller as module
+from training_operator.poller import Poller, Source
 from training_operator.store import Key
 from trainingjob_api.contract import PROGRESS_LIMIT
 from unit.operator.factories import UID, report
@@ -32,7 +32,7 @@ async def rank_zero(answer: Answer, monkeypatch: pytest.MonkeyPatch) -> AsyncIte
     application.router.add_get("/progress", handle)
     application.router.add_get("/elsewhere", elsewhere)
     async with TestServer(application) as server:
-        monkeypatch.setattr(progress, "METRICS_PORT", server.port)
+        monkeypatch.setattr(module, "METRICS_PORT", server.port)
         yield Source("127.0.0.1", UID, 1)
 
 
@@ -94,7 +94,7 @@ async def test_what_does_not_count(answer: Answer, monkeypatch: pytest.MonkeyPat
 
 
 async def test_silence_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(progress, "SILENCE", 0.05)
+    monkeypatch.setattr(module, "SILENCE", 0.05)
     told: list[Key] = []
     once, twice = asyncio.Event(), asyncio.Event()
 
