@@ -22,7 +22,7 @@ METRICS_PORT: Final = 9464
 METRICS_PORT_NAME: Final = "metrics"
 
 # Environment of the trainer's container. The PET_* variables are torchrun's own.
-RUN_ENV: Final = "TRAININGJOB_RUN"  # a RunConfig as JSON
+RUN_ENV: Final = "TRAININGJOB_RUN"  # a RunConfig as JSON; how it is cut: handover.py
 TERMINATION_LOG_ENV: Final = "TRAININGJOB_TERMINATION_LOG"
 POD_IP_ENV: Final = "POD_IP"
 POD_NAME_ENV: Final = "POD_NAME"

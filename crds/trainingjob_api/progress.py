@@ -17,7 +17,7 @@ Message = Annotated[str, Field(max_length=2048)]
 
 
 class RunConfig(Report):
-    """What the operator tells an attempt's trainers, as JSON in one environment variable."""
+    """What the operator tells an attempt's trainers, as JSON in environment variables."""
 
     namespace: str
     name: str

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from trainer.errors import UserError
 from trainingjob_api import contract
+from trainingjob_api.handover import run_text
 from trainingjob_api.progress import RunConfig
 
 # Between supervisor and ranks, in addition to the contract's variables and torchrun's.
@@ -81,7 +82,7 @@ def launch_from(environment: Mapping[str, str]) -> Launch:
 def whose_attempt(environment: Mapping[str, str]) -> tuple[str, int]:
     """UID and attempt of a configuration, even if nothing else of it is understood."""
     try:
-        run = json.loads(environment.get(contract.RUN_ENV) or "{}")
+        run = json.loads(run_text(environment))
         return str(run["uid"]), int(run["attempt"])
     except (ValueError, KeyError, TypeError):
         return "", 0
@@ -139,7 +140,7 @@ def _cpu_limit(path: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:
 
 
 def _run_config(environment: Mapping[str, str]) -> RunConfig:
-    text = environment.get(contract.RUN_ENV)
+    text = run_text(environment)
     if not text:
         raise UserError(f"{contract.RUN_ENV} is not set: in a cluster the operator sets it; elsewhere use --config")
     try:

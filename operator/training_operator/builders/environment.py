@@ -3,6 +3,7 @@
 from training_operator.builders.metadata import Manifest
 from training_operator.builders.service import service_name
 from trainingjob_api import contract
+from trainingjob_api.handover import run_variables
 from trainingjob_api.progress import RunConfig
 from trainingjob_api.resource import TrainingJob
 from trainingjob_api.spec.pod import EnvironmentVariable
@@ -11,10 +12,10 @@ INDEX_ANNOTATION = "batch.kubernetes.io/job-completion-index"
 
 
 def build_environment(job: TrainingJob, attempt: int) -> list[Manifest]:
-    """The user's variables first, so that they can never replace one of ours."""
+    """Who the pod is, then the user's variables, which may refer to it, then ours, which nothing of theirs replaces."""
     port = contract.rendezvous_port(job.metadata.uid, attempt)
     values = {
-        contract.RUN_ENV: run_config(job, attempt).model_dump_json(by_alias=True, exclude_none=True),
+        **run_variables(run_config(job, attempt)),
         contract.TERMINATION_LOG_ENV: contract.TERMINATION_LOG_PATH,
         contract.NODES_ENV: str(job.spec.nodes),
         contract.LOCAL_WORLD_SIZE_ENV: str(job.spec.local_world_size),
@@ -29,9 +30,9 @@ def build_environment(job: TrainingJob, attempt: int) -> list[Manifest]:
         contract.NODE_RANK_ENV: f"metadata.annotations['{INDEX_ANNOTATION}']",
     }
     return [
-        *(_users(variable) for variable in job.spec.pod.env or []),
         *({"name": name, "valueFrom": {"fieldRef": {"fieldPath": path}}} for name, path in fields.items()),
-        *({"name": name, "value": value} for name, value in values.items()),
+        *(_users(variable) for variable in job.spec.pod.env or []),
+        *({"name": name, "value": _verbatim(value)} for name, value in values.items()),
     ]
 
 
@@ -57,6 +58,11 @@ def run_config(job: TrainingJob, attempt: int) -> RunConfig:
         deadlines=job.spec.deadlines,
         identity=job.spec.identity,
     )
+
+
+def _verbatim(value: str) -> str:
+    """For the kubelet, which makes one $ of $$ and a value of $(NAME)."""
+    return value.replace("$", "$$")
 
 
 def _users(variable: EnvironmentVariable) -> Manifest:

@@ -48,6 +48,9 @@ def test_another_image_is_unknown(reference: str) -> None:
         ("$A ${A} $", "$A ${A} $"),
         ("$(C)", "$(A)"),
         ("$(A", "$(A"),
+        ("$($(A))", "$($(A))"),
+        ("$($$)$(", "$($$)$("),
+        ("$($$ $(A", "$($ $(A"),
     ],
 )
 def test_references_are_expanded_once(text: str, expected: str) -> None:

@@ -12,12 +12,14 @@ from typing import Any
 import pytest
 import yaml
 
+from local_cluster.node.expansion import expand
 from support.manifests import ABSENT
 from training_operator.builders.claim import build_claim
 from training_operator.builders.event import Note, build_event
 from training_operator.builders.job import build_job
 from training_operator.builders.metadata import spec_digest
 from training_operator.builders.service import build_service
+from trainingjob_api.handover import run_text
 from trainingjob_api.progress import RunConfig
 from trainingjob_api.resource import TrainingJob
 from trainingjob_api.spec import ClaimTemplate
@@ -104,11 +106,50 @@ def test_a_program_arrives_as_it_was_written_and_without_a_recipe() -> None:
     assert (config.script, config.training, config.epochs_asked) == (job.spec.script, None, None)
 
 
+def kubelets(manifest: dict[str, Any]) -> dict[str, str]:
+    """The environment that the kubelet makes of a Job: every value may refer to those before it."""
+    values: dict[str, str] = {}
+    for one in manifest["spec"]["template"]["spec"]["containers"][0]["env"]:
+        values[one["name"]] = expand(one["value"], values) if "value" in one else f"<{one['name']}>"
+    return values
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        pytest.param(["US$$", "$(POD_NAME)", "^\\$(HOME)$", "$", "$(", "$$(LOG)", "price_$$"], id="dollars"),
+        pytest.param(["/data/" + f"{n:04d}".rjust(1010, "x") for n in range(256)], id="as many as there may be"),
+        pytest.param(["\N{GRINNING FACE}" * 1024] * 256, id="as long as they may be"),
+        pytest.param(['","' * 300] * 100, id="what looks like the end of a text"),
+    ],
+)
+def test_arguments_arrive_letter_by_letter(args: list[str]) -> None:
+    changes = {"script": {"path": "/program/train.py", "args": args}, "pod": {"env": [{"name": "LOG", "value": "x"}]}}
+    environment = kubelets(build_job(training_job(training=ABSENT, **changes), 1, IMAGE))
+    assert RunConfig.model_validate_json(run_text(environment)).script.args == args
+    assert max(len(value.encode()) for value in environment.values()) < 128 * 1024 - 64, "more than a process can get"
+
+
+def test_a_path_among_many_arguments_is_in_one_variable_as_a_whole() -> None:
+    """So that it can be replaced by somebody who knows where it leads."""
+    args = ["/data/" + f"{n:04d}".rjust(900, "x") for n in range(200)]
+    variables = env_of(build_job(training_job(training=ABSENT, script={"path": "/a.py", "args": args}), 1, IMAGE))
+    pieces = [value for name, value in variables.items() if name.startswith("TRAININGJOB_RUN")]
+    assert all(any(arg in piece for piece in pieces) for arg in args)
+    assert len(pieces) > 1
+
+
 def test_users_variables_never_replace_ours() -> None:
     """The last one of a name counts, so ours come last."""
     container = build_job(training_job(**FULL), 1, IMAGE)["spec"]["template"]["spec"]["containers"][0]
     names = [one["name"] for one in container["env"]]
     assert names.index("LOG") < names.index("TRAININGJOB_RUN")
+
+
+def test_users_variables_may_refer_to_who_the_pod_is() -> None:
+    tag = {"name": "RUN_TAG", "value": "run-$(POD_NAME)-$(PET_NODE_RANK)"}
+    environment = kubelets(build_job(training_job(pod={"env": [tag]}), 1, IMAGE))
+    assert environment["RUN_TAG"] == "run-<POD_NAME>-<PET_NODE_RANK>"
 
 
 def test_users_labels_never_replace_ours() -> None:

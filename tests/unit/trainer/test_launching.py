@@ -9,6 +9,7 @@ from trainer.config import Launch
 from trainer.pod import launching, processes
 from trainer.pod.launching import environment_of
 from trainer.pod.run_folder import RunFolder
+from trainingjob_api.handover import run_text
 
 
 def launch_of(path: Path, **changes: object) -> Launch:
@@ -31,6 +32,12 @@ def test_the_second_pod_of_three(tmp_path: Path) -> None:
         "PYTHONUNBUFFERED": "1",
     }
     assert {name: ours.get(name) for name in expected} == expected
+
+
+def test_a_rank_is_told_what_its_supervisor_knows_and_nothing_of_what_the_pod_was_told(tmp_path: Path) -> None:
+    launch = launch_of(tmp_path)
+    ours = environment_of(launch, RunFolder(tmp_path), 0, {"TRAININGJOB_RUN": "{", "TRAININGJOB_RUN_2": "}"})
+    assert run_text(ours) == launch.run.model_dump_json(by_alias=True, exclude_none=True)
 
 
 def test_a_manifests_variable_that_is_set_already_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from trainer.config import MOUNTS_ENV, RUN_FOLDER_ENV, Launch, threads_for
 from trainer.pod import processes
 from trainer.pod.run_folder import RunFolder
-from trainingjob_api.contract import RUN_ENV
+from trainingjob_api.handover import run_variables, without_run
 
 
 def start_ranks(launch: Launch, folder: RunFolder) -> dict[int, int]:
@@ -26,8 +26,8 @@ def environment_of(launch: Launch, folder: RunFolder, rank: int, given: Mapping[
     local_rank = rank - launch.local_ranks[0]
     return {
         "TORCH_NCCL_ASYNC_ERROR_HANDLING": "1",
-        **given,
-        RUN_ENV: launch.run.model_dump_json(by_alias=True, exclude_none=True),
+        **without_run(given),
+        **run_variables(launch.run),
         RUN_FOLDER_ENV: str(folder.path),
         MOUNTS_ENV: launch.mounts.to_json(),
         # Libraries that torch loads keep an own count of threads.

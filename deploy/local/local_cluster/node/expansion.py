@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 
-_REFERENCE = re.compile(r"\$(?:\$|\(([^()$]*)\))")
+_REFERENCE = re.compile(r"\$(?:\$|\(([^)]*)\))")
 
 
 def expand(text: str, values: Mapping[str, str]) -> str:
