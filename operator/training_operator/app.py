@@ -11,6 +11,7 @@ from typing import Any
 from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector
 
 from training_operator.act import Actor
+from training_operator.asking import Asker
 from training_operator.cluster import Cluster
 from training_operator.handlers import Inbox, watch
 from training_operator.metrics import JobGauges, Metrics
@@ -33,10 +34,15 @@ async def run(settings: Settings) -> None:
     metrics, store, queue = Metrics(registry), Store(), WorkQueue()
     async with AsyncExitStack() as stack:
         cluster = await stack.enter_async_context(await Cluster.connect(metrics.count_call))
+        asker = await stack.enter_async_context(Asker())
         background = await stack.enter_async_context(asyncio.TaskGroup())
-        poller = await stack.enter_async_context(
-            Poller(settings.poll_seconds, queue.add, lambda key: _start(background, reconciler.tell_silence(key)))
+        poller = Poller(
+            settings.poll_seconds,
+            asker.ask,
+            on_news=queue.add,
+            on_silence=lambda key: _start(background, reconciler.tell_silence(key)),
         )
+        stack.callback(poller.leave_all)
         actor = Actor(cluster, store, settings.trainer_image)
         reconciler = Reconciler(
             cluster, store, poller, actor, _now, settings.retry_seconds, may_read_nodes=settings.is_cluster_wide

@@ -1,75 +1,69 @@
 """Asks rank 0 of every running attempt for its progress; a convenience that nothing depends on.
 
-The pod is not trusted: little is read, no redirect is followed, and its word must be about the attempt asked for.
+However many pods are silent, those that answer are asked as often as ever: who is waited for stands in another queue.
 """
 
 import asyncio
-import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from types import TracebackType
-from typing import Self
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from enum import Enum
 
-import aiohttp
-
+from training_operator.asking import Source
 from training_operator.store import Key
-from trainingjob_api.contract import METRICS_PORT, PROGRESS_LIMIT
 from trainingjob_api.progress import Progress
 
-TIMEOUT = aiohttp.ClientTimeout(total=3)
 AT_ONCE = 16
-"""Pods that are asked at the same time."""
+"""Pods of each lane that are asked at the same time."""
 SLOWEST = 30.0
 EAGER_SECONDS = 15.0
 """After the start rank 0 is asked every second until it answers."""
 SILENCE = 60.0
 """Without an answer for so long, the pod cannot be reached from here."""
+RAREST = 120.0
+"""A silent pod is asked after half the time that it has been silent, and at least this often."""
+
+Ask = Callable[[Source, float], Awaitable[Progress | None]]
+"""Asks once, and waits at most so many seconds."""
+
+
+class Lane(Enum):
+    """Pods that are asked side by side; a pod is put by what the last question took. Seconds that one may take."""
+
+    NEW = "never asked", 1.0
+    QUICK = "answered or refused at once", 1.0
+    SLOW = "not within a second", 3.0
+
+    @property
+    def patience(self) -> float:
+        return self.value[1]
 
 
 @dataclass(frozen=True)
-class Source:
-    """Where an attempt's progress is served, and whose it must be."""
+class Heard:
+    """An answer, and how many seconds ago it came."""
 
-    pod_ip: str
-    uid: str
-    attempt: int
-
-    @property
-    def url(self) -> str:
-        host = f"[{self.pod_ip}]" if ":" in self.pod_ip else self.pod_ip
-        return f"http://{host}:{METRICS_PORT}/progress"
+    progress: Progress
+    age: float
 
 
 @dataclass
 class _Following:
     source: Source
     task: asyncio.Task[None]
+    heard: float
+    """When it answered last; before it has, since when it is asked."""
     report: Progress | None = None
-    heard: float = field(default_factory=time.monotonic)
+    lane: Lane = Lane.NEW
 
 
 class Poller:
     """Follows one source per key."""
 
-    def __init__(self, seconds: float, on_news: Callable[[Key], None], on_silence: Callable[[Key], None]) -> None:
-        self._seconds = seconds
-        self._on_news = on_news
-        self._on_silence = on_silence
+    def __init__(self, seconds: float, ask: Ask, on_news: Callable[[Key], None], on_silence: Callable[[Key], None]):
+        self._seconds, self._ask = seconds, ask
+        self._on_news, self._on_silence = on_news, on_silence
         self._following: dict[Key, _Following] = {}
-        self._slots = asyncio.Semaphore(AT_ONCE)
-        self._session: aiohttp.ClientSession | None = None
-
-    async def __aenter__(self) -> Self:
-        self._session = aiohttp.ClientSession(timeout=TIMEOUT, trust_env=False, auto_decompress=False)
-        return self
-
-    async def __aexit__(
-        self, type: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        for key in list(self._following):
-            self.leave(key)
-        if self._session is not None:
-            await self._session.close()
+        self._slots = {lane: asyncio.Semaphore(AT_ONCE) for lane in Lane}
 
     def follow(self, key: Key, source: Source) -> None:
         """Begin asking, or go on."""
@@ -78,62 +72,60 @@ class Poller:
             return
         self.leave(key)
         task = asyncio.create_task(self._follow(key), name=f"progress of {key[0]}/{key[1]}")
-        self._following[key] = _Following(source, task)
+        self._following[key] = _Following(source, task, _now())
 
     def leave(self, key: Key) -> None:
         if following := self._following.pop(key, None):
             following.task.cancel()
 
-    def report(self, key: Key) -> Progress | None:
+    def leave_all(self) -> None:
+        for key in list(self._following):
+            self.leave(key)
+
+    def report(self, key: Key) -> Heard | None:
         """The newest word."""
         following = self._following.get(key)
-        return following.report if following else None
+        if following is None or following.report is None:
+            return None
+        return Heard(following.report, _now() - following.heard)
 
     async def _follow(self, key: Key) -> None:
-        following, began, was_told = self._following[key], time.monotonic(), False
+        following, began, was_told = self._following[key], _now(), False
         while True:
-            report = await self._ask(following.source)
+            report = await self._ask_in_turn(following)
             if report is not None:
-                following.heard, was_told = time.monotonic(), False
+                following.heard, was_told = _now(), False
                 self._take(key, following, report)
-            elif not was_told and time.monotonic() - following.heard >= SILENCE:
+            elif not was_told and _now() - following.heard >= SILENCE:
                 was_told = True
                 self._on_silence(key)
-            await asyncio.sleep(self._pause(following, time.monotonic() - began))
+            await asyncio.sleep(self._pause(following, began))
+
+    async def _ask_in_turn(self, following: _Following) -> Progress | None:
+        lane = following.lane
+        async with self._slots[lane]:
+            asked = _now()
+            report = await self._ask(following.source, lane.patience)
+        following.lane = Lane.QUICK if _now() - asked < Lane.QUICK.patience else Lane.SLOW
+        return report
 
     def _take(self, key: Key, following: _Following, report: Progress) -> None:
         before, following.report = following.report, report
         if before is None or _gist(before) != _gist(report):
             self._on_news(key)
 
-    def _pause(self, following: _Following, age: float) -> float:
+    def _pause(self, following: _Following, began: float) -> float:
         """Seconds until the next question: often enough to see every epoch of a usual length."""
-        if following.report is None and age < EAGER_SECONDS:
+        if following.report is None and following.lane is Lane.QUICK and _now() - began < EAGER_SECONDS:
             return min(1.0, self._seconds)
         latest = following.report.latest if following.report else None
         epoch = latest.seconds_per_epoch if latest and latest.seconds_per_epoch else 0.0
-        return max(self._seconds, min(SLOWEST, epoch / 10))
-
-    async def _ask(self, source: Source) -> Progress | None:
-        assert self._session is not None
-        try:
-            async with self._slots, self._session.get(source.url, allow_redirects=False) as response:
-                if response.status != 200:
-                    return None
-                body = await response.content.read(PROGRESS_LIMIT + 1)
-                while len(body) <= PROGRESS_LIMIT and (more := await response.content.read(PROGRESS_LIMIT)):
-                    body += more
-            return None if len(body) > PROGRESS_LIMIT else _read(body, source)
-        except (aiohttp.ClientError, TimeoutError, OSError):
-            return None
+        silent = _now() - following.heard
+        return max(self._seconds, min(SLOWEST, epoch / 10), min(RAREST, silent / 2))
 
 
-def _read(body: bytes, source: Source) -> Progress | None:
-    try:
-        report = Progress.model_validate_json(body)
-    except ValueError:
-        return None
-    return report if (report.uid, report.attempt) == (source.uid, source.attempt) else None
+def _now() -> float:
+    return asyncio.get_running_loop().time()
 
 
 def _gist(report: Progress) -> tuple[object, ...]:

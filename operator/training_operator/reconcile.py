@@ -6,13 +6,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from training_operator.act import Actor
+from training_operator.asking import Source
 from training_operator.builders.event import Note, build_event
 from training_operator.cluster import AlreadyExistsError, Cluster, RefusedError, StatusTarget, TryAgainError
 from training_operator.events import notes
 from training_operator.lost_nodes import lost_nodes
 from training_operator.observe import Observed, observe
 from training_operator.plan import Plan, Situation, decide
-from training_operator.poller import Poller, Source
+from training_operator.poller import Poller
 from training_operator.status import derive, refusal, same, seconds_until_due
 from training_operator.store import Key, Kind, Store, Unreadable
 from trainingjob_api.resource import TrainingJob
@@ -64,7 +65,8 @@ class Reconciler:
         if pods_are_fresh:
             listed = await self.cluster.list_pods(key)
             self.store.merge_pods(key, listed.items, listed.version)
-        view, report = self.store.view(key), self.poller.report(key)
+        view, heard = self.store.view(key), self.poller.report(key)
+        report = heard.progress if heard else None
         observed = observe(job, view, self.clock(), report, pods_are_fresh=pods_are_fresh)
         return replace(observed, lost_nodes=await lost_nodes(self.cluster, observed, self.may_read_nodes))
 
