@@ -7,7 +7,7 @@ from training_operator.builders.claim import build_claim
 from training_operator.builders.job import build_job
 from training_operator.builders.metadata import Manifest
 from training_operator.builders.service import build_service
-from training_operator.children import ObjectMeta, read_job
+from training_operator.children import ObjectMeta, read_job, read_metadata
 from training_operator.cluster import AlreadyExistsError, Cluster, ConflictError, Plural, RefusedError
 from training_operator.observe import Observed
 from training_operator.plan import Action, CreateChildren, DeleteJob, DeleteService, SuspendJob
@@ -92,7 +92,7 @@ class Actor:
 
     async def _create(self, plural: Plural, manifest: Manifest) -> ObjectMeta:
         raw = await self._create_raw(plural, manifest)
-        return ObjectMeta.model_validate(raw["metadata"])
+        return read_metadata(raw)
 
     async def _create_raw(self, plural: Plural, manifest: Manifest) -> dict[str, Any]:
         """The object of this name: just created, or there before."""
@@ -107,7 +107,7 @@ class Actor:
 
     async def _delete_service(self, job: TrainingJob, name: str) -> None:
         raw = await self.cluster.get("services", job.metadata.namespace, name)
-        there = ObjectMeta.model_validate(raw["metadata"]) if raw else None
+        there = read_metadata(raw) if raw else None
         if there is not None and _is_owned(there, job):
             await self.cluster.delete("services", job.metadata.namespace, name, there.uid, there.resource_version)
 

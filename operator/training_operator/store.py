@@ -12,7 +12,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from training_operator.children import Job, ObjectMeta, Pod, read_job, read_pod
+from training_operator.children import Job, ObjectMeta, Pod, read_job, read_metadata, read_pod
 from trainingjob_api.resource import TrainingJob
 from trainingjob_api.status import TrainingJobStatus
 
@@ -62,7 +62,7 @@ def read_training_job(raw: dict[str, Any]) -> TrainingJob | Unreadable:
     except ValidationError as error:
         problems = [f"{'.'.join(str(part) for part in e['loc'])}: {e['msg']}" for e in error.errors()[:5]]
         return Unreadable(
-            metadata=ObjectMeta.model_validate(raw["metadata"]),
+            metadata=read_metadata(raw),
             generation=int(raw["metadata"].get("generation", 0)),
             status=_readable_status(raw.get("status")),
             problem="; ".join(problems),

@@ -1,6 +1,7 @@
 """Objects as the API server would show them, and what the operator makes of them."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
@@ -243,4 +244,4 @@ def _from_spec(child: Job, training: TrainingJob) -> Job:
     if child.digest != SAME:
         return child
     annotations = {"trainingjob.dev/spec-digest": spec_digest(training.spec)}
-    return child.model_copy(update={"metadata": child.metadata.model_copy(update={"annotations": annotations})})
+    return replace(child, metadata=replace(child.metadata, annotations=annotations))

@@ -1,5 +1,6 @@
 """Which situation follows from what is observed, and what is written because of it."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -29,7 +30,7 @@ from unit.operator.factories import (
 
 SUSPEND = {"suspend": True}
 PAUSING = PauseStatus(request_time=ago(5), resources_released=False)
-STRANGER = job().model_copy(update={"metadata": job().metadata.model_copy(update={"owner_references": ()})})
+STRANGER = replace(job(), metadata=replace(job().metadata, owner_references=()))
 OLD_POD = pod(attempt=1, owner="a-job-of-before")
 
 
