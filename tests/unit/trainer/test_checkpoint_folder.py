@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from support.checkpoints import commit
 from support.trainer import recipe, run_config
 from trainer.checkpoint.folder import Folder, first_difference, next_attempt
 from trainer.errors import CheckpointMismatch, Superseded
@@ -64,9 +65,29 @@ def test_an_older_attempt_is_refused_at_its_start_and_at_its_commit(tmp_path: Pa
 def test_another_recipe_is_refused_and_the_field_is_named(
     tmp_path: Path, change: dict[str, object], field: str
 ) -> None:
-    Folder(run(tmp_path)).claim()
+    first = Folder(run(tmp_path))
+    first.claim()
+    commit(first.store(), 1)
     with pytest.raises(CheckpointMismatch, match=rf"{tmp_path}.*training\.{field}"):
         Folder(run(tmp_path, 2, **change)).claim()
+
+
+@pytest.mark.parametrize("uid", ["uid-1", "uid-2"], ids=["the same job", "another job"])
+def test_a_recipe_that_has_saved_nothing_may_be_corrected(tmp_path: Path, uid: str) -> None:
+    """Such as one with a wrong path: nobody could go on with what is not there."""
+    Folder(run(tmp_path, 1)).claim()
+    corrected = Folder(run(tmp_path, 2, uid, seed=8))
+    corrected.claim()
+    commit(corrected.store(), 1, attempt=corrected.generation)
+    with pytest.raises(CheckpointMismatch, match=r"training\.seed"):
+        Folder(run(tmp_path, 3, uid)).claim()
+
+
+def test_a_finished_training_is_not_given_up_for_another_recipe_even_without_its_checkpoints(tmp_path: Path) -> None:
+    Folder(run(tmp_path)).claim()
+    finish(run(tmp_path))
+    with pytest.raises(CheckpointMismatch, match=r"training\.seed"):
+        Folder(run(tmp_path, 2, seed=8)).claim()
 
 
 @pytest.mark.parametrize("change", [{"epochs": 100}, {"batchSize": 8}, {"schedule": None}], ids=str)

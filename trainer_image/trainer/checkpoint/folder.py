@@ -80,13 +80,12 @@ class Folder:
             make_folder(self.path)
             job = _read(self.path / _JOB, JobRecord)
             attempt = _read(self.path / _ATTEMPT, AttemptRecord)
-            if job is not None:
+            if job is not None and self._has_something_to_lose():
                 self.require_identity(job.identity)
             taken = attempt.generation if attempt else max((name.generation for name in self._names()), default=0)
-            if job is None or job.uid != self._run.uid:
-                first = taken if job is not None or taken else 0
-                job = JobRecord(uid=self._run.uid, identity=self._identity, first_generation=first)
-                self._write(_JOB, job)
+            first = job.first_generation if job is not None and job.uid == self._run.uid else taken
+            job = JobRecord(uid=self._run.uid, identity=self._identity, first_generation=first)
+            self._write(_JOB, job)
             generation = job.first_generation + self._run.attempt
             if attempt is not None and attempt.generation > generation:
                 raise Superseded(f"{self.path} belongs to a newer attempt")
@@ -135,6 +134,10 @@ class Folder:
 
     def store(self) -> Store:
         return Store(self.path, self._run.keep_last, self.check_fence)
+
+    def _has_something_to_lose(self) -> bool:
+        """A recipe that has saved nothing, such as one with a wrong path, must not stand in its correction's way."""
+        return bool(self._names()) or (self.path / _DONE).exists()
 
     def _names(self) -> list[Any]:
         return list(Store(self.path, 2).names())
