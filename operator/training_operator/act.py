@@ -10,9 +10,9 @@ from training_operator.builders.service import build_service
 from training_operator.children import ObjectMeta, read_job, read_metadata
 from training_operator.cluster import AlreadyExistsError, Cluster, ConflictError, Plural, RefusedError
 from training_operator.observe import Observed
+from training_operator.obstacle import Obstacle
 from training_operator.plan import Action, CreateChildren, DeleteJob, DeleteService, SuspendJob
 from training_operator.store import Kind, Store
-from training_operator.trouble import Trouble
 from trainingjob_api.contract import JOB_NAME_LABEL
 from trainingjob_api.resource import TrainingJob
 from trainingjob_api.spec import ClaimTemplate
@@ -22,9 +22,9 @@ from trainingjob_api.status import Reason
 class BlockedError(Exception):
     """An action cannot be carried out before a person does something."""
 
-    def __init__(self, trouble: Trouble) -> None:
-        super().__init__(trouble.message)
-        self.trouble = trouble
+    def __init__(self, obstacle: Obstacle) -> None:
+        super().__init__(obstacle.message)
+        self.obstacle = obstacle
 
 
 @dataclass(frozen=True)
@@ -35,15 +35,15 @@ class Actor:
     store: Store
     trainer_image: str
 
-    async def carry_out(self, observed: Observed, actions: tuple[Action, ...]) -> Trouble | None:
+    async def carry_out(self, observed: Observed, actions: tuple[Action, ...]) -> Obstacle | None:
         """Do it all; what stood in the way, if anything did."""
         try:
             for action in actions:
                 await self._one(observed, action)
         except BlockedError as blocked:
-            return blocked.trouble
+            return blocked.obstacle
         except RefusedError as refused:
-            return Trouble(Reason.FORBIDDEN, str(refused))
+            return Obstacle(Reason.FORBIDDEN, str(refused))
         return None
 
     async def _one(self, observed: Observed, action: Action) -> None:
@@ -120,4 +120,4 @@ def _name_taken(kind: str, metadata: ObjectMeta) -> BlockedError:
     words = (
         f"{kind} {metadata.name} exists and is not of this TrainingJob; delete it, or name the TrainingJob otherwise"
     )
-    return BlockedError(Trouble(Reason.NAME_TAKEN, words))
+    return BlockedError(Obstacle(Reason.NAME_TAKEN, words))

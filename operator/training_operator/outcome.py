@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, auto
 
+from training_operator.attempt import PodEnd
 from training_operator.children import NODE_FORGOT, Job
-from training_operator.observe import PodEnd
 from trainingjob_api.contract import ExitCode
 from trainingjob_api.progress import EXIT_CODE_OF, Outcome, Progress
 from trainingjob_api.status import Evidence, Reason

@@ -1,40 +1,13 @@
-"""Observed -> Plan: the situation, what to write because of it, when to look again. Pure: no client, no clock."""
+"""Observed -> Plan: the situation, what to write because of it. Pure: no client, no clock."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
-from datetime import datetime
-from enum import Enum, auto
+from dataclasses import dataclass, replace
 
-from training_operator import waiting
+from training_operator import deadlines
 from training_operator.children import Job
 from training_operator.observe import Observed
 from training_operator.outcome import Ending, Verdict, judge
+from training_operator.situation import Situation
 from trainingjob_api.status import Reason
-
-
-class Situation(Enum):
-    """Where a TrainingJob stands; everything that is shown follows from it."""
-
-    ELSEWHERE = auto()
-    """Another controller's."""
-    FINISHED = auto()
-    PAUSED = auto()
-    """Asked to pause, and no pod is left."""
-    WAITING_FOR_PODS = auto()
-    """Pods of another attempt must end first: two attempts never overlap."""
-    BACKING_OFF = auto()
-    BEGINNING = auto()
-    """A new attempt's number is written down; its Job follows."""
-    CREATING = auto()
-    QUEUED = auto()
-    ACTIVE = auto()
-    """The Job exists and shall run."""
-    LATE = auto()
-    """The first step is overdue: that is written down before the pods are ended."""
-    STOPPING = auto()
-    """Pods are ending, whoever told them to."""
-    ENDED = auto()
-    """The attempt's end is written down."""
 
 
 @dataclass(frozen=True)
@@ -71,36 +44,27 @@ class Plan:
     ending: Ending | None = None
     must_see_pods: bool = False
     """Not to be acted on before the pods were read from the API server itself."""
-    look_again: float | None = field(default=None, compare=False)
-    """Seconds; None: only when something happens."""
-
-
-LOOK_WHILE_WAITING = 15.0
 
 
 def decide(observed: Observed) -> Plan:
     """The plan; nothing to write is the normal answer."""
-    plan = _decide(observed)
-    return replace(plan, look_again=_look_again(observed, plan))
-
-
-def _decide(observed: Observed) -> Plan:
+    attempt = observed.attempt
     if not observed.spec.is_ours:
         return Plan(Situation.ELSEWHERE)
     if observed.status.is_finished:
         return Plan(Situation.FINISHED, _remains(observed))
-    if not observed.attempt_is_open:
+    if not attempt.is_open:
         return _between_attempts(observed)
-    if observed.attempt_is_over:
+    if attempt.is_over:
         return _after_attempt(observed)
-    if observed.current is not None:
-        return _during_attempt(observed, observed.current)
+    if attempt.job is not None:
+        return _during_attempt(observed, attempt.job)
     # Without its Job an attempt is over, or never began; with pods that still run it is neither yet.
-    return Plan(Situation.STOPPING) if observed.pods else _before_job(observed)
+    return Plan(Situation.STOPPING) if attempt.pods else _before_job(observed)
 
 
 def _between_attempts(observed: Observed) -> Plan:
-    if observed.is_past_total_deadline:
+    if deadlines.has_passed(deadlines.total(observed), observed):
         return _out_of_time()
     if observed.leftovers:
         return Plan(Situation.WAITING_FOR_PODS)
@@ -114,7 +78,7 @@ def _between_attempts(observed: Observed) -> Plan:
 
 def _before_job(observed: Observed) -> Plan:
     """The number is written down; the Job is not there yet."""
-    if observed.is_past_total_deadline:
+    if deadlines.has_passed(deadlines.total(observed), observed):
         return _out_of_time()
     if observed.leftovers:
         return Plan(Situation.WAITING_FOR_PODS)
@@ -135,7 +99,7 @@ def _during_attempt(observed: Observed, job: Job) -> Plan:
         return Plan(Situation.QUEUED)
     if job.is_suspended:
         return Plan(Situation.STOPPING)
-    if observed.start_deadline is not None and observed.now >= observed.start_deadline:
+    if deadlines.has_passed(deadlines.first_step(observed), observed):
         return Plan(Situation.LATE, stop=Reason.START_DEADLINE_EXCEEDED)
     return Plan(Situation.ACTIVE, _outdated(observed))
 
@@ -144,21 +108,21 @@ def reason_to_stop(observed: Observed) -> Reason | None:
     """Why the attempt shall not go on."""
     if observed.failure_is_on_record:
         return Reason.START_DEADLINE_EXCEEDED
-    if observed.is_past_total_deadline:
+    if deadlines.has_passed(deadlines.total(observed), observed):
         return Reason.DEADLINE_EXCEEDED
     pause = observed.status.pause
     if not observed.spec.wants_to_run or (pause is not None and not pause.resources_released):
         return Reason.PAUSED_BY_USER
-    if observed.current is not None and observed.current.digest != observed.digest:
+    if observed.attempt.job is not None and observed.attempt.job.digest != observed.digest:
         return Reason.SPEC_CHANGED
     return None
 
 
 def _after_attempt(observed: Observed) -> Plan:
-    if not observed.every_end_is_known and not observed.pods_are_fresh:
+    if not observed.attempt.every_end_is_known and not observed.pods_are_fresh:
         return Plan(Situation.STOPPING, must_see_pods=True)
     stop = reason_to_stop(observed)
-    ending = judge(observed.current, observed.ends, stop)
+    ending = judge(observed.attempt.job, observed.attempt.ends, stop)
     return Plan(Situation.ENDED, stop=stop, ending=_within_budget(ending, observed))
 
 
@@ -176,50 +140,14 @@ def _out_of_time() -> Plan:
 
 def _remains(observed: Observed) -> tuple[Action, ...]:
     """What the TTL removes."""
-    end = _ttl_end(observed)
-    if end is None or observed.now.timestamp() < end:
+    if not deadlines.has_passed(deadlines.removal(observed), observed):
         return ()
-    jobs = (*observed.past, *([observed.current] if observed.current else []))
+    jobs = (*observed.past, *([observed.attempt.job] if observed.attempt.job else []))
     service = [DeleteService(observed.status.service)] if observed.status.service else []
     return (*(DeleteJob(job) for job in jobs if not job.is_being_deleted), *service)
-
-
-def _ttl_end(observed: Observed) -> float | None:
-    ttl, end = observed.spec.ttl_seconds_after_finished, observed.status.completion_time
-    return end.timestamp() + ttl if ttl is not None and end is not None else None
 
 
 def _outdated(observed: Observed) -> tuple[Action, ...]:
     """Jobs of earlier attempts, but for the last one that failed: its pod still has the log of the failure."""
     failed = [job for job in observed.past if job.failure is not None]
     return tuple(DeleteJob(job) for job in observed.past if job not in failed[-1:] and not job.is_being_deleted)
-
-
-def _look_again(observed: Observed, plan: Plan) -> float | None:
-    """Seconds until time alone changes the plan or what is shown."""
-    moments = _MOMENTS.get(plan.situation, _unless_woken)(observed)
-    seconds = [max(0.0, (moment - observed.now).total_seconds()) for moment in moments if moment is not None]
-    if plan.situation in _WAITING or observed.lost_nodes or observed.suspect_nodes:
-        seconds.append(LOOK_WHILE_WAITING)
-    return min(seconds, default=None)
-
-
-_WAITING = {Situation.STOPPING, Situation.WAITING_FOR_PODS}
-
-
-def _unless_woken(observed: Observed) -> tuple[datetime | None, ...]:
-    return (observed.total_deadline,)
-
-
-def _finished_moments(observed: Observed) -> tuple[datetime | None, ...]:
-    end = _ttl_end(observed)
-    due = None if end is None or observed.now.timestamp() >= end else datetime.fromtimestamp(end, observed.now.tzinfo)
-    return (due,)
-
-
-_MOMENTS: dict[Situation, Callable[[Observed], tuple[datetime | None, ...]]] = {
-    Situation.ELSEWHERE: lambda observed: (),
-    Situation.FINISHED: _finished_moments,
-    Situation.BACKING_OFF: lambda observed: (observed.status.retry_time, observed.total_deadline),
-    Situation.ACTIVE: lambda observed: (observed.start_deadline, observed.total_deadline, *waiting.moments(observed)),
-}

@@ -9,20 +9,20 @@ from training_operator.act import Actor
 from training_operator.asking import Source
 from training_operator.builders.event import Note, build_event
 from training_operator.cluster import AlreadyExistsError, Cluster, RefusedError, StatusTarget, TryAgainError
-from training_operator.events import notes
+from training_operator.deadlines import look_again
 from training_operator.lost_nodes import lost_nodes
 from training_operator.observe import Observed, observe
-from training_operator.plan import Plan, Situation, decide
+from training_operator.plan import Plan, decide
 from training_operator.poller import Poller
-from training_operator.status import derive, refusal, same, seconds_until_due
+from training_operator.situation import Situation
+from training_operator.status.derive import derive, refusal, same
+from training_operator.status.notes import notes
 from training_operator.store import Key, Kind, Store, Unreadable
 from trainingjob_api.resource import TrainingJob
 from trainingjob_api.status import TrainingJobStatus
 
 logger = logging.getLogger(__name__)
 
-_AT_ONCE = {Situation.BEGINNING, Situation.LATE, Situation.ENDED}
-"""Situations whose record is what the next pass acts on."""
 _ASKED_IN = {Situation.ACTIVE, Situation.LATE, Situation.STOPPING, Situation.ENDED}
 
 
@@ -57,9 +57,9 @@ class Reconciler:
             return None
 
         self._follow_progress(key, observed, plan)
-        trouble = await self.actor.carry_out(observed, plan.actions)
-        changed = await self._write(observed, derive(observed, plan, trouble))
-        return _look_again(observed, plan, changed) if trouble is None else self.retry_seconds
+        met = await self.actor.carry_out(observed, plan.actions)
+        changed = await self._write(observed, derive(observed, plan, met))
+        return look_again(observed, plan.situation, changed) if met is None else self.retry_seconds
 
     async def _observe(self, key: Key, job: TrainingJob, *, pods_are_fresh: bool = False) -> Observed:
         if pods_are_fresh:
@@ -74,7 +74,9 @@ class Reconciler:
         """Ask rank 0 as long as it runs, also while it saves; its last word counts until the end is written down."""
         if plan.situation not in _ASKED_IN:
             self.poller.leave(key)
-        first = next((pod for pod in observed.pods if pod.rank == 0 and pod.is_running and pod.status.pod_ip), None)
+        first = next(
+            (pod for pod in observed.attempt.pods if pod.rank == 0 and pod.is_running and pod.status.pod_ip), None
+        )
         if first is None or plan.situation not in _ASKED_IN:
             return
         source = Source(first.status.pod_ip, observed.job.metadata.uid, observed.status.attempt)
@@ -123,10 +125,3 @@ class Reconciler:
         except RefusedError as refused:
             logger.warning("%s/%s cannot be read (%s), nor its status written: %s", *job.key, job.problem, refused)
         return None
-
-
-def _look_again(observed: Observed, plan: Plan, changed: bool) -> float | None:
-    if changed and plan.situation in _AT_ONCE:
-        return 0.0
-    waits = (plan.look_again, seconds_until_due(observed) if plan.situation is Situation.ACTIVE else None)
-    return min((seconds for seconds in waits if seconds is not None), default=None)

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from training_operator.attempt import PodEnd, pod_end
 from training_operator.children import Job, Pod
-from training_operator.observe import PodEnd, pod_end
 from training_operator.outcome import Verdict, judge
 from trainingjob_api.progress import Outcome
 from trainingjob_api.resource import TrainingJob

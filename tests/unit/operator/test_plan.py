@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 
 from training_operator.builders.metadata import spec_digest
+from training_operator.deadlines import look_again
 from training_operator.observe import Observed
 from training_operator.outcome import Verdict
-from training_operator.plan import CreateChildren, DeleteJob, DeleteService, Situation, SuspendJob, decide
+from training_operator.plan import CreateChildren, DeleteJob, DeleteService, SuspendJob, decide
+from training_operator.situation import Situation
 from trainingjob_api.progress import State
 from trainingjob_api.status import FailureStatus, PauseStatus, Reason, TrainingJobStatus
 from unit.operator.factories import (
@@ -403,4 +405,4 @@ def test_a_disruption_needs_no_budget() -> None:
     ],
 )
 def test_look_again(observed: Observed, seconds: float | None) -> None:
-    assert decide(observed).look_again == seconds
+    assert look_again(observed, decide(observed).situation) == seconds

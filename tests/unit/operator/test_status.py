@@ -8,12 +8,14 @@ from typing import Any
 import pytest
 
 from support.manifests import ABSENT
-from training_operator import reported
+from training_operator.deadlines import first_step, look_again
 from training_operator.observe import Observed
+from training_operator.obstacle import Obstacle
 from training_operator.plan import decide
-from training_operator.status import derive, refusal, same, seconds_until_due
+from training_operator.situation import Situation
+from training_operator.status import reported
+from training_operator.status.derive import derive, refusal, same
 from training_operator.store import Unreadable, read_training_job
-from training_operator.trouble import Trouble
 from trainingjob_api.progress import Outcome, State
 from trainingjob_api.status import Condition, ConditionType, PauseStatus, Phase, Reason, TrainingJobStatus
 from unit.operator.factories import (
@@ -50,8 +52,8 @@ FULL = Condition(
 RESUME = {"fromStep": 30, "fromAttempt": 1, "exactness": "Bitwise", "saveTime": text(ago(2)), "onRequest": True}
 
 
-def shown(observed: Observed, trouble: Trouble | None = None) -> TrainingJobStatus:
-    return derive(observed, decide(observed), trouble)
+def shown(observed: Observed, met: Obstacle | None = None) -> TrainingJobStatus:
+    return derive(observed, decide(observed), met)
 
 
 def true_conditions(status: TrainingJobStatus) -> dict[str, str]:
@@ -456,7 +458,7 @@ class TestProgress:
         first = shown(look(training_job(open_status()), job(), pod(), report=report(1, 10), now=ago(9)))
         soon = look(training_job(first), job(), pod(), report=report(2, 20))
         assert same(shown(soon), first)
-        assert seconds_until_due(soon) == 1
+        assert look_again(soon, Situation.ACTIVE) == 1
         due = shown(look(training_job(first), job(), pod(), report=report(2, 20), now=NOW + timedelta(seconds=1)))
         assert due.progress is not None
         assert due.progress.epoch == 2
@@ -504,9 +506,15 @@ def test_an_empty_dir_is_no_checkpoint() -> None:
     assert (told.status, told.reason) == ("False", Reason.EPHEMERAL_VOLUME)
 
 
+def test_what_is_finished_stays_finished_whatever_stands_in_the_way() -> None:
+    done = shown(look(training_job(open_status()), complete_job(), pod(code=0)))
+    status = shown(look(training_job(done), complete_job()), Obstacle(Reason.FORBIDDEN, "the Job cannot be deleted"))
+    assert status.is_true(ConditionType.COMPLETE)
+
+
 def test_trouble_is_told() -> None:
     observed = look(training_job(open_status(recorded=False)))
-    status = shown(observed, Trouble(Reason.NAME_TAKEN, "Job digits-1 exists"))
+    status = shown(observed, Obstacle(Reason.NAME_TAKEN, "Job digits-1 exists"))
     assert true_conditions(status) == {"Stalled": "NameTaken"}
 
 
@@ -514,7 +522,7 @@ def test_trouble_is_told() -> None:
 def test_a_program_is_never_late_by_the_operators_clock(state: State) -> None:
     told = report(epoch=0, step=0, saved=None, epochs=0, state=state)
     observed = look(training_job(open_status(), **SCRIPT), job(), pod(started=10_000), report=told)
-    assert observed.start_deadline is None
+    assert first_step(observed) is None
     progress = shown(observed).progress
     assert (progress is None) is (state is not State.TRAINING)
     assert progress is None or (progress.epoch_text, progress.percent) == ("0", None)

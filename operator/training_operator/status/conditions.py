@@ -1,9 +1,9 @@
-"""A story -> all conditions, each with its generation and the time of its last turn. Pure."""
+"""A summary -> all conditions, each with its generation and the time of its last turn. Pure."""
 
 from typing import Literal
 
 from training_operator.observe import Observed
-from training_operator.stories import State, Story
+from training_operator.status.summary import Standing, Summary
 from trainingjob_api.base import Time
 from trainingjob_api.status import Condition, ConditionType, Reason, TrainingJobStatus
 
@@ -11,34 +11,34 @@ Told = tuple[bool, Reason, str]
 """True or False, why, and in words."""
 
 
-def conditions_of(observed: Observed, status: TrainingJobStatus, story: Story) -> list[Condition]:
+def conditions_of(observed: Observed, status: TrainingJobStatus, summary: Summary) -> list[Condition]:
     """All of them, always: who waits for one need not guess what its absence means."""
     told: dict[ConditionType, Told] = {
-        ConditionType.READY: (story.state is State.READY, story.reason, story.message),
-        ConditionType.RECONCILING: _when(story.state is State.RECONCILING, story),
-        ConditionType.STALLED: _when(story.state is State.STALLED, story),
-        ConditionType.SUSPENDED: _suspended(observed, story),
-        ConditionType.RUNNING: _when(story.is_running, story, story.reason),
-        ConditionType.COMPLETE: _when(story.finished is ConditionType.COMPLETE, story, story.reason),
-        ConditionType.FAILED: _when(story.finished is ConditionType.FAILED, story),
+        ConditionType.READY: (summary.standing is Standing.READY, summary.reason, summary.message),
+        ConditionType.RECONCILING: _when(summary.standing is Standing.RECONCILING, summary),
+        ConditionType.STALLED: _when(summary.standing is Standing.STALLED, summary),
+        ConditionType.SUSPENDED: _suspended(observed, summary),
+        ConditionType.RUNNING: _when(summary.is_running, summary, summary.reason),
+        ConditionType.COMPLETE: _when(summary.finished is ConditionType.COMPLETE, summary, summary.reason),
+        ConditionType.FAILED: _when(summary.finished is ConditionType.FAILED, summary),
         ConditionType.CHECKPOINT_AVAILABLE: _checkpoint(observed, status),
     }
     generation = observed.job.metadata.generation
     return [_condition(type, words, status, generation, observed.now) for type, words in told.items()]
 
 
-def _when(is_so: bool, story: Story, otherwise: Reason = Reason.AS_SPECIFIED) -> Told:
-    return (True, story.reason, story.message) if is_so else (False, otherwise, "")
+def _when(is_so: bool, summary: Summary, otherwise: Reason = Reason.AS_SPECIFIED) -> Told:
+    return (True, summary.reason, summary.message) if is_so else (False, otherwise, "")
 
 
-def _suspended(observed: Observed, story: Story) -> Told:
-    if story.is_suspended:
-        return True, story.reason, story.message
-    if story.finished:
+def _suspended(observed: Observed, summary: Summary) -> Told:
+    if summary.is_suspended:
+        return True, summary.reason, summary.message
+    if summary.finished:
         return False, Reason.FINISHED, ""
     if observed.spec.wants_to_run:
         return False, Reason.NOT_REQUESTED, ""
-    return False, story.reason, story.message
+    return False, summary.reason, summary.message
 
 
 def _checkpoint(observed: Observed, status: TrainingJobStatus) -> Told:
@@ -47,9 +47,9 @@ def _checkpoint(observed: Observed, status: TrainingJobStatus) -> Told:
         words = "The checkpoints end with the pod (emptyDir): a pause or a restart begins at epoch 0."
         return False, Reason.EPHEMERAL_VOLUME, words
     before, saved = status.condition(ConditionType.CHECKPOINT_AVAILABLE), status.checkpoint
-    if observed.report is None and observed.attempt_is_open and before and before.reason is Reason.SAVE_FAILED:
+    if observed.attempt.report is None and observed.attempt.is_open and before and before.reason is Reason.SAVE_FAILED:
         return before.status == "True", before.reason, before.message  # until rank 0 is heard again
-    problem = observed.report.checkpoint_problem if observed.report else None
+    problem = observed.attempt.report.checkpoint_problem if observed.attempt.report else None
     if problem:
         return saved is not None, Reason.SAVE_FAILED, f"The last save failed: {problem}. The one before is kept."
     if saved is None and observed.spec.script is not None and status.progress is None:

@@ -3,16 +3,17 @@
 from datetime import datetime, timedelta
 from typing import Literal
 
-from training_operator import reported
 from training_operator.builders.claim import claim_name
 from training_operator.builders.service import service_name
-from training_operator.conditions import conditions_of
 from training_operator.observe import Observed
+from training_operator.obstacle import Obstacle
 from training_operator.outcome import Ending, Verdict
-from training_operator.plan import DeleteService, Plan, Situation
+from training_operator.plan import DeleteService, Plan
+from training_operator.situation import Situation
+from training_operator.status import reported
+from training_operator.status.conditions import conditions_of
+from training_operator.status.summary import summary_of
 from training_operator.store import Unreadable
-from training_operator.stories import story_of
-from training_operator.trouble import Trouble
 from trainingjob_api.contract import attempt_name
 from trainingjob_api.progress import Progress, State
 from trainingjob_api.status import (
@@ -26,31 +27,23 @@ from trainingjob_api.status import (
 )
 
 
-def derive(observed: Observed, plan: Plan, trouble: Trouble | None = None) -> TrainingJobStatus:
+def derive(observed: Observed, plan: Plan, met: Obstacle | None = None) -> TrainingJobStatus:
     """The status that should be there.
 
     A report alone changes it only when it is news and due; names and UIDs of children wait for the next change.
     """
-    quiet = _derive(observed, plan, trouble, observed.status)
-    report = observed.report if plan.situation is Situation.ACTIVE else None
+    quiet = _derive(observed, plan, met, observed.status)
+    report = observed.attempt.report if plan.situation is Situation.ACTIVE else None
     is_due = report is not None and _is_due(observed.status, report, observed.now)
     if not is_due and same(quiet, observed.status):
         return observed.status
     status = _with_children(observed)
-    return _derive(observed, plan, trouble, reported.absorb(status, report, observed.now) if report else status)
+    return _derive(observed, plan, met, reported.absorb(status, report, observed.now) if report else status)
 
 
 def same(one: TrainingJobStatus, other: TrainingJobStatus) -> bool:
     """Whether writing the one over the other would change nothing."""
     return one.to_json_object() == other.to_json_object()
-
-
-def seconds_until_due(observed: Observed) -> float | None:
-    """When a report that is news may be written; None: there is none that waits."""
-    report, due = observed.report, reported.due_time(observed.status)
-    if report is None or due is None or not reported.is_news(observed.status, report):
-        return None
-    return max(0.0, (due - observed.now).total_seconds())
 
 
 def refusal(job: Unreadable, now: datetime) -> TrainingJobStatus | None:
@@ -93,21 +86,21 @@ def _is_due(status: TrainingJobStatus, report: Progress, now: datetime) -> bool:
     return reported.is_news(status, report) and (due is None or now >= due)
 
 
-def _derive(observed: Observed, plan: Plan, trouble: Trouble | None, status: TrainingJobStatus) -> TrainingJobStatus:
+def _derive(observed: Observed, plan: Plan, met: Obstacle | None, status: TrainingJobStatus) -> TrainingJobStatus:
     status = _with_transition(status, observed, plan)
-    story = story_of(observed, plan, status, trouble)
+    summary = summary_of(observed, plan, status, met)
     return status.model_copy(
         update={
             "observed_generation": observed.job.metadata.generation,
-            "phase": story.phase,
-            "conditions": conditions_of(observed, status, story),
+            "phase": summary.phase,
+            "conditions": conditions_of(observed, status, summary),
         }
     )
 
 
 def _with_children(observed: Observed) -> TrainingJobStatus:
     """Names what belongs to the attempt: the Job is made last, so where it is, all the others are."""
-    status, job = observed.status, observed.current
+    status, job = observed.status, observed.attempt.job
     if job is None or status.job is None:
         return status
     template = observed.spec.checkpoint.volume.claim_template
@@ -183,7 +176,7 @@ def _late(observed: Observed) -> FailureStatus:
 
 
 def _ended(status: TrainingJobStatus, observed: Observed, ending: Ending) -> TrainingJobStatus:
-    last_word = ending.progress or observed.report
+    last_word = ending.progress or observed.attempt.report
     if last_word is not None:
         status = reported.absorb(status, last_word, observed.now)
     update: dict[str, object] = {"retry_time": None}
@@ -260,7 +253,7 @@ def _backoff(observed: Observed) -> timedelta:
 
 def _not_too_soon(observed: Observed, ending: Ending) -> datetime | None:
     """At once, unless the attempt hardly lived: what ends every attempt as it begins must not make a hot loop."""
-    began = observed.current.metadata.creation_timestamp if observed.current else None
+    began = observed.attempt.job.metadata.creation_timestamp if observed.attempt.job else None
     if began is None or ending.reason is Reason.SPEC_CHANGED:
         return None
     earliest = began + timedelta(seconds=observed.spec.restart.backoff_seconds)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from training_operator.events import notes
+from training_operator.status.notes import notes
 from trainingjob_api.status import (
     CheckpointStatus,
     Condition,

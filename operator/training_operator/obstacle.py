@@ -1,4 +1,4 @@
-"""Why an attempt's pods do not run yet, from what the pods themselves show. Pure."""
+"""What keeps a TrainingJob from going its way, and what of it the pods themselves show. Pure."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -18,66 +18,94 @@ _CONTAINER = {"CreateContainerConfigError", "CreateContainerError", "RunContaine
 
 
 @dataclass(frozen=True)
-class Waiting:
-    """What the pods wait for."""
+class Obstacle:
+    """A reason and a message that a person can act on."""
 
     reason: Reason
     message: str
     needs_a_person: bool = True
+    """False: time alone may remove it."""
 
 
-def why_waiting(observed: Observed) -> Waiting | None:
+def before_start(observed: Observed) -> Obstacle | None:
     """The first thing that holds an attempt up; None while all goes its way."""
-    if not observed.pods:
+    if not observed.attempt.pods:
         return _without_pods(observed)
     now = observed.now
-    waits = (_scheduling(pod, now) or _container(pod) or _volumes(pod, observed) for pod in observed.pods)
-    return next((waiting for waiting in waits if waiting is not None), None)
+    obstacles = (_scheduling(pod, now) or _container(pod) or _volumes(pod, observed) for pod in observed.attempt.pods)
+    return next((obstacle for obstacle in obstacles if obstacle is not None), None)
+
+
+def lost_node(observed: Observed) -> Obstacle | None:
+    """A node that does not answer: nobody can know whether its pods still run."""
+    if not observed.lost_nodes:
+        return None
+    nodes = ", ".join(observed.lost_nodes)
+    return Obstacle(
+        Reason.NODE_LOST,
+        f"Node {nodes} does not answer. The attempt goes on when it is back. If the machine is off for good:"
+        f" kubectl delete node {observed.lost_nodes[0]}",
+    )
+
+
+def overdue(observed: Observed) -> Obstacle | None:
+    """Pods that are a minute over their grace period."""
+    pods = observed.overdue_pods
+    if not pods:
+        return None
+    node = pods[0].spec.node_name
+    message = f"{names_of(pods)} should have ended; look at node {node} and its kubelet."
+    return Obstacle(Reason.STILL_TERMINATING, message)
+
+
+def names_of(pods: tuple[Pod, ...]) -> str:
+    names = ", ".join(f"pod {pod.name}" for pod in pods[:3])
+    return f"{names} and {len(pods) - 3} more" if len(pods) > 3 else names
 
 
 def moments(observed: Observed) -> tuple[datetime, ...]:
     """When patience ends: time alone may change the answer then."""
-    births = [pod.metadata.creation_timestamp for pod in observed.pods if not pod.has_started]
-    if observed.current is not None and not observed.pods:
-        births.append(observed.current.metadata.creation_timestamp)
+    births = [pod.metadata.creation_timestamp for pod in observed.attempt.pods if not pod.has_started]
+    if observed.attempt.job is not None and not observed.attempt.pods:
+        births.append(observed.attempt.job.metadata.creation_timestamp)
     ends = (birth + patience for birth in births if birth for patience in (SCHEDULING_PATIENCE, PATIENCE))
     return tuple(end for end in ends if end > observed.now)
 
 
-def _without_pods(observed: Observed) -> Waiting | None:
-    job = observed.current
+def _without_pods(observed: Observed) -> Obstacle | None:
+    job = observed.attempt.job
     began = job.metadata.creation_timestamp if job else None
-    if job is None or observed.ends or not _has_passed(PATIENCE, began, observed.now):
+    if job is None or observed.attempt.ends or not _has_passed(PATIENCE, began, observed.now):
         return None
-    return Waiting(
+    return Obstacle(
         Reason.FORBIDDEN,
         f"Job {job.name} gets no pod; a quota, an admission policy or a missing service account may refuse it:"
         f" kubectl describe job {job.name}",
     )
 
 
-def _scheduling(pod: Pod, now: datetime) -> Waiting | None:
+def _scheduling(pod: Pod, now: datetime) -> Obstacle | None:
     words = pod.unschedulable
     if words is None or not _has_passed(SCHEDULING_PATIENCE, pod.metadata.creation_timestamp, now):
         return None
     if "persistentvolumeclaim" in words and "not found" in words:
-        return Waiting(Reason.VOLUME_MISSING, f"Pod {pod.name}: {words}")
+        return Obstacle(Reason.VOLUME_MISSING, f"Pod {pod.name}: {words}")
     # A node may become free, or be added.
-    return Waiting(Reason.UNSCHEDULABLE, f"Pod {pod.name}: {words}", needs_a_person=False)
+    return Obstacle(Reason.UNSCHEDULABLE, f"Pod {pod.name}: {words}", needs_a_person=False)
 
 
-def _container(pod: Pod) -> Waiting | None:
+def _container(pod: Pod) -> Obstacle | None:
     waiting = pod.container.waiting
     if waiting is None:
         return None
     if waiting.reason in _IMAGE:
-        return Waiting(Reason.IMAGE_PULL_FAILED, f"Pod {pod.name}: {waiting.message or waiting.reason}")
+        return Obstacle(Reason.IMAGE_PULL_FAILED, f"Pod {pod.name}: {waiting.message or waiting.reason}")
     if waiting.reason in _CONTAINER:
-        return Waiting(Reason.CONTAINER_NOT_CREATED, f"Pod {pod.name}: {waiting.message or waiting.reason}")
+        return Obstacle(Reason.CONTAINER_NOT_CREATED, f"Pod {pod.name}: {waiting.message or waiting.reason}")
     return None
 
 
-def _volumes(pod: Pod, observed: Observed) -> Waiting | None:
+def _volumes(pod: Pod, observed: Observed) -> Obstacle | None:
     """A kubelet that cannot mount a volume says so in an event only; what the pod mounts is known, though."""
     if (
         pod.is_running
@@ -86,7 +114,7 @@ def _volumes(pod: Pod, observed: Observed) -> Waiting | None:
     ):
         return None
     volumes = ", ".join(_volume_names(observed.spec))
-    return Waiting(
+    return Obstacle(
         Reason.CONTAINER_NOT_CREATED,
         f"Pod {pod.name} waits for its volumes ({volumes}) or its image: kubectl describe pod {pod.name}",
         needs_a_person=False,

@@ -1,0 +1,81 @@
+"""Every moment at which time alone changes what is planned or shown. Pure."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from training_operator import obstacle
+from training_operator.observe import Observed
+from training_operator.situation import Situation
+from training_operator.status import reported
+
+LOOK_WHILE_WAITING = 15.0
+_AT_ONCE = {Situation.BEGINNING, Situation.LATE, Situation.ENDED}
+"""Situations whose record is what the next pass acts on."""
+_WAITING = {Situation.STOPPING, Situation.WAITING_FOR_PODS}
+
+
+def total(observed: Observed) -> datetime | None:
+    """When `deadlines.totalSeconds` have passed."""
+    seconds, start = observed.spec.deadlines.total_seconds, observed.status.start_time
+    return start + timedelta(seconds=seconds) if seconds is not None and start is not None else None
+
+
+def first_step(observed: Observed) -> datetime | None:
+    """When the first step is overdue; None when it was made, or when nobody can tell.
+
+    Without a word from a rank 0 that runs with all its peers only the trainer knows; it keeps the deadline itself.
+    So it does where a program decides when its start begins.
+    """
+    attempt = observed.attempt
+    only_the_trainer_knows = attempt.report is None or observed.spec.script is not None
+    if attempt.first_start is None or attempt.has_stepped or (attempt.has_started and only_the_trainer_knows):
+        return None
+    return attempt.first_start + timedelta(seconds=observed.spec.deadlines.start_seconds)
+
+
+def removal(observed: Observed) -> datetime | None:
+    """When `ttlSecondsAfterFinished` have passed."""
+    ttl, end = observed.spec.ttl_seconds_after_finished, observed.status.completion_time
+    return end + timedelta(seconds=ttl) if ttl is not None and end is not None else None
+
+
+def next_progress(observed: Observed) -> datetime | None:
+    """When a report that is news may be written; None: there is none that waits."""
+    report, due = observed.attempt.report, reported.due_time(observed.status)
+    return due if report is not None and due is not None and reported.is_news(observed.status, report) else None
+
+
+def has_passed(moment: datetime | None, observed: Observed) -> bool:
+    return moment is not None and observed.now >= moment
+
+
+def look_again(observed: Observed, situation: Situation, changed: bool = False) -> float | None:
+    """After how many seconds to look again, None: only when something happens. changed: status was just written."""
+    if changed and situation in _AT_ONCE:
+        return 0.0
+    moments = _MOMENTS.get(situation, _unless_woken)(observed)
+    seconds = [max(0.0, (moment - observed.now).total_seconds()) for moment in moments if moment is not None]
+    if situation in _WAITING or observed.lost_nodes or observed.suspect_nodes:
+        seconds.append(LOOK_WHILE_WAITING)
+    return min(seconds, default=None)
+
+
+def _unless_woken(observed: Observed) -> tuple[datetime | None, ...]:
+    return (total(observed),)
+
+
+def _of_finished(observed: Observed) -> tuple[datetime | None, ...]:
+    moment = removal(observed)
+    return () if has_passed(moment, observed) else (moment,)
+
+
+def _of_active(observed: Observed) -> tuple[datetime | None, ...]:
+    return first_step(observed), total(observed), next_progress(observed), *obstacle.moments(observed)
+
+
+_MOMENTS: dict[Situation, Callable[[Observed], tuple[datetime | None, ...]]] = {
+    Situation.ELSEWHERE: lambda observed: (),
+    Situation.FINISHED: _of_finished,
+    Situation.BACKING_OFF: lambda observed: (observed.status.retry_time, total(observed)),
+    Situation.ACTIVE: _of_active,
+}

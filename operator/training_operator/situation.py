@@ -1,0 +1,28 @@
+"""Where a TrainingJob stands; everything that is shown follows from it."""
+
+from enum import Enum, auto
+
+
+class Situation(Enum):
+    """What a pass finds."""
+
+    ELSEWHERE = auto()
+    """Another controller's."""
+    FINISHED = auto()
+    PAUSED = auto()
+    """Asked to pause, and no pod is left."""
+    WAITING_FOR_PODS = auto()
+    """Pods of another attempt must end first: two attempts never overlap."""
+    BACKING_OFF = auto()
+    BEGINNING = auto()
+    """A new attempt's number is written down; its Job follows."""
+    CREATING = auto()
+    QUEUED = auto()
+    ACTIVE = auto()
+    """The Job exists and shall run."""
+    LATE = auto()
+    """The first step is overdue: that is written down before the pods are ended."""
+    STOPPING = auto()
+    """Pods are ending, whoever told them to."""
+    ENDED = auto()
+    """The attempt's end is written down."""

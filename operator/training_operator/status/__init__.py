@@ -1,0 +1,1 @@
+"""Observed + Plan -> the whole status: what happened to it, what the trainer reported, a summary, conditions, notes."""
