@@ -81,6 +81,12 @@ class Group:
     def end(self, rank: int = 0) -> RankEnd | None:
         return self.folder.read_end(rank)
 
+    def events(self, name: str, rank: int = 0) -> list[dict[str, Any]]:
+        """Those of that name in the log."""
+        lines = (self.folder.path / f"log-{rank}").read_text().splitlines()
+        events = [json.loads(line) for line in lines if line.startswith("{")]
+        return [event for event in events if event["event"] == name]
+
 
 @dataclass
 class ForkServer:
@@ -145,7 +151,7 @@ class ForkServer:
 
 
 @contextmanager
-def fork_server(scratch: Path, *modules: str) -> Iterator[ForkServer]:
+def fork_server(scratch: Path, *modules: str, **environment: str) -> Iterator[ForkServer]:
     """modules: further ones to import before the first fork."""
     process = subprocess.Popen(
         [sys.executable, "-m", "support.fork_server", *modules],
@@ -158,6 +164,7 @@ def fork_server(scratch: Path, *modules: str) -> Iterator[ForkServer]:
             "OMP_NUM_THREADS": "1",
             "GLOO_SOCKET_IFNAME": "lo",
             "TORCHINDUCTOR_CACHE_DIR": str(scratch / "compiled"),
+            **environment,
         },
     )
     try:

@@ -42,6 +42,25 @@ class _Masked(nn.Module):
         return outputs
 
 
+class _Remembering(nn.Module):
+    """Reads its columns one by one, and what comes out of an LSTM through a layer that autocast shortens."""
+
+    def __init__(self, units: int, outputs: int) -> None:
+        super().__init__()
+        self.first = nn.Linear(1, units)
+        self.memory = nn.LSTM(units, units, batch_first=True)
+        self.last = nn.Linear(units, outputs)
+
+    def forward(self, rows: Tensor) -> Tensor:
+        seen, _ = self.memory(self.first(rows.unsqueeze(2)))
+        outputs: Tensor = self.last(seen[:, -1])
+        return outputs
+
+
+def remembering(spec: NetworkModel, shapes: Shapes) -> nn.Module:
+    return _Remembering(spec.hidden_units[0], shapes.outputs)
+
+
 def masked(spec: NetworkModel, shapes: Shapes) -> nn.Module:
     return _Masked(shapes)
 

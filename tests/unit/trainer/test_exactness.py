@@ -32,6 +32,12 @@ ELSEWHERE = training(
         pytest.param({"threads": 99}, "StepExact", "threads", id="threads"),
         pytest.param({"machine": "other"}, "StepExact", "machine", id="machine"),
         pytest.param({"sums": "by rank"}, "StepExact", "sums: by rank instead of by gloo", id="order of sums"),
+        pytest.param(
+            {"lstms": "in float32"},
+            "StepExact",
+            "lstms: in float32 instead of in the precision asked for",
+            id="what the CPU computes LSTMs in",
+        ),
         pytest.param({"torch_version": "9"}, "StepExact", "torch version", id="torch"),
         pytest.param({"device": "cuda (H100)"}, "StepExact", "device", id="device"),
         pytest.param({"data_digest": "other"}, "Approximate", "data", id="data"),
@@ -53,6 +59,13 @@ def test_a_program_that_is_changed_or_has_other_ranks_is_followed_approximately(
     then = THEN.model_copy(update={"program": "digest"})
     assert compare(then, then)[0] == "Bitwise"
     assert compare(then, then.model_copy(update=change))[0] == "Approximate"
+
+
+def test_a_checkpoint_of_before_computed_lstms_as_it_was_asked_to() -> None:
+    """It does not say so: a CPU that could not do that ended the training."""
+    then = THEN.to_json_object()
+    del then["lstms"]
+    assert compare(Circumstances.model_validate(then), THEN)[0] == "Bitwise"
 
 
 def test_a_gpu_is_never_called_bitwise() -> None:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from trainer.errors import UserError
 from trainer.models import Effort, Shapes, build_model, effort_of
+from trainer.models.lstms import can_train_lstms, keep_lstms_in_float32
 from trainingjob_api.spec.training import NetworkModel
 
 COLUMNS, IMAGES, SEQUENCES = (10,), (3, 12, 8), (5, 4)
@@ -204,6 +205,8 @@ def test_a_network_computes_in_every_precision(
     inputs: tuple[int, ...], fields: dict[str, Any], precision: torch.dtype
 ) -> None:
     model = network(inputs, **fields).eval()
+    if not can_train_lstms(precision):
+        keep_lstms_in_float32(model)
     for count in (0, 1, 9):
         with torch.autocast("cpu", precision):
             outputs = model(rows(inputs, count)).float()

@@ -12,6 +12,7 @@ from trainingjob_api.base import Report
 from trainingjob_api.spec.training import Training
 
 Exactness = Literal["Bitwise", "StepExact", "Approximate"]
+AS_ASKED, IN_FLOAT32 = "in the precision asked for", "in float32"
 
 
 class Likeness(NamedTuple):
@@ -31,17 +32,20 @@ class Circumstances(Report):
     machine: str
     sums: str = "by gloo or NCCL"
     """In which order the ranks' gradients are added."""
+    lstms: str = AS_ASKED
+    """What they compute in, which the CPU may have a say in."""
     data_digest: str = ""
     program: str | None = None
     """Digest of the user's own program, which stands for data and recipe."""
     recipe: dict[str, Any]
 
 
-def circumstances(recipe: Training, data_digest: str, world: World) -> Circumstances:
+def circumstances(recipe: Training, data_digest: str, world: World, lstms: str = AS_ASKED) -> Circumstances:
     """Of the built-in trainer."""
     here = machine(world.device, world.size)
     sums = "by rank" if world.sums and world.size > 2 else here.sums  # two numbers have the same sum in any order
-    return here.model_copy(update={"sums": sums, "data_digest": data_digest, "recipe": _what_matters(recipe)})
+    own = {"sums": sums, "lstms": lstms, "data_digest": data_digest, "recipe": _what_matters(recipe)}
+    return here.model_copy(update=own)
 
 
 def machine(device: torch.device, world_size: int) -> Circumstances:
@@ -101,7 +105,7 @@ def compare(then: Circumstances, now: Circumstances) -> Likeness:
         # Which sample comes when, and what each rank keeps to itself, is the program's affair.
         word: Exactness = "StepExact" if now.program is None else "Approximate"
         return Likeness(word, f"{now.world_size} ranks instead of {then.world_size}")
-    for name in ("device", "machine", "torch_version", "threads", "sums"):
+    for name in ("device", "machine", "torch_version", "threads", "sums", "lstms"):
         before, after = getattr(then, name), getattr(now, name)
         if before != after:
             return Likeness("StepExact", f"{name.replace('_', ' ')}: {after} instead of {before}")

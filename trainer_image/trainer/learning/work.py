@@ -1,6 +1,7 @@
 """A rank's work from data to result: puts the parts together and runs the loop. Imports torch."""
 
 import torch
+from torch import nn
 
 from trainer.checkpoint.folder import Folder
 from trainer.data.dataset import Dataset
@@ -9,7 +10,7 @@ from trainer.distributed import World, join
 from trainer.export import export_folder, require_writable
 from trainer.learning.early_stopping import Standing, criterion
 from trainer.learning.epoch_sums import EpochSums
-from trainer.learning.exactness import circumstances, use_deterministic_kernels
+from trainer.learning.exactness import AS_ASKED, IN_FLOAT32, circumstances, use_deterministic_kernels
 from trainer.learning.finish import finish
 from trainer.learning.learner import Learner
 from trainer.learning.loop import train
@@ -19,6 +20,7 @@ from trainer.learning.plan import plan_for
 from trainer.learning.state import TrainState
 from trainer.learning.without_compiler import skip_compiler
 from trainer.models import Shapes, build_model, effort_of
+from trainer.models.lstms import can_train_lstms, has_lstms, keep_lstms_in_float32
 from trainer.pod.surroundings import Surroundings
 from trainer.seeds import derived_seed
 from trainer.session import Run
@@ -49,12 +51,14 @@ def work(around: Surroundings) -> tuple[Outcome, str]:
     run = Run(around, world)
     objective = objective_for(recipe, data.facts)
     shapes = Shapes(data.facts.shape, objective.outputs)
-    learner = _learner(recipe, world, objective, shapes)
+    model = _network(recipe, world, shapes)
+    lstms = _fit_lstms(around, recipe, world, model)
+    learner = _learner(recipe, world, objective, model)
     effort = effort_of(learner.model, shapes)
     learner.values_of_a_row = effort.widest
     _use_threads(effort.multiply_adds, -(-min(stage.batch_size for stage in plan.stages) // world.size))
     run.watch(learner.check_finite)
-    state = _state(run, recipe, learner, data)
+    state = _state(run, recipe, learner, data, lstms)
     learner.warm_up(data.train)
     run.restore(state)
     train(run, recipe, plan, learner, state, data)
@@ -81,22 +85,38 @@ def _use_threads(multiply_adds: int, rows: int) -> None:
     torch.set_num_threads(max(1, min(torch.get_num_threads(), worthwhile)))
 
 
-def _learner(recipe: Training, world: World, objective: Objective, shapes: Shapes) -> Learner:
-    """The same weights on every rank; random numbers of its own for dropout on each."""
+def _network(recipe: Training, world: World, shapes: Shapes) -> nn.Module:
+    """The same weights on every rank."""
     torch.manual_seed(derived_seed(recipe.seed, "weights"))
-    model = build_model(recipe.model, shapes).to(world.device)
+    return build_model(recipe.model, shapes).to(world.device)
+
+
+def _fit_lstms(around: Surroundings, recipe: Training, world: World, model: nn.Module) -> str:
+    """Lets LSTMs compute in what every rank's CPU can do; says which of two ways it is, for the next attempt."""
+    if world.device.type != "cpu" or recipe.precision == "float32" or not has_lstms(model):
+        return AS_ASKED
+    if not world.maximum([not can_train_lstms(getattr(torch, recipe.precision))])[0]:
+        return AS_ASKED
+    keep_lstms_in_float32(model)
+    reason = f"they cannot be trained in {recipe.precision} on the CPUs that are here"
+    around.log.event("precision", lstms="float32", reason=reason)
+    return AS_ASKED if recipe.precision == "float16" else IN_FLOAT32  # in float16 it has never been otherwise
+
+
+def _learner(recipe: Training, world: World, objective: Objective, model: nn.Module) -> Learner:
+    """Random numbers of its own for dropout on each rank."""
     torch.manual_seed(derived_seed(recipe.seed, "dropout", world.rank))
     optimizer = build_optimizer(recipe.optimizer, model.parameters())
     return Learner(recipe, world, model, optimizer, objective)
 
 
-def _state(run: Run, recipe: Training, learner: Learner, data: Dataset) -> TrainState:
+def _state(run: Run, recipe: Training, learner: Learner, data: Dataset, lstms: str) -> TrainState:
     world = run.world
     return TrainState(
         learner=learner,
         sums=EpochSums(learner.objective, world.device),
         identity=Folder(run.config).identity,
-        circumstances=circumstances(recipe, data.digest, world),
+        circumstances=circumstances(recipe, data.digest, world, lstms),
         features=data.facts.features,
         labels=data.facts.labels,
         standing=Standing.before(criterion(recipe)),

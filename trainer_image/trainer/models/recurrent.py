@@ -34,7 +34,7 @@ class Recurrent(nn.Module):
     def forward(self, rows: Tensor) -> Tensor:
         sequences = self.unflatten(rows)
         for layer in self.layers:
-            sequences = self.dropout(_over_time(layer, sequences))
+            sequences = self.dropout(layer(sequences)[0])
         outputs: Tensor = self.linear(self._read(sequences))
         return outputs
 
@@ -47,13 +47,3 @@ class Recurrent(nn.Module):
         forwards, *backwards = sequences.chunk(self.directions, dim=2)
         # What reads backwards is at its end where the sequence begins.
         return torch.cat([forwards[:, -1], *(part[:, 0] for part in backwards)], dim=1)
-
-
-def _over_time(layer: nn.Module, sequences: Tensor) -> Tensor:
-    """What a recurrent layer says at each step. On a CPU there is no LSTM in float16: it works in float32 then."""
-    if sequences.is_cpu and torch.is_autocast_enabled("cpu") and torch.get_autocast_dtype("cpu") is torch.float16:
-        with torch.autocast("cpu", enabled=False):
-            outputs: Tensor = layer(sequences.float())[0]
-            return outputs
-    result: Tensor = layer(sequences)[0]
-    return result
