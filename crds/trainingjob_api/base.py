@@ -12,7 +12,10 @@ def _whole_utc_seconds(time: datetime) -> datetime:
     """Kubernetes' times have no fractions; a zone is required because a pod's clock is not ours to guess."""
     if time.tzinfo is None:
         raise ValueError("a time needs a zone, such as 2026-01-31T12:00:00Z")
-    return time.astimezone(UTC).replace(microsecond=0)
+    try:
+        return time.astimezone(UTC).replace(microsecond=0)
+    except OverflowError:
+        raise ValueError("a time must be within the years 1 to 9999 in UTC") from None
 
 
 def _rfc3339(time: datetime) -> str:

@@ -106,8 +106,7 @@ EXIT_CODE_OF: dict[Outcome, ExitCode] = {
 
 
 EXTRA_METRICS_LIMIT = 32
-EXTRA_NAME_LIMIT = 64
-_EXTRA_NAME = re.compile(rf"[a-zA-Z0-9_.-]{{1,{EXTRA_NAME_LIMIT}}}")
+_EXTRA_NAME = re.compile(r"[a-zA-Z0-9_.-]{1,64}")
 
 
 def _named_plainly(metrics: dict[str, float]) -> dict[str, float]:

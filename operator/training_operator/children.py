@@ -110,6 +110,10 @@ class Child:
         return self.metadata.uid
 
     @property
+    def version(self) -> int:
+        return int(self.metadata.resource_version)
+
+    @property
     def key(self) -> tuple[str, str]:
         """Namespace and name of the TrainingJob that the label names."""
         return self.metadata.namespace, self.metadata.labels.get(JOB_NAME_LABEL, "")

@@ -4,7 +4,7 @@ import json
 import logging
 import os
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -15,7 +15,8 @@ from kubernetes.aio.client.api_client import ApiClient
 from kubernetes.aio.client.configuration import Configuration
 from kubernetes.aio.config import load_incluster_config, load_kube_config
 
-from training_operator.store import Key, Kind
+from training_operator.records import Key
+from training_operator.store import Kind
 from trainingjob_api.contract import API_VERSION, GROUP, JOB_NAME_LABEL, KIND, PLURAL, VERSION
 from trainingjob_api.resource import TrainingJob
 from trainingjob_api.status import TrainingJobStatus
@@ -23,6 +24,8 @@ from trainingjob_api.status import TrainingJobStatus
 logger = logging.getLogger(__name__)
 
 TIMEOUT = 30.0
+PAGE = 200
+"""Objects of a LIST that are read at once, so that nobody waits for long."""
 SERVICE_ACCOUNT_TOKEN = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
 
 Raw = dict[str, Any]
@@ -96,12 +99,19 @@ class Cluster:
 
     # Read
 
-    async def list(self, kind: Kind, namespace: str | None, *, from_cache: bool) -> Listed:
-        """All objects of a kind; from_cache spares etcd and may be a little old."""
-        query = {} if kind is Kind.TRAINING_JOB else {"labelSelector": JOB_NAME_LABEL}
-        if from_cache:
-            query["resourceVersion"] = "0"
-        return _listed(await self._call("GET", kind.value, namespace, query=query))
+    async def list_pages(self, kind: Kind, namespace: str | None) -> AsyncIterator[Listed]:
+        """All objects of a kind as they are at one moment; each page has the version of the whole.
+
+        Without a resource version: caches would answer more quickly, but with everything at once.
+        """
+        query = {"limit": str(PAGE), **_ours(kind)}
+        while True:
+            answer = await self._call("GET", kind.value, namespace, query=query)
+            yield _listed(answer)
+            token = answer["metadata"].get("continue")
+            if not token:
+                return
+            query["continue"] = token
 
     async def list_pods(self, key: Key) -> Listed:
         """The pods of one TrainingJob as they are now, not as a cache remembers them."""
@@ -245,6 +255,10 @@ def _path(plural: str, namespace: str | None, name: str | None, subresource: str
 def _verb(method: str, name: str | None) -> str:
     verbs = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
     return verbs.get(method, "get" if name else "list")
+
+
+def _ours(kind: Kind) -> dict[str, str]:
+    return {} if kind is Kind.TRAINING_JOB else {"labelSelector": JOB_NAME_LABEL}
 
 
 def _listed(answer: Raw) -> Listed:

@@ -1,6 +1,5 @@
 """Every kopf decorator, and nothing else: what a watch shows goes into the store, and its key into the queue."""
 
-import asyncio
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,8 +7,9 @@ from typing import Any, cast
 
 import kopf
 
+from training_operator.records import Key
 from training_operator.settings import Settings, tune
-from training_operator.store import Key, Kind, Store
+from training_operator.store import Kind, Store
 from trainingjob_api.contract import GROUP, PLURAL, VERSION
 
 
@@ -22,22 +22,18 @@ class Inbox:
 
     def receive(self, kind: Kind, event: kopf.RawEvent) -> None:
         raw = dict(event["object"])
-        key = self.store.remove(kind, raw) if event["type"] == "DELETED" else self.store.put(kind, raw)
-        if key is not None:
+        take = self.store.remove if event["type"] == "DELETED" else self.store.put
+        for key in take(kind, raw):
             self.on_news(key)
 
 
-async def watch(inbox: Inbox, settings: Settings, on_begun: Callable[[], None]) -> None:
-    """Watch until cancelled; raises when kopf gives up, and the Deployment starts anew.
-
-    kopf minds the signals itself once it has begun; whoever is to do it instead does so after that.
-    """
+async def watch(inbox: Inbox, settings: Settings) -> None:
+    """Watch until the process is told to stop; raises when kopf gives up, and the Deployment starts anew."""
     registry = kopf.OperatorRegistry()
     _register(registry, inbox)
     tuned = kopf.OperatorSettings()
     tune(tuned)
-    others = asyncio.all_tasks()
-    tasks = await kopf.spawn_tasks(
+    await kopf.operator(
         registry=registry,
         settings=tuned,
         standalone=True,
@@ -46,9 +42,6 @@ async def watch(inbox: Inbox, settings: Settings, on_begun: Callable[[], None]) 
         clusterwide=settings.is_cluster_wide,
         namespaces=settings.namespaces,
     )
-    on_begun()
-    await kopf.run_tasks(tasks, ignored=others)
-    raise RuntimeError("kopf has ended")
 
 
 def _register(registry: kopf.OperatorRegistry, inbox: Inbox) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from training_operator.asking import Source
-from training_operator.store import Key
+from training_operator.records import Key
 from trainingjob_api.progress import Progress
 
 AT_ONCE = 16

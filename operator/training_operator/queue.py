@@ -7,7 +7,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 
-from training_operator.store import Key
+from training_operator.records import Key
 
 logger = logging.getLogger(__name__)
 

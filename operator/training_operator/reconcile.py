@@ -14,10 +14,11 @@ from training_operator.lost_nodes import lost_nodes
 from training_operator.observe import Observed, observe
 from training_operator.plan import Plan, decide
 from training_operator.poller import Poller
+from training_operator.records import Key, Unreadable
 from training_operator.situation import Situation
 from training_operator.status.derive import derive, refusal, same
 from training_operator.status.notes import notes
-from training_operator.store import Key, Kind, Store, Unreadable
+from training_operator.store import Kind, Store
 from trainingjob_api.resource import TrainingJob
 from trainingjob_api.status import TrainingJobStatus
 
@@ -64,7 +65,7 @@ class Reconciler:
     async def _observe(self, key: Key, job: TrainingJob, *, pods_are_fresh: bool = False) -> Observed:
         if pods_are_fresh:
             listed = await self.cluster.list_pods(key)
-            self.store.merge_pods(key, listed.items, listed.version)
+            self.store.put_pods(key, listed.items, listed.version)
         view, heard = self.store.view(key), self.poller.report(key)
         report = heard.progress if heard else None
         observed = observe(job, view, self.clock(), report, pods_are_fresh=pods_are_fresh)

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from training_operator.cluster import Cluster, RefusedError, TryAgainError
-from training_operator.store import Key, Kind, Store
+from training_operator.records import Key
+from training_operator.store import Kind, Store
 
 logger = logging.getLogger(__name__)
 
@@ -31,10 +32,10 @@ class Relist:
     _versions: list[int] = field(default_factory=list)
 
     async def until_first(self) -> None:
-        """Read everything once, from the API server itself; nothing may be decided before."""
+        """Read everything once; nothing may be decided before."""
         while True:
             try:
-                return await self.once(from_cache=False)
+                return await self.once()
             except TryAgainError as error:
                 logger.warning("waiting for the API server (and the CRD): %s", error)
             except RefusedError as error:
@@ -51,22 +52,34 @@ class Relist:
         while True:
             await asyncio.sleep(self._pause())
             try:
-                await self.once(from_cache=True)
+                await self.once()
             except (TryAgainError, RefusedError) as error:
                 logger.warning("the periodic list failed: %s", error)
 
-    async def once(self, *, from_cache: bool) -> None:
+    async def once(self) -> None:
         """List all kinds, the owners last: a child whose owner is known is never met before it."""
-        versions = []
-        for kind in (Kind.POD, Kind.JOB, Kind.TRAINING_JOB):
-            for namespace in self.namespaces or (None,):
-                listed = await self.cluster.list(kind, namespace, from_cache=from_cache)
-                versions.append(int(listed.version))
-                news = self.store.merge(kind, listed.items, listed.version, time.monotonic(), namespace)
-                for key in news:
-                    self.on_news(key)
+        versions = [
+            await self._read(kind, namespace)
+            for kind in (Kind.POD, Kind.JOB, Kind.TRAINING_JOB)
+            for namespace in self.namespaces or (None,)
+        ]
         self.store.sweep(min(self._versions, default=0))
         self._versions, self.last_success = versions, time.monotonic()
+
+    async def _read(self, kind: Kind, namespace: str | None) -> int:
+        """LIST one kind; the version of the list."""
+        listed: set[str] = set()
+        version = "0"
+        async for page in self.cluster.list_pages(kind, namespace):
+            self._tell(self.store.put_listed(kind, page.items, unseen_since=time.monotonic()))
+            listed.update(raw["metadata"]["uid"] for raw in page.items)
+            version = page.version
+        self._tell(self.store.remove_unlisted(kind, listed, version, namespace))
+        return int(version)
+
+    def _tell(self, news: set[Key]) -> None:
+        for key in news:
+            self.on_news(key)
 
     def seconds_behind(self, kind: Kind) -> float:
         return self.store.seconds_behind(kind, time.monotonic())

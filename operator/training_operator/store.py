@@ -5,21 +5,15 @@ The ends of pods are kept after the pods are gone, until status has recorded the
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
-from pydantic import ValidationError
-
-from training_operator.children import Job, ObjectMeta, Pod, read_job, read_metadata, read_pod
+from training_operator.children import Job, Pod, read_job, read_pod
+from training_operator.records import Key, Raw, Record, Unreadable, UnreadableChild, read_all
 from trainingjob_api.resource import TrainingJob
-from trainingjob_api.status import TrainingJobStatus
 
 logger = logging.getLogger(__name__)
-
-Key = tuple[str, str]
-"""Namespace and name of a TrainingJob."""
 
 
 class Kind(StrEnum):
@@ -28,21 +22,7 @@ class Kind(StrEnum):
     POD = "pods"
 
 
-@dataclass(frozen=True)
-class Unreadable:
-    """A TrainingJob that the models refuse although the API server let it through."""
-
-    metadata: ObjectMeta
-    generation: int
-    status: TrainingJobStatus | None
-    problem: str
-
-    @property
-    def key(self) -> Key:
-        return self.metadata.namespace, self.metadata.name
-
-
-Stored = TrainingJob | Unreadable | Job | Pod
+Stored = Record | Job | Pod | UnreadableChild
 
 
 @dataclass(frozen=True)
@@ -54,137 +34,135 @@ class View:
     pods: tuple[Pod, ...]
     gone_pods: tuple[Pod, ...]
     """As last seen: DELETED carries the final status."""
+    unreadable: tuple[str, ...] = ()
+    """Jobs and pods that are there and cannot be read: name and problem of each. Nobody knows what they do."""
 
 
-def read_training_job(raw: dict[str, Any]) -> TrainingJob | Unreadable:
+def _read(kind: Kind, raw: Raw) -> Stored:
+    if kind is Kind.TRAINING_JOB:
+        return Record.of(raw)
     try:
-        return TrainingJob.model_validate(raw)
-    except ValidationError as error:
-        problems = [f"{'.'.join(str(part) for part in e['loc'])}: {e['msg']}" for e in error.errors()[:5]]
-        return Unreadable(
-            metadata=read_metadata(raw),
-            generation=int(raw["metadata"].get("generation", 0)),
-            status=_readable_status(raw.get("status")),
-            problem="; ".join(problems),
-        )
-
-
-def _readable_status(raw: Any) -> TrainingJobStatus | None:
-    try:
-        return TrainingJobStatus.model_validate(raw or {})
-    except ValidationError:
-        return None
-
-
-_READERS = {Kind.TRAINING_JOB: read_training_job, Kind.JOB: read_job, Kind.POD: read_pod}
-
-
-def _key(stored: Stored) -> Key:
-    if isinstance(stored, TrainingJob):
-        return stored.metadata.namespace, stored.metadata.name
-    return stored.key
+        return read_job(raw) if kind is Kind.JOB else read_pod(raw)
+    except Exception as error:  # whatever it is: of one object, which nobody else is to suffer from
+        return UnreadableChild.of("Job" if kind is Kind.JOB else "Pod", raw, error)
 
 
 class Store:
-    """Objects by kind, key and UID."""
+    """Objects by kind and UID, and by key."""
 
     def __init__(self) -> None:
-        self._objects: dict[Kind, dict[Key, dict[str, Stored]]] = {kind: defaultdict(dict) for kind in Kind}
+        self._objects: dict[Kind, dict[str, Stored]] = {kind: {} for kind in Kind}
+        self._of_key: dict[Key, dict[str, Stored]] = {}
         self._gone_pods: dict[Key, dict[str, Pod]] = defaultdict(dict)
         self._tombstones: dict[str, int] = {}  # UID -> version at which it was seen to be gone
         self._unconfirmed: dict[Kind, dict[str, float]] = {kind: {} for kind in Kind}
 
     # What comes in
 
-    def put(self, kind: Kind, raw: dict[str, Any]) -> Key | None:
-        """Take in an object; its key when this is news."""
-        uid = raw["metadata"]["uid"]
-        self._unconfirmed[kind].pop(uid, None)
+    def put(self, kind: Kind, raw: Raw) -> set[Key]:
+        """Take in an object that a watch has shown, or a write has answered; the keys for which it is news."""
+        self._unconfirmed[kind].pop(raw["metadata"]["uid"], None)
         return self._take_in(kind, raw)
 
-    def remove(self, kind: Kind, raw: dict[str, Any]) -> Key | None:
+    def remove(self, kind: Kind, raw: Raw) -> set[Key]:
         """Take in the last state of an object that is gone."""
-        self._unconfirmed[kind].pop(raw["metadata"]["uid"], None)
-        return self._bury(kind, _READERS[kind](raw))
+        return self._bury(kind, _read(kind, raw))
 
-    def merge(
-        self, kind: Kind, raws: Iterable[dict[str, Any]], version: str, now: float, namespace: str | None = None
-    ) -> set[Key]:
-        """Take in a LIST of one kind (of one namespace); the keys for which it brought news.
-
-        What is missing from it is gone, unless it is newer than the list.
-        """
-        listed: set[str] = set()
+    def put_listed(self, kind: Kind, raws: Iterable[Raw], unseen_since: float | None = None) -> set[Key]:
+        """Take in a part of a LIST; with a time, what is new in it is expected of the watch from then on."""
         news: set[Key] = set()
         for raw in raws:
-            uid = raw["metadata"]["uid"]
-            listed.add(uid)
-            if key := self._take_in(kind, raw):
-                news.add(key)
-                self._unconfirmed[kind].setdefault(uid, now)
-        for stored in self._missing(kind, listed, int(version), namespace):
-            news.add(_key(stored))
-            self._bury(kind, stored)
+            if keys := self._take_in(kind, raw):
+                news |= keys
+                if unseen_since is not None:
+                    self._unconfirmed[kind].setdefault(raw["metadata"]["uid"], unseen_since)
         return news
 
-    def merge_pods(self, key: Key, raws: Iterable[dict[str, Any]], version: str) -> None:
+    def remove_unlisted(self, kind: Kind, listed: Set[str], version: str, namespace: str | None = None) -> set[Key]:
+        """What is missing from a whole LIST (of one namespace) is gone, unless it is newer than the list."""
+        known = (one for one in self._objects[kind].values() if namespace in (None, one.key[0]))
+        return self._bury_missing(kind, known, listed, int(version))
+
+    def put_pods(self, key: Key, raws: Sequence[Raw], version: str) -> None:
         """Take in a LIST of one key's pods."""
-        listed: set[str] = set()
-        for raw in raws:
-            listed.add(raw["metadata"]["uid"])
-            self._take_in(Kind.POD, raw)
-        for pod in list(self._objects[Kind.POD].get(key, {}).values()):
-            if pod.metadata.uid not in listed and _version(pod) <= int(version):
-                self._bury(Kind.POD, pod)
+        self.put_listed(Kind.POD, raws)
+        pods = (one for uid, one in self._of_key.get(key, {}).items() if uid in self._objects[Kind.POD])
+        self._bury_missing(Kind.POD, pods, {raw["metadata"]["uid"] for raw in raws}, int(version))
 
-    def _take_in(self, kind: Kind, raw: dict[str, Any]) -> Key | None:
+    def _bury_missing(self, kind: Kind, known: Iterable[Stored], listed: Set[str], version: int) -> set[Key]:
+        missing = [one for one in known if one.uid not in listed and one.version <= version]
+        return {key for one in missing for key in self._bury(kind, one)}
+
+    def _take_in(self, kind: Kind, raw: Raw) -> set[Key]:
+        """Versions come first: reading what is known already would cost as much as reading it for the first time."""
         uid, version = raw["metadata"]["uid"], int(raw["metadata"]["resourceVersion"])
+        known = self._objects[kind].get(uid)
+        if known is not None and version <= known.version:
+            return set()
         if uid in self._tombstones:
-            return None
-        stored = _READERS[kind](raw)
-        shelf = self._objects[kind][_key(stored)]
-        if uid in shelf and version <= _version(shelf[uid]):
-            return None
-        shelf[uid] = stored
-        return _key(stored)
+            return self._learn_late(raw) if kind is Kind.POD else set()
+        new = _read(kind, raw)
+        if isinstance(new, UnreadableChild) and new.problem != getattr(known, "problem", None):
+            logger.error("%s/%s cannot be read and is left out: %s", new.key[0], new.name, new.problem)
+        return self._replace(kind, known, new)
 
-    def _missing(self, kind: Kind, listed: set[str], version: int, namespace: str | None) -> list[Stored]:
-        return [
-            stored
-            for key, shelf in self._objects[kind].items()
-            if namespace is None or key[0] == namespace
-            for uid, stored in shelf.items()
-            if uid not in listed and _version(stored) <= version
-        ]
+    def _replace(self, kind: Kind, known: Stored | None, new: Stored) -> set[Key]:
+        moved = known.key if known is not None and known.key != new.key else None
+        if moved is not None:  # somebody has changed its label
+            self._take_off(new.uid, moved)
+        self._objects[kind][new.uid] = self._of_key.setdefault(new.key, {})[new.uid] = new
+        if moved is not None:
+            return {moved, new.key}
+        return set() if known == new else {new.key}
 
-    def _bury(self, kind: Kind, stored: Stored) -> Key | None:
-        uid, key = stored.metadata.uid, _key(stored)
+    def _bury(self, kind: Kind, last: Stored) -> set[Key]:
+        uid, key = last.uid, last.key
         self._unconfirmed[kind].pop(uid, None)
-        known = self._objects[kind].get(key, {}).pop(uid, None)
+        known = self._objects[kind].pop(uid, None)
+        if known is not None:
+            self._take_off(uid, known.key)
         if uid in self._tombstones:
-            return None
-        self._tombstones[uid] = _version(stored)
-        if isinstance(stored, Pod):
-            self._gone_pods[key][uid] = stored
-        if not self._objects[kind].get(key):
-            self._objects[kind].pop(key, None)
-        return key if known or isinstance(stored, Pod) else None
+            return self._replace_end(last) if isinstance(last, Pod) else set()
+        self._tombstones[uid] = last.version
+        end = next((pod for pod in (last, known) if isinstance(pod, Pod)), None)
+        if end is not None:
+            self._gone_pods[key][uid] = end
+        return {key} if known or end else set()
+
+    def _learn_late(self, raw: Raw) -> set[Key]:
+        end = _read(Kind.POD, raw)
+        return self._replace_end(end) if isinstance(end, Pod) else set()
+
+    def _replace_end(self, end: Pod) -> set[Key]:
+        """A LIST has shown that the pod is gone before the watch has shown how it ended."""
+        known = self._gone_pods.get(end.key, {}).get(end.uid)
+        if known is None or end.version <= known.version:
+            return set()
+        self._gone_pods[end.key][end.uid] = end
+        return set() if known == end else {end.key}
+
+    def _take_off(self, uid: str, key: Key) -> None:
+        shelf = self._of_key[key]
+        del shelf[uid]
+        if not shelf:
+            del self._of_key[key]
 
     # What is asked
 
     def view(self, key: Key) -> View:
-        training_jobs = list(self._objects[Kind.TRAINING_JOB].get(key, {}).values())
-        newest = max(training_jobs, key=_version, default=None)
+        stored = self._of_key.get(key, {}).values()
+        newest = max((one for one in stored if isinstance(one, Record)), key=lambda one: one.version, default=None)
         return View(
-            training_job=newest if isinstance(newest, TrainingJob | Unreadable) else None,
-            jobs=tuple(j for j in self._objects[Kind.JOB].get(key, {}).values() if isinstance(j, Job)),
-            pods=tuple(p for p in self._objects[Kind.POD].get(key, {}).values() if isinstance(p, Pod)),
+            training_job=newest.read() if newest else None,
+            jobs=tuple(one for one in stored if isinstance(one, Job)),
+            pods=tuple(one for one in stored if isinstance(one, Pod)),
             gone_pods=tuple(self._gone_pods.get(key, {}).values()),
+            unreadable=tuple(str(one) for one in stored if isinstance(one, UnreadableChild)),
         )
 
-    def training_jobs(self) -> list[TrainingJob]:
-        shelves = self._objects[Kind.TRAINING_JOB].values()
-        return [job for shelf in shelves for job in shelf.values() if isinstance(job, TrainingJob)]
+    def training_jobs(self) -> Iterator[TrainingJob]:
+        """All of them, read one by one."""
+        return read_all(one for one in list(self._objects[Kind.TRAINING_JOB].values()) if isinstance(one, Record))
 
     def seconds_behind(self, kind: Kind, now: float) -> float:
         """For how long the watch has failed to show something that a LIST has shown."""
@@ -203,9 +181,6 @@ class Store:
     def sweep(self, oldest_version: int) -> None:
         """Forget tombstones that no late answer can contradict any more, and pods of TrainingJobs that are gone."""
         self._tombstones = {uid: v for uid, v in self._tombstones.items() if v > oldest_version}
-        for key in [key for key in self._gone_pods if key not in self._objects[Kind.TRAINING_JOB]]:
+        owners = {record.key for record in self._objects[Kind.TRAINING_JOB].values()}
+        for key in self._gone_pods.keys() - owners:
             del self._gone_pods[key]
-
-
-def _version(stored: Stored) -> int:
-    return int(stored.metadata.resource_version)

@@ -9,11 +9,11 @@ from training_operator.observe import Observed
 from training_operator.obstacle import Obstacle
 from training_operator.outcome import Ending, Verdict
 from training_operator.plan import DeleteService, Plan
+from training_operator.records import Unreadable
 from training_operator.situation import Situation
 from training_operator.status import reported
 from training_operator.status.conditions import conditions_of
 from training_operator.status.summary import summary_of
-from training_operator.store import Unreadable
 from trainingjob_api.contract import attempt_name
 from trainingjob_api.progress import Progress, State
 from trainingjob_api.status import (

@@ -33,9 +33,9 @@ async def answering(code: int, body: Any) -> AsyncIterator[tuple[Cluster, Seen]]
         text = await request.text()
         headers = {"type": request.headers.get("Content-Type", "")}
         seen.append((request.method, str(request.rel_url), headers, json.loads(text) if text else None))
-        return (
-            web.json_response(body, status=code) if not isinstance(body, str) else web.Response(text=body, status=code)
-        )
+        answer = body() if callable(body) else body
+        text = answer if isinstance(answer, str) else json.dumps(answer)
+        return web.Response(text=text, status=code, content_type="application/json")
 
     application = web.Application()
     application.router.add_route("*", "/{path:.*}", handle)
@@ -82,20 +82,35 @@ async def test_calls_are_counted() -> None:
     calls = []
     async with answering(200, {"items": [], "metadata": {"resourceVersion": "7"}}) as (cluster, _):
         cluster.on_call = lambda verb, plural, code, seconds: calls.append((verb, plural, code))
-        assert (await cluster.list(Kind.POD, None, from_cache=True)).version == "7"
+        assert [page.version async for page in cluster.list_pages(Kind.POD, None)] == ["7"]
     assert calls == [("list", "pods", 200)]
 
 
 async def test_only_labelled_children_are_listed() -> None:
     async with answering(200, {"items": [], "metadata": {"resourceVersion": "7"}}) as (cluster, seen):
-        await cluster.list(Kind.POD, "team", from_cache=False)
-        await cluster.list(Kind.TRAINING_JOB, None, from_cache=True)
+        async for _ in cluster.list_pages(Kind.POD, "team"):
+            pass
+        async for _ in cluster.list_pages(Kind.TRAINING_JOB, None):
+            pass
         await cluster.list_pods(("team", "digits"))
     assert [url for _, url, _, _ in seen] == [
-        "/api/v1/namespaces/team/pods?labelSelector=trainingjob.dev/name",
-        "/apis/trainingjob.dev/v1alpha1/trainingjobs?resourceVersion=0",
+        "/api/v1/namespaces/team/pods?limit=200&labelSelector=trainingjob.dev/name",
+        "/apis/trainingjob.dev/v1alpha1/trainingjobs?limit=200",
         "/api/v1/namespaces/team/pods?labelSelector=trainingjob.dev/name%3Ddigits",
     ]
+
+
+async def test_a_long_list_comes_in_pages() -> None:
+    tokens = iter(["two+", "three", ""])
+
+    def page() -> Any:
+        return {"items": [{}], "metadata": {"resourceVersion": "7", "continue": next(tokens)}}
+
+    async with answering(200, page) as (cluster, seen):
+        pages = [page async for page in cluster.list_pages(Kind.JOB, None)]
+    assert [(len(page.items), page.version) for page in pages] == [(1, "7")] * 3
+    queries = [url.rpartition("&")[2] for _, url, _, _ in seen]
+    assert queries == ["labelSelector=trainingjob.dev/name", "continue=two%2B", "continue=three"]
 
 
 async def test_suspending_changes_one_field_of_the_job_as_it_was_seen() -> None:

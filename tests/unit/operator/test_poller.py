@@ -10,7 +10,7 @@ import pytest
 from support.virtual_time import live, now
 from training_operator.asking import Source
 from training_operator.poller import AT_ONCE, RAREST, SILENCE, Poller
-from training_operator.store import Key
+from training_operator.records import Key
 from trainingjob_api.progress import Progress
 from unit.operator.factories import UID, report
 

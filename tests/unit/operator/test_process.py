@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any, cast
 from unittest.mock import AsyncMock
@@ -15,10 +16,11 @@ from prometheus_client.parser import text_string_to_metric_families
 from training_operator.cluster import Listed, RefusedError, TryAgainError
 from training_operator.handlers import Inbox
 from training_operator.metrics import JobGauges, Metrics
+from training_operator.records import Key
 from training_operator.relist import Relist
 from training_operator.server import Health, serving
 from training_operator.settings import Settings, from_environment, tune
-from training_operator.store import Key, Kind, Store
+from training_operator.store import Kind, Store
 from unit.operator.factories import (
     job,
     look,
@@ -74,12 +76,13 @@ class Listing:
     def __init__(self, *answers: Any) -> None:
         self.answers, self.asked = list(answers), []
 
-    async def list(self, kind: Kind, namespace: str | None, *, from_cache: bool) -> Listed:
-        self.asked.append((kind, namespace, from_cache))
+    async def list_pages(self, kind: Kind, namespace: str | None) -> AsyncIterator[Listed]:
+        self.asked.append((kind, namespace))
         answer = self.answers.pop(0)
         if isinstance(answer, Exception):
             raise answer
-        return Listed(answer, "999999")
+        for raw in answer:
+            yield Listed([raw], "999999")
 
 
 class TestRelist:
@@ -87,29 +90,32 @@ class TestRelist:
         news: list[Key] = []
         store = Store()
         relist = Relist(cast(Any, Listing([raw_pod()], [raw_job()], [raw_training_job()])), store, (), 60, news.append)
-        await relist.once(from_cache=True)
+        await relist.once()
         assert news == [("team", "digits")] * 3
         assert len(store.view(("team", "digits")).pods) == 1
         assert relist.last_success is not None
 
+    async def test_what_is_on_any_page_is_there(self) -> None:
+        store = Store()
+        relist = Relist(cast(Any, Listing([raw_pod(0), raw_pod(1)], [], [raw_training_job()])), store, (), 60, print)
+        await relist.once()
+        assert len(store.view(("team", "digits")).pods) == 2
+
     async def test_every_namespace_is_listed(self) -> None:
         cluster = Listing(*[[]] * 6)
-        await Relist(cast(Any, cluster), Store(), ("a", "b"), 60, print).once(from_cache=True)
-        assert [namespace for _, namespace, _ in cluster.asked] == ["a", "b"] * 3
+        await Relist(cast(Any, cluster), Store(), ("a", "b"), 60, print).once()
+        assert [namespace for _, namespace in cluster.asked] == ["a", "b"] * 3
 
-    async def test_nothing_begins_before_everything_was_read_from_the_api_server_itself(
-        self, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
+    async def test_nothing_begins_before_everything_was_read(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("training_operator.relist.asyncio.sleep", AsyncMock())
         cluster = Listing(TryAgainError("away"), RefusedError(403, "no rights"), [], TryAgainError("away"), [], [], [])
         relist = Relist(cast(Any, cluster), Store(), (), 60, print)
         await relist.until_first()
         assert cluster.answers == []
-        assert not any(from_cache for _, _, from_cache in cluster.asked)
 
     async def test_nothing_is_ended_before_the_watches_would_see_it(self, relist: Relist) -> None:
         raw = raw_pod()
-        relist.store.merge(Kind.POD, [raw], raw["metadata"]["resourceVersion"], time.monotonic())
+        relist.store.put_listed(Kind.POD, [raw], time.monotonic())
         waiting = asyncio.create_task(relist.until_watched())
         for _ in range(3):
             await asyncio.sleep(0)
@@ -121,13 +127,13 @@ class TestRelist:
         self, relist: Relist, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("training_operator.relist.WATCHED_WITHIN", 0.05)
-        relist.store.merge(Kind.POD, [raw_pod()], "999999", time.monotonic())
+        relist.store.put_listed(Kind.POD, [raw_pod()], time.monotonic())
         await asyncio.wait_for(relist.until_watched(), 5)
 
     def test_a_stale_watch_is_healed_sooner(self, relist: Relist) -> None:
         assert relist._pause() == 60
         raws = [raw_pod()]
-        relist.store.merge(Kind.POD, raws, raws[0]["metadata"]["resourceVersion"], time.monotonic() - 20)
+        relist.store.put_listed(Kind.POD, raws, time.monotonic() - 20)
         assert relist._pause() == 10
 
 
@@ -148,8 +154,7 @@ class TestHealth:
         assert Health(relist, lambda: 0.0).problems() == []
 
     def test_a_stale_watch(self, relist: Relist) -> None:
-        raws = [raw_training_job()]
-        relist.store.merge(Kind.TRAINING_JOB, raws, raws[0]["metadata"]["resourceVersion"], time.monotonic() - 200)
+        relist.store.put_listed(Kind.TRAINING_JOB, [raw_training_job()], time.monotonic() - 200)
         assert Health(relist, lambda: 0.0).problems() == ["watch of trainingjobs is 200 s behind"]
 
     def test_an_api_server_that_is_away(self, relist: Relist) -> None:

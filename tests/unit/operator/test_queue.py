@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from training_operator.queue import LONGEST_BACKOFF, Work, WorkQueue, backoff
-from training_operator.store import Key
+from training_operator.records import Key
 
 ONE, TWO = ("ns", "one"), ("ns", "two")
 

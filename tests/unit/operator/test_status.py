@@ -12,10 +12,10 @@ from training_operator.deadlines import first_step, look_again
 from training_operator.observe import Observed
 from training_operator.obstacle import Obstacle
 from training_operator.plan import decide
+from training_operator.records import Unreadable, read_training_job
 from training_operator.situation import Situation
 from training_operator.status import reported
 from training_operator.status.derive import derive, refusal, same
-from training_operator.store import Unreadable, read_training_job
 from trainingjob_api.progress import Outcome, State
 from trainingjob_api.status import Condition, ConditionType, PauseStatus, Phase, Reason, TrainingJobStatus
 from unit.operator.factories import (

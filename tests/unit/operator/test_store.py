@@ -2,7 +2,10 @@
 
 from typing import Any
 
-from training_operator.store import Kind, Store, Unreadable
+import pytest
+
+from training_operator.records import Key, Unreadable
+from training_operator.store import Kind, Store
 from unit.operator.factories import raw_job, raw_pod, raw_training_job
 
 KEY = ("team", "digits")
@@ -12,28 +15,69 @@ def at(raw: dict[str, Any], version: int) -> dict[str, Any]:
     return {**raw, "metadata": {**raw["metadata"], "resourceVersion": str(version)}}
 
 
+def merge(
+    store: Store, kind: Kind, raws: list[dict[str, Any]], version: str, now: float = 0, namespace: str | None = None
+) -> set[Key]:
+    """A whole LIST."""
+    news = store.put_listed(kind, raws, unseen_since=now)
+    return news | store.remove_unlisted(kind, {raw["metadata"]["uid"] for raw in raws}, version, namespace)
+
+
 def names(store: Store) -> list[str]:
     return [pod.name for pod in store.view(KEY).pods]
 
 
 def test_an_older_version_is_no_news() -> None:
     store = Store()
-    assert store.put(Kind.POD, at(raw_pod(phase="Running"), 5)) == KEY
-    assert store.put(Kind.POD, at(raw_pod(phase="Pending", started=None), 4)) is None
-    assert store.put(Kind.POD, at(raw_pod(phase="Running"), 5)) is None
+    assert store.put(Kind.POD, at(raw_pod(phase="Running"), 5)) == {KEY}
+    assert store.put(Kind.POD, at(raw_pod(phase="Pending", started=None), 4)) == set()
+    assert store.put(Kind.POD, at(raw_pod(phase="Running"), 5)) == set()
     assert store.view(KEY).pods[0].status.phase == "Running"
+
+
+def test_what_is_known_is_not_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    store = Store()
+    objects = {Kind.POD: raw_pod(), Kind.JOB: raw_job(), Kind.TRAINING_JOB: raw_training_job()}
+    for kind, raw in objects.items():
+        store.put(kind, raw)
+    monkeypatch.setattr("training_operator.store._read", None)
+    for kind, raw in objects.items():
+        assert merge(store, kind, [raw], "999999") == set()
+
+
+UNUSED: list[tuple[str, Kind, dict[str, Any], dict[str, Any]]] = [
+    ("an annotation", Kind.POD, {"metadata": {"annotations": {"a": "b"}}}, {}),
+    ("a finalizer", Kind.POD, {"metadata": {"finalizers": ["batch.kubernetes.io/job-tracking"]}}, {}),
+    ("a managed field", Kind.JOB, {"metadata": {"managedFields": [{"manager": "kubectl"}]}}, {}),
+    ("an annotation of a TrainingJob", Kind.TRAINING_JOB, {"metadata": {"annotations": {"a": "b"}}}, {}),
+    ("a pod's address", Kind.POD, {}, {"status": {"podIP": "10.0.0.10"}}),
+    ("a Job's suspension", Kind.JOB, {}, {"spec": {"suspend": True}}),
+    ("a TrainingJob's status", Kind.TRAINING_JOB, {}, {"status": {"attempt": 1}}),
+    ("its deletion", Kind.TRAINING_JOB, {}, {"metadata": {"deletionTimestamp": "2026-01-31T12:00:00Z"}}),
+]
+
+
+@pytest.mark.parametrize(("kind", "unused", "used"), [row[1:] for row in UNUSED], ids=[row[0] for row in UNUSED])
+def test_only_what_is_used_is_news(kind: Kind, unused: dict[str, Any], used: dict[str, Any]) -> None:
+    store, make = Store(), {Kind.POD: raw_pod, Kind.JOB: raw_job, Kind.TRAINING_JOB: raw_training_job}[kind]
+    first = at(make(), 5)
+    store.put(kind, first)
+    change = unused or used
+    changed = {**first, **{part: {**first.get(part, {}), **fields} for part, fields in change.items()}}
+    assert store.put(kind, at(changed, 6)) == ({KEY} if used else set())
+    assert store._objects[kind][first["metadata"]["uid"]].version == 6  # which a write must name
 
 
 def test_versions_are_numbers() -> None:
     store = Store()
     store.put(Kind.POD, at(raw_pod(phase="Pending", started=None), 9))
-    assert store.put(Kind.POD, at(raw_pod(phase="Running"), 10)) == KEY
+    assert store.put(Kind.POD, at(raw_pod(phase="Running"), 10)) == {KEY}
 
 
 def test_a_deleted_pod_leaves_its_end() -> None:
     store = Store()
     store.put(Kind.POD, at(raw_pod(), 5))
-    assert store.remove(Kind.POD, at(raw_pod(code=43), 6)) == KEY
+    assert store.remove(Kind.POD, at(raw_pod(code=43), 6)) == {KEY}
     view = store.view(KEY)
     assert view.pods == ()
     assert view.gone_pods[0].container.terminated is not None
@@ -41,15 +85,15 @@ def test_a_deleted_pod_leaves_its_end() -> None:
 
 def test_a_pod_that_was_only_ever_seen_to_be_deleted_leaves_its_end() -> None:
     store = Store()
-    assert store.remove(Kind.POD, at(raw_pod(code=43), 6)) == KEY
+    assert store.remove(Kind.POD, at(raw_pod(code=43), 6)) == {KEY}
     assert len(store.view(KEY).gone_pods) == 1
 
 
 def test_what_is_gone_stays_gone() -> None:
     store = Store()
     store.remove(Kind.POD, at(raw_pod(), 6))
-    assert store.put(Kind.POD, at(raw_pod(), 5)) is None
-    store.merge(Kind.POD, [at(raw_pod(), 5)], "5", now=0)
+    assert store.put(Kind.POD, at(raw_pod(), 5)) == set()
+    merge(store, Kind.POD, [at(raw_pod(), 5)], "5", now=0)
     assert names(store) == []
 
 
@@ -63,6 +107,35 @@ def test_an_end_is_kept_until_it_is_recorded() -> None:
     assert [pod.attempt for pod in store.view(KEY).gone_pods] == [2]
 
 
+def test_an_end_that_comes_after_a_list_without_the_pod_counts() -> None:
+    store = Store()
+    store.put(Kind.POD, at(raw_pod(), 5))
+    store.put_pods(KEY, [], "9")
+    assert store.view(KEY).gone_pods[0].container.terminated is None
+    assert store.put(Kind.POD, at(raw_pod(code=43), 6)) == {KEY}
+    assert store.remove(Kind.POD, at(raw_pod(code=43), 7)) == set()
+    view = store.view(KEY)
+    assert view.pods == ()
+    assert view.gone_pods[0].container.terminated is not None
+
+
+def test_an_end_that_is_recorded_does_not_come_back() -> None:
+    store = Store()
+    store.remove(Kind.POD, at(raw_pod(code=43), 6))
+    store.forget_ends(KEY, 1)
+    assert store.remove(Kind.POD, at(raw_pod(code=43), 7)) == set()
+    assert store.view(KEY).gone_pods == ()
+
+
+def test_a_pod_whose_label_is_changed_moves() -> None:
+    store, moved = Store(), at(raw_pod(), 6)
+    moved["metadata"]["labels"] = {"trainingjob.dev/name": "iris"}
+    store.put(Kind.POD, at(raw_pod(), 5))
+    assert store.put(Kind.POD, moved) == {KEY, ("team", "iris")}
+    assert names(store) == []
+    assert len(store.view(("team", "iris")).pods) == 1
+
+
 def test_ends_of_a_training_job_that_is_gone_are_swept() -> None:
     store = Store()
     store.remove(Kind.POD, raw_pod(code=43))
@@ -74,7 +147,7 @@ def test_a_list_heals_what_a_watch_missed() -> None:
     store = Store()
     store.put(Kind.POD, at(raw_pod(0), 5))
     store.put(Kind.POD, at(raw_pod(1), 5))
-    news = store.merge(Kind.POD, [at(raw_pod(1), 5), at(raw_pod(2), 7)], "8", now=0)
+    news = merge(store, Kind.POD, [at(raw_pod(1), 5), at(raw_pod(2), 7)], "8", now=0)
     assert news == {KEY}
     assert names(store) == ["digits-1-1-abcde", "digits-1-2-abcde"]
     assert [pod.rank for pod in store.view(KEY).gone_pods] == [0]
@@ -83,20 +156,20 @@ def test_a_list_heals_what_a_watch_missed() -> None:
 def test_a_list_without_news_wakes_nobody() -> None:
     store = Store()
     store.put(Kind.POD, at(raw_pod(), 5))
-    assert store.merge(Kind.POD, [at(raw_pod(), 5)], "8", now=0) == set()
+    assert merge(store, Kind.POD, [at(raw_pod(), 5)], "8", now=0) == set()
 
 
 def test_an_old_list_removes_nothing_that_is_newer() -> None:
     store = Store()
     store.put(Kind.POD, at(raw_pod(), 9))
-    assert store.merge(Kind.POD, [], "8", now=0) == set()
+    assert merge(store, Kind.POD, [], "8", now=0) == set()
     assert names(store) == ["digits-1-0-abcde"]
 
 
 def test_a_list_of_one_namespace_says_nothing_about_another() -> None:
     store = Store()
     store.put(Kind.POD, at(raw_pod(), 5))
-    assert store.merge(Kind.POD, [], "8", now=0, namespace="elsewhere") == set()
+    assert merge(store, Kind.POD, [], "8", now=0, namespace="elsewhere") == set()
     assert names(store) == ["digits-1-0-abcde"]
 
 
@@ -105,14 +178,14 @@ def test_reading_one_keys_pods_leaves_the_others_alone() -> None:
     other["metadata"] = {**other["metadata"], "labels": {"trainingjob.dev/name": "iris"}}
     store.put(Kind.POD, at(raw_pod(0), 5))
     store.put(Kind.POD, other)
-    store.merge_pods(KEY, [], "9")
+    store.put_pods(KEY, [], "9")
     assert names(store) == []
     assert len(store.view(("team", "iris")).pods) == 1
 
 
 def test_a_watch_that_shows_less_than_a_list_is_behind() -> None:
     store = Store()
-    store.merge(Kind.JOB, [at(raw_job(), 5)], "5", now=100.0)
+    merge(store, Kind.JOB, [at(raw_job(), 5)], "5", now=100.0)
     assert store.seconds_behind(Kind.JOB, 130.0) == 30.0
     store.put(Kind.JOB, at(raw_job(), 5))
     assert store.seconds_behind(Kind.JOB, 130.0) == 0.0
@@ -137,10 +210,61 @@ def test_garbage_is_kept_as_what_it_is() -> None:
     store = Store()
     raw = raw_training_job()
     raw["spec"] = {"epochs": "many"}
-    assert store.put(Kind.TRAINING_JOB, raw) == KEY
+    assert store.put(Kind.TRAINING_JOB, raw) == {KEY}
     found = store.view(KEY).training_job
     assert isinstance(found, Unreadable)
     assert "checkpoint" in found.problem
+
+
+YEAR_0, BEYOND = "0000-01-01T00:00:00Z", "9999-12-31T23:59:59-01:00"
+
+
+@pytest.mark.parametrize("time", [YEAR_0, BEYOND])
+def test_a_pod_that_cannot_be_read_is_named_and_hurts_nobody(time: str, caplog: pytest.LogCaptureFixture) -> None:
+    store, bad = Store(), raw_pod(1, code=1)
+    bad["status"]["containerStatuses"][0]["state"]["terminated"]["finishedAt"] = time
+    news = store.put_listed(Kind.POD, [at(bad, 5), at(raw_pod(0), 5)])
+    assert news == {KEY}
+    store.put(Kind.POD, at(bad, 6))
+    view = store.view(KEY)
+    assert names(store) == ["digits-1-0-abcde"]
+    assert len(view.unreadable) == 1
+    assert view.unreadable[0].startswith("Pod digits-1-1-abcde: status.containerStatuses")
+    assert len(caplog.records) == 1
+    store.remove(Kind.POD, at(bad, 7))
+    assert store.view(KEY).unreadable == ()
+
+
+def test_a_job_that_cannot_be_read_is_named_until_it_can_be(caplog: pytest.LogCaptureFixture) -> None:
+    store, bad = Store(), raw_job()
+    bad["metadata"]["creationTimestamp"] = YEAR_0
+    assert store.put(Kind.JOB, at(bad, 5)) == {KEY}
+    assert store.view(KEY).jobs == ()
+    assert store.view(KEY).unreadable[0].startswith("Job digits-1: metadata.creationTimestamp")
+    assert store.put(Kind.JOB, at(raw_job(), 6)) == {KEY}
+    assert store.view(KEY).unreadable == ()
+    assert len(store.view(KEY).jobs) == 1
+
+
+@pytest.mark.parametrize(("suspend", "expected"), [(True, True), (False, False), ("yes", False), (None, False)])
+def test_whether_a_training_job_that_cannot_be_read_shall_pause_is_known(suspend: Any, expected: bool) -> None:
+    store, raw = Store(), raw_training_job()
+    raw["spec"] |= {"epochs": "many", "suspend": suspend}
+    store.put(Kind.TRAINING_JOB, raw)
+    found = store.view(KEY).training_job
+    assert isinstance(found, Unreadable)
+    assert found.suspend is expected
+
+
+def test_a_training_job_whose_times_cannot_be_read_is_unreadable() -> None:
+    store, raw = Store(), raw_training_job()
+    raw["metadata"]["deletionTimestamp"] = BEYOND
+    raw["status"] = {"startTime": BEYOND}
+    store.put(Kind.TRAINING_JOB, raw)
+    found = store.view(KEY).training_job
+    assert isinstance(found, Unreadable)
+    assert found.status is None
+    assert "9999" in found.problem
 
 
 def test_nothing_is_kept_of_what_is_gone() -> None:
@@ -150,5 +274,6 @@ def test_nothing_is_kept_of_what_is_gone() -> None:
         store.remove(kind, raw)
     store.sweep(10**9)
     assert not any(store._objects[kind] for kind in Kind)
+    assert not store._of_key
     assert not store._tombstones
     assert not store._gone_pods
