@@ -106,7 +106,8 @@ EXIT_CODE_OF: dict[Outcome, ExitCode] = {
 
 
 EXTRA_METRICS_LIMIT = 32
-_EXTRA_NAME = re.compile(r"[a-zA-Z0-9_.-]{1,64}")
+EXTRA_NAME_LIMIT = 64
+_EXTRA_NAME = re.compile(rf"[a-zA-Z0-9_.-]{{1,{EXTRA_NAME_LIMIT}}}")
 
 
 def _named_plainly(metrics: dict[str, float]) -> dict[str, float]:

@@ -1,8 +1,14 @@
 """`python -m training_operator`: runs the operator; everything is set by environment variables."""
 
+# ruff: noqa: E402
+from training_operator import stopping
+
+stopping.end_at_once()  # before the other imports, which take a second
+
 import argparse
 import asyncio
 import sys
+from contextlib import suppress
 from dataclasses import fields
 
 from training_operator import app, log
@@ -43,7 +49,8 @@ def main() -> int:
         print(f"error: {error}", file=sys.stderr)
         return 2
     log.set_up(settings)
-    asyncio.run(app.run(settings))
+    with suppress(asyncio.CancelledError):  # it was told to stop
+        asyncio.run(app.run(settings))
     return 0
 
 

@@ -6,17 +6,19 @@ import time
 from collections.abc import Coroutine
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector
 
+from training_operator import stopping
 from training_operator.act import Actor
 from training_operator.asking import Asker
 from training_operator.cluster import Cluster
 from training_operator.handlers import Inbox, watch
 from training_operator.metrics import JobGauges, Metrics
 from training_operator.poller import Poller
-from training_operator.queue import WorkQueue
+from training_operator.queue import Work, WorkQueue
 from training_operator.reconcile import Reconciler
 from training_operator.records import Key
 from training_operator.relist import Relist
@@ -28,7 +30,11 @@ logger = logging.getLogger(__name__)
 
 
 async def run(settings: Settings) -> None:
-    """Run the operator until it is told to stop."""
+    """Run the operator; CancelledError: it was told to stop."""
+    task = asyncio.current_task()
+    assert task is not None
+    mind_signals = partial(stopping.end_by_cancelling, task)
+    mind_signals()
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
     GCCollector(registry=registry)
@@ -36,34 +42,41 @@ async def run(settings: Settings) -> None:
     async with AsyncExitStack() as stack:
         cluster = await stack.enter_async_context(await Cluster.connect(metrics.count_call))
         asker = await stack.enter_async_context(Asker())
-        background = await stack.enter_async_context(asyncio.TaskGroup())
-        poller = Poller(
-            settings.poll_seconds,
-            asker.ask,
-            on_news=queue.add,
-            on_silence=lambda key: _start(background, reconciler.tell_silence(key)),
-        )
-        stack.callback(poller.leave_all)
-        actor = Actor(cluster, store, settings.trainer_image)
-        reconciler = Reconciler(
-            cluster, store, poller, actor, _now, settings.retry_seconds, may_read_nodes=settings.is_cluster_wide
-        )
         relist = Relist(cluster, store, settings.namespaces, settings.relist_seconds, queue.add)
         health = Health(relist, lambda: queue.age)
         registry.register(JobGauges(store.training_jobs))
         metrics.watch_queue(lambda: len(queue), lambda: queue.age)
         metrics.watch_lag(relist.seconds_behind, health.list_age)
         await stack.enter_async_context(serving(settings.address, settings.port, health, registry))
-
         await relist.until_first()
-        watching = background.create_task(watch(Inbox(store, queue.add), settings))
+
+        background = await stack.enter_async_context(asyncio.TaskGroup())
+        background.create_task(watch(Inbox(store, queue.add), settings, mind_signals))
+        background.create_task(relist.run())
         await relist.until_watched()
+
+        poller = Poller(
+            settings.poll_seconds,
+            asker.ask,
+            on_news=queue.add,
+            on_silence=lambda key: _start(background, reconciler.tell_silence(key)),
+        )
+        actor = Actor(cluster, store, settings.trainer_image)
+        reconciler = Reconciler(
+            cluster, store, poller, actor, _now, settings.retry_seconds, may_read_nodes=settings.is_cluster_wide
+        )
         timed = _Timed(reconciler, metrics)
-        tasks = [background.create_task(queue.work(timed.work)) for _ in range(settings.workers)]
-        tasks.append(background.create_task(relist.run()))
-        await watching
-        for task in tasks:
-            task.cancel()
+        await _act(queue, poller, timed.work, settings.workers)
+
+
+async def _act(queue: WorkQueue, poller: Poller, work: Work, workers: int) -> None:
+    """Work on what is in the queue until cancelled."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(workers):
+                group.create_task(queue.work(work))
+    finally:
+        poller.leave_all()
 
 
 def _start(group: asyncio.TaskGroup, work: Coroutine[Any, Any, None]) -> None:

@@ -1,5 +1,6 @@
 """Every kopf decorator, and nothing else: what a watch shows goes into the store, and its key into the queue."""
 
+import asyncio
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -27,13 +28,17 @@ class Inbox:
             self.on_news(key)
 
 
-async def watch(inbox: Inbox, settings: Settings) -> None:
-    """Watch until the process is told to stop; raises when kopf gives up, and the Deployment starts anew."""
+async def watch(inbox: Inbox, settings: Settings, on_begun: Callable[[], None]) -> None:
+    """Watch until cancelled; raises when kopf gives up, and the Deployment starts anew.
+
+    kopf minds the signals itself once it has begun; whoever is to do it instead does so after that.
+    """
     registry = kopf.OperatorRegistry()
     _register(registry, inbox)
     tuned = kopf.OperatorSettings()
     tune(tuned)
-    await kopf.operator(
+    others = asyncio.all_tasks()
+    tasks = await kopf.spawn_tasks(
         registry=registry,
         settings=tuned,
         standalone=True,
@@ -42,6 +47,9 @@ async def watch(inbox: Inbox, settings: Settings) -> None:
         clusterwide=settings.is_cluster_wide,
         namespaces=settings.namespaces,
     )
+    on_begun()
+    await kopf.run_tasks(tasks, ignored=others)
+    raise RuntimeError("kopf has ended")
 
 
 def _register(registry: kopf.OperatorRegistry, inbox: Inbox) -> None:

@@ -85,13 +85,13 @@ LIGHTNING = """
             return loss
 
         def validation_step(self, batch, index):
-            self.log("val_loss", nn.functional.mse_loss(self.layers(batch[0]), batch[1]), sync_dist=True)
+            self.log("val/loss", nn.functional.mse_loss(self.layers(batch[0]), batch[1]), sync_dist=True)
 
         def configure_optimizers(self):
             optimizer = torch.optim.AdamW(self.parameters(), 0.01)
             plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, patience=0, threshold=0.2)
             step = torch.optim.lr_scheduler.StepLR(optimizer, 3, 0.9)
-            return [optimizer], [{"scheduler": plateau, "monitor": "val_loss"}, {"scheduler": step, "interval": "step"}]
+            return [optimizer], [{"scheduler": plateau, "monitor": "val/loss"}, {"scheduler": step, "interval": "step"}]
 
 
     size, here = int(os.environ["WORLD_SIZE"]), int(os.environ["LOCAL_WORLD_SIZE"])
@@ -162,6 +162,7 @@ def test_paused_in_and_between_epochs(
     assert last.codes() == [0] * ranks, last.end()
     assert _without_times(newest_tensors(paused)) == _without_times(newest_tensors(reference))
     assert history_of(paused) == history_of(reference)
+    assert all("validationLoss" in epoch for epoch in history_of(reference))
 
 
 def test_without_any_pod_sigterm_pauses_lightning_too(frameworks: ForkServer, tmp_path: Path) -> None:

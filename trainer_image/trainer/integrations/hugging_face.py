@@ -12,10 +12,10 @@ from typing import Any
 from transformers import Trainer, TrainerCallback
 
 from trainer.script import ScriptRun, start
+from trainer.script.metrics import known_name
 
 # What the trainer sums up between two lines of its log.
 _SUMS = ("_tr_loss", "_total_loss_scalar", "_globalstep_last_logged", "_initial_global_step", "current_flos")
-_NAMES = {"loss": "train_loss", "eval_loss": "validation_loss", "eval_accuracy": "validation_accuracy"}
 _LEFT_OUT = ("epoch", "total_flos", "train_loss", "runtime", "per_second")
 """Ends of names: what is known better, depends on the clock, or sums up all epochs."""
 
@@ -139,7 +139,7 @@ class _Following(TrainerCallback):
     def on_log(self, args: Any, state: Any, control: Any, logs: Mapping[str, Any] | None = None, **rest: Any) -> None:
         for name, value in (logs or {}).items():
             if isinstance(value, float) and math.isfinite(value) and not name.endswith(_LEFT_OUT):
-                self._training.metrics[_NAMES.get(name, name)] = value
+                self._training.metrics["train_loss" if name == "loss" else known_name(name)] = value
 
     def _follow(self, args: Any, state: Any) -> None:
         samples = args.train_batch_size * args.gradient_accumulation_steps

@@ -11,6 +11,7 @@ from torch.utils.data import DataLoader
 
 from trainer.errors import UserError
 from trainer.script import start
+from trainer.script.metrics import known_name
 
 
 class Pausable(Callback):
@@ -116,12 +117,7 @@ class _Training:
     def metrics(self) -> dict[str, float]:
         """What the module has logged, by the names of `run.report`."""
         logged = {name: each.item() for name, each in self.trainer.callback_metrics.items() if _is_number(each)}
-        renamed = {
-            "val_loss": "validation_loss",
-            "val_acc": "validation_accuracy",
-            "val_accuracy": "validation_accuracy",
-        }
-        metrics = {renamed.get(name, name): value for name, value in logged.items()}
+        metrics = {known_name(name): value for name, value in logged.items()}
         if self.trainer.optimizers:
             metrics["learning_rate"] = self.trainer.optimizers[0].param_groups[0]["lr"]
         return metrics

@@ -1,48 +1,99 @@
-"""The numbers of an epoch, as a program reports them, and what they tell."""
+"""The numbers of an epoch, as a program reports them, and what they tell. No name and no number of them ends it."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from itertools import count
 from math import isfinite
 from typing import SupportsFloat
 
-from pydantic import ValidationError
 from torch import Tensor
 
-from trainer.errors import NonFinite, UserError
+from trainer.errors import NonFinite
 from trainer.learning.clock import EpochClock
 from trainer.learning.plan import Plan, StagePlan
 from trainer.script.state import ScriptState
-from trainingjob_api.progress import EpochMetrics
+from trainingjob_api.progress import EXTRA_METRICS_LIMIT, EXTRA_NAME_LIMIT, EpochMetrics
 
 _KNOWN = set(EpochMetrics.model_fields) - {"epoch", "extra"}
+_SPLITS = {"train": "train", **dict.fromkeys(("val", "valid", "validation", "eval"), "validation")}
+_MEASURES = {"loss": "loss", **dict.fromkeys(("acc", "accuracy"), "accuracy")}
+_KNOWN_ELSEWHERE = re.compile(f"({'|'.join(_SPLITS)})[^a-z0-9]({'|'.join(_MEASURES)})")
+_NOT_PLAIN = re.compile(r"[^a-zA-Z0-9_.-]+")
 
 
-def epoch_metrics(state: ScriptState, clock: EpochClock, reported: Mapping[str, SupportsFloat]) -> EpochMetrics:
-    """With what is known of the epoch besides. NonFinite for a loss; other numbers that are not finite are left out."""
-    epoch, numbers = state.position.epoch + 1, {name: _number(name, value) for name, value in reported.items()}
+@dataclass
+class Reported:
+    """What a program has reported of one epoch, as far as it can be held."""
+
+    known: dict[str, float] = field(default_factory=dict)
+    extra: dict[str, float] = field(default_factory=dict)
+    left_out: list[str] = field(default_factory=list)
+    """Names, with the reason."""
+
+    def take(self, name: str, value: SupportsFloat) -> None:
+        number = _number(value)
+        if number is None:
+            self.left_out.append(f"{name} (not one number: {value!r:.100})")
+        elif not isfinite(number):
+            pass  # an epoch may have none of this
+        elif name in _KNOWN:
+            self.known[name] = number
+        elif len(self.extra) == EXTRA_METRICS_LIMIT:
+            self.left_out.append(f"{name} (more than {EXTRA_METRICS_LIMIT} names of one's own)")
+        else:
+            self.extra[_not_taken(plain_name(name), self.extra)] = number
+
+
+def read_report(epoch: int, metrics: Mapping[str, SupportsFloat]) -> Reported:
+    """NonFinite for a loss; other numbers that are not finite are left out."""
     for name in ("train_loss", "validation_loss"):
-        if not isfinite(numbers.get(name, 0.0)):
-            raise NonFinite(f"epoch {epoch}: {name} is {numbers[name]}; nothing was saved from it")
-    finite = {name: number for name, number in numbers.items() if isfinite(number)}
+        number = _number(metrics.get(name, 0.0))
+        if number is not None and not isfinite(number):
+            raise NonFinite(f"epoch {epoch}: {name} is {number}; nothing was saved from it")
+    reported = Reported()
+    for name, value in metrics.items():
+        reported.take(name, value)
+    return reported
+
+
+def epoch_metrics(state: ScriptState, clock: EpochClock, reported: Reported) -> EpochMetrics:
+    """With what is known of the epoch besides."""
     given = {
-        "epoch": epoch,
+        "epoch": state.position.epoch + 1,
         "learning_rate": next((each.param_groups[0]["lr"] for each in state.objects.optimizers), None),
         "seconds_per_epoch": clock.total(),
         "samples_per_second": state.samples / clock.training if state.samples else None,
-        **{name: number for name, number in finite.items() if name in _KNOWN},
-        "extra": {name: number for name, number in finite.items() if name not in _KNOWN} or None,
+        **reported.known,
+        "extra": reported.extra or None,
     }
-    try:
-        return EpochMetrics.model_validate(given)
-    except ValidationError as error:
-        problems = "; ".join(str(problem["msg"]) for problem in error.errors())
-        raise UserError(f"run.report(): {problems}") from error
+    return EpochMetrics.model_validate(given)
 
 
-def _number(name: str, value: SupportsFloat) -> float:
+def known_name(name: str) -> str:
+    """`val/loss`, `valid_acc` and their like by the names that the built-in trainer has; any other as it is."""
+    match = _KNOWN_ELSEWHERE.fullmatch(name.lower())
+    return f"{_SPLITS[match[1]]}_{_MEASURES[match[2]]}" if match else name
+
+
+def plain_name(name: str) -> str:
+    """As status and Prometheus can hold it: `val/AR@100` becomes `val_AR_100`."""
+    if _NOT_PLAIN.search(name):
+        name = _NOT_PLAIN.sub("_", name).strip("_")
+    return name[:EXTRA_NAME_LIMIT] or "metric"
+
+
+def _not_taken(name: str, taken: Iterable[str]) -> str:
+    """Two names may become one."""
+    others = (f"{name[: EXTRA_NAME_LIMIT - 4]}_{number}" for number in count(2))
+    return name if name not in taken else next(other for other in others if other not in taken)
+
+
+def _number(value: SupportsFloat) -> float | None:
     try:
         return float(value.item() if isinstance(value, Tensor) else value)
-    except (TypeError, ValueError, RuntimeError) as error:  # the last: a tensor of several
-        raise UserError(f"run.report({name}=...): one number is needed, not {value!r:.100}") from error
+    except (TypeError, ValueError, OverflowError, RuntimeError):  # the last: a tensor of several
+        return None
 
 
 def is_better(new: EpochMetrics, best: EpochMetrics | None) -> bool:

@@ -13,7 +13,7 @@ from trainer.errors import NonFinite, NotSaved, SaveFailed, Stopped, UserError
 from trainer.learning.clock import EpochClock
 from trainer.pod.program import Ended
 from trainer.resumable import Position
-from trainer.script.metrics import epoch_metrics, is_better, plan_so_far
+from trainer.script.metrics import epoch_metrics, is_better, plan_so_far, read_report
 from trainer.script.order import Entry, Orders, Place
 from trainer.script.state import Mark, ScriptState
 from trainer.session import Run
@@ -37,6 +37,7 @@ class ScriptRun:
         # DDP sums the first gradients of a process in another order than later ones; see `_rehearsed`.
         self._rehearsal_due = state.is_loaded and run.world.size > 2
         self._is_rehearsing = False
+        self._has_left_out = False  # metrics
 
     @property
     def epoch(self) -> int:
@@ -118,15 +119,26 @@ class ScriptRun:
                 self._save()
             yield batch
 
-    def report(self, **metrics: SupportsFloat) -> None:
-        """The numbers of this epoch, once, such as train_loss, validation_loss, validation_accuracy, or any name."""
+    def report(self, /, **metrics: SupportsFloat) -> None:
+        """The numbers of this epoch, once, such as train_loss, validation_loss, validation_accuracy, or any name.
+
+        What status and metrics cannot hold is left out and named in the log.
+        """
         if self._has_reported:
             raise UserError("run.report() takes all numbers of an epoch at once")
         self._has_reported = True
-        measured = epoch_metrics(self._state, self._clock, metrics)
+        reported = read_report(self.epoch + 1, metrics)
+        self._tell_left_out(reported.left_out)
+        measured = epoch_metrics(self._state, self._clock, reported)
         if is_better(measured, self._state.best_metrics):
             self._state.best_metrics, self._state.best_step = measured, self.steps
         self._run.report(measured, self._state.best_metrics)
+
+    def _tell_left_out(self, names: list[str]) -> None:
+        """Once: in the next epoch they are the same."""
+        if names and not self._has_left_out:
+            self._run.log.event("metrics left out", metrics=names)
+        self._has_left_out |= bool(names)
 
     def check(self, *losses: torch.Tensor) -> None:
         """NonFinite (exit code 45) if any of them is NaN or infinite. On a GPU this waits for the device."""
