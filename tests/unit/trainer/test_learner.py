@@ -23,7 +23,7 @@ PRECISIONS = ["float32", "bfloat16", "float16"]
 class Sum:
     """Squared errors: what a learner needs of an objective, and nothing of data."""
 
-    outputs, train_sums, evaluation_sums = 1, 1, 1
+    outputs, train_sums, evaluation_sums, curves = 1, 1, 1, 0
 
     @staticmethod
     def loss_sum(outputs: Tensor, targets: Tensor) -> Tensor:
@@ -270,8 +270,8 @@ def test_measuring_changes_nothing() -> None:
     before, chance = {name: value.clone() for name, value in model.state_dict().items()}, torch.get_rng_state()
     model.eval()
     rows = batch()
-    assert torch.equal(found.measure(rows.features, rows.targets), found.measure(rows.features, rows.targets))
-    assert not found.measure(rows.features, rows.targets).requires_grad
+    assert torch.equal(found.outputs(rows.features), found.outputs(rows.features))
+    assert not found.outputs(rows.features).requires_grad
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
     assert torch.equal(torch.get_rng_state(), chance)
     assert all(parameter.grad is None for parameter in model.parameters())

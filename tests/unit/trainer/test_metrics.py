@@ -9,10 +9,12 @@ from sklearn import metrics as sklearn
 from torch import Tensor
 from torchmetrics import functional as torchmetrics
 
-from trainer.learning.class_counts import BINS, DETAIL_CLASSES, ClassCounts, count_classes, counts_length
+from trainer.distributed import World
+from trainer.learning.class_counts import DETAIL_CLASSES, ClassCounts, count_classes, counts_length, curves_of
 from trainer.learning.losses import loss_sum
 from trainer.learning.measures import Measures
-from trainer.learning.objectives import Classification, Objective, Regression
+from trainer.learning.objectives import Classification, Objective, Regression, Seen
+from trainer.learning.roc import Scores, log_odds
 from trainingjob_api.spec.training import Loss
 
 
@@ -29,6 +31,14 @@ def rows(classes: int, count: int = 400, seed: int = 1, occurring: int | None = 
     return logits, targets
 
 
+def counted(logits: Tensor, targets: Tensor) -> ClassCounts:
+    classes = logits.shape[1]
+    scores = Scores(curves_of(classes), 1)
+    scores.add(logits, targets)
+    curves = scores.of_all(World(0, 1, torch.device("cpu")))
+    return ClassCounts.of(count_classes(logits, targets), classes, curves)
+
+
 def evaluated(objective: Objective, outputs: Tensor, targets: Tensor, cuts: tuple[int, ...] = ()) -> Tensor:
     """Sums over rows that come in chunks."""
     chunks = zip(outputs.tensor_split(cuts), targets.tensor_split(cuts), strict=True)
@@ -37,7 +47,8 @@ def evaluated(objective: Objective, outputs: Tensor, targets: Tensor, cuts: tupl
 
 def measured(outputs: Tensor, targets: Tensor) -> Measures:
     objective = classifier(outputs.shape[1])
-    return objective.evaluation_measures(evaluated(objective, outputs, targets), len(targets))
+    sums = evaluated(objective, outputs, targets)
+    return objective.evaluation_measures(Seen(len(targets), sums, counted(outputs, targets).curves))
 
 
 def ties(logits: Tensor) -> Tensor:
@@ -81,65 +92,54 @@ def test_a_classification_is_measured_as_others_do(logits: Tensor, targets: Tens
 
 @pytest.mark.parametrize(("logits", "targets"), [case for case in CASES if case.id != "1000 classes"])
 def test_the_area_under_the_roc_curve_is_that_of_the_scores(logits: Tensor, targets: Tensor) -> None:
-    """To the last bit for scores that are rounded to bins as ours are, and closely for those that are not."""
-    counts, classes = ClassCounts.of(count_classes(logits, targets), logits.shape[1]), logits.shape[1]
-    p = logits.double().softmax(dim=1)
-    exact, binned = [], []
+    ours, classes, p = counted(logits, targets), logits.shape[1], logits.double().softmax(dim=1)
+    exact = []
     for curve, number in enumerate([1] if classes == 2 else range(classes)):
         is_positive = (targets == number).numpy()
         if is_positive.all() or not is_positive.any():
-            assert counts.areas is not None
-            assert counts.areas[curve].isnan()
+            assert number not in ours.curve_of
             continue
         rest = torch.cat((logits[:, :number], logits[:, number + 1 :]), dim=1).double()
-        odds = logits[:, number].double() - rest.logsumexp(dim=1)
-        places = ((odds.clamp(-1e6, 1e6).asinh() / math.asinh(1e6) + 1) * BINS / 2).floor()
-        binned.append(sklearn.roc_auc_score(is_positive, places))
+        odds = log_odds(logits)[:, curve]
+        assert torch.allclose(odds, logits[:, number].double() - rest.logsumexp(dim=1), rtol=1e-12, atol=1e-12)
         exact.append(sklearn.roc_auc_score(is_positive, odds))
-        if logits.abs().max() < 10:  # beyond that probabilities are 0 and 1, where log-odds still differ
-            assert exact[-1] == pytest.approx(sklearn.roc_auc_score(is_positive, p[:, number]), abs=1e-3)
+        assert ours.curve_of[number].area == pytest.approx(exact[-1], abs=1e-12)
     if not exact:
-        assert counts.roc_auc is None
+        assert ours.roc_auc is None
         return
-    assert counts.roc_auc == pytest.approx(np.mean(binned), abs=1e-9)
-    assert counts.roc_auc == pytest.approx(np.mean(exact), abs=2e-3)
+    assert ours.roc_auc == pytest.approx(np.mean(exact), abs=1e-12)
+    if logits.abs().max() > 10 or torch.equal(logits, logits.round()):
+        return  # probabilities are 1 where log-odds still differ, or differ by their rounding alone
     if classes == 2:
-        theirs = torchmetrics.auroc(p[:, 1], targets, "binary")
+        assert ours.roc_auc == pytest.approx(float(torchmetrics.auroc(p[:, 1], targets, "binary")), abs=1e-6)
     elif len(exact) == classes:
         theirs = torchmetrics.auroc(p, targets, "multiclass", num_classes=classes)
-    else:
-        return
-    if logits.abs().max() < 10:
-        assert counts.roc_auc == pytest.approx(float(theirs), abs=2e-3)
+        assert ours.roc_auc == pytest.approx(float(theirs), abs=1e-6)
+        together = sklearn.roc_auc_score(targets, p, multi_class="ovr", average="macro")
+        assert ours.roc_auc == pytest.approx(together, abs=1e-12)
 
 
 def test_probabilities_that_round_to_one_are_still_told_apart() -> None:
     """A p of 1 - 1e-30 is 1 in every floating point format; its log-odds are not."""
     logits = torch.tensor([[70.0, 0, 0], [80.0, 0, 0], [90.0, 0, 0], [100.0, 0, 0]])
-    targets = torch.tensor([1, 2, 0, 0])
-    counts = ClassCounts.of(count_classes(logits, targets), 3)
-    assert counts.areas is not None
-    assert float(counts.areas[0]) == 1.0
+    assert counted(logits, torch.tensor([1, 2, 0, 0])).curve_of[0].area == 1.0
 
 
 @pytest.mark.parametrize("classes", [2, 10, DETAIL_CLASSES])
 def test_the_confusion_matrix(classes: int) -> None:
     logits, targets = rows(classes)
-    counts = ClassCounts.of(count_classes(logits, targets), classes)
+    counts = counted(logits, targets)
     assert counts.confusion is not None
     theirs = sklearn.confusion_matrix(targets, logits.argmax(dim=1), labels=range(classes))
     assert np.array_equal(counts.confusion.numpy(), theirs)
 
 
 def test_the_roc_curve() -> None:
-    logits, targets = rows(2)
-    places = count_classes(logits, targets)[4:].view(2, BINS)
-    false, true = ClassCounts.of(count_classes(logits, targets), 2).roc_points(0)
-    scores = np.repeat(np.tile(np.arange(BINS), 2), places.flatten().long().numpy())
-    labels = np.repeat([0, 1], [int(places[0].sum()), int(places[1].sum())])
-    theirs = sklearn.roc_curve(labels, scores, drop_intermediate=False)
-    ours = set(zip(false.tolist(), true.tolist(), strict=True))
-    assert ours == set(zip(theirs[0].tolist(), theirs[1].tolist(), strict=True))
+    logits, targets = ties(rows(2)[0]), rows(2)[1]
+    false, true = counted(logits, targets).curve_of[1].rates()
+    theirs = sklearn.roc_curve(targets, logits[:, 1] - logits[:, 0], drop_intermediate=False)
+    assert false.tolist() == pytest.approx(theirs[0].tolist(), abs=1e-12)
+    assert true.tolist() == pytest.approx(theirs[1].tolist(), abs=1e-12)
 
 
 def test_many_classes_cost_little_memory() -> None:
@@ -157,6 +157,7 @@ def test_a_broken_model_is_counted_and_its_loss_tells(broken: float, classes: in
     sums = evaluated(classifier(classes), logits, targets)
     assert not math.isfinite(sums[0])
     assert sums[1:].isfinite().all()
+    assert 0 <= (counted(logits, targets).roc_auc or 0.0) <= 1
 
 
 def test_what_is_shown_of_training_rows() -> None:
@@ -185,7 +186,7 @@ def test_a_regression_is_measured_as_others_do(kind: str, count: int, shift: flo
     guesses = targets + 3 * torch.randn(count, generator=generator)
     objective = regression(kind)
     outputs, inside = scaled(guesses)[:, None], scaled(targets)
-    ours = objective.evaluation_measures(evaluated(objective, outputs, inside), count)
+    ours = objective.evaluation_measures(Seen(count, evaluated(objective, outputs, inside)))
     mae, mse = sklearn.mean_absolute_error(targets, guesses), sklearn.mean_squared_error(targets, guesses)
     assert ours.loss == pytest.approx(mae if kind == "mae" else mse, rel=1e-4)
     assert ours.mae == pytest.approx(mae, rel=1e-4)
@@ -203,7 +204,7 @@ def test_targets_that_are_all_equal_have_no_r2(value: float, count: int) -> None
     """Rounding leaves some of them a spread."""
     objective, targets = regression(), scaled(torch.full((count,), value))
     sums = evaluated(objective, targets[:, None] + 0.1, targets)
-    assert objective.evaluation_measures(sums, count).r2 is None
+    assert objective.evaluation_measures(Seen(count, sums)).r2 is None
 
 
 @pytest.mark.parametrize("cuts", [(150,), (100, 100, 399), (0, 400)], ids=["two", "an empty one", "empty ends"])

@@ -10,7 +10,9 @@ import torch
 from sklearn.metrics import auc
 
 from support.trainer import recipe, run_config
-from trainer.learning.class_counts import ClassCounts, count_classes
+from trainer.distributed import World
+from trainer.learning.class_counts import ClassCounts, count_classes, curves_of
+from trainer.learning.roc import Scores
 from trainer.reporting.curves import draw_curves
 from trainer.reporting.event_files import EventFiles, scalars
 from trainer.reporting.report import ClassReport, as_text
@@ -24,7 +26,10 @@ def class_report(classes: int, rows: int = 500, occurring: int | None = None) ->
     logits = torch.randn(rows, classes, generator=generator)
     logits[torch.arange(rows), targets] += 2
     labels = tuple(rf"$\frac$ is no formula but class {number}" for number in range(classes))
-    return ClassReport.of(ClassCounts.of(count_classes(logits, targets), classes), labels)
+    scores = Scores(curves_of(classes), 1)
+    scores.add(logits, targets)
+    curves = scores.of_all(World(0, 1, torch.device("cpu")))
+    return ClassReport.of(ClassCounts.of(count_classes(logits, targets), classes, curves), labels)
 
 
 @pytest.mark.parametrize("classes", [2, 3, 20])

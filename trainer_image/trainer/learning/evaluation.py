@@ -4,7 +4,6 @@ from dataclasses import asdict
 from math import ceil
 
 import torch
-from torch import Tensor
 
 from trainer.data.dataset import Dataset
 from trainer.data.rows import Rows
@@ -12,6 +11,8 @@ from trainer.errors import NonFinite
 from trainer.learning.clock import EpochClock
 from trainer.learning.learner import Learner
 from trainer.learning.measures import Measures
+from trainer.learning.objectives import Seen
+from trainer.learning.roc import Scores
 from trainer.learning.state import TrainState
 from trainer.session import Run
 from trainingjob_api.progress import EpochMetrics, State
@@ -24,18 +25,14 @@ _CHUNK_VALUES = 2**22
 def measure_epoch(
     run: Run, learner: Learner, state: TrainState, data: Dataset, learning_rate: float, clock: EpochClock
 ) -> EpochMetrics:
-    """The same on every rank; the only host synchronisation of an epoch."""
+    """The same on every rank; the only place of an epoch where the host waits for the device."""
     # Each rank has running statistics of its own shares; rank 0's are those that a checkpoint holds.
     run.world.share(learner.model.buffers())
-    parts = [state.sums.total()]
-    if data.validation is not None:
-        parts.append(sums_of(run, learner, state, data.validation))
-    sums = run.world.sum_on_all(torch.cat(parts))
-    count = learner.objective.train_sums
-    train = learner.objective.train_measures(sums[:count], len(data.train))
+    sums = state.sums.total().clone()  # a stop while rows are looked at saves those of this rank alone
     held_back = None
     if data.validation is not None:
-        held_back = learner.objective.evaluation_measures(sums[count:], len(data.validation))
+        held_back = learner.objective.evaluation_measures(look_at(run, learner, state, data.validation))
+    train = learner.objective.train_measures(run.world.sum_on_all(sums), len(data.train))
     run.board.gradient_norm = learner.gradient_norm
     return _describe(state.position.epoch + 1, train, held_back, learning_rate, len(data.train), clock)
 
@@ -55,22 +52,26 @@ def _describe(
         ) from error
 
 
-def sums_of(run: Run, learner: Learner, state: TrainState, rows: Rows) -> Tensor:
-    """This rank's sums over its share of the rows (see Objective.evaluate).
+def look_at(run: Run, learner: Learner, state: TrainState, rows: Rows) -> Seen:
+    """Each rank at its share of the rows, and then together.
 
     Looks up between chunks; a stop in here saves what was before it.
     """
     world, objective = run.world, learner.objective
     run.enter(State.EVALUATING)
-    total = torch.zeros(objective.evaluation_sums, dtype=torch.float64, device=world.device)
+    sums = torch.zeros(objective.evaluation_sums, dtype=torch.float64, device=world.device)
+    scores = Scores(objective.curves, world.size)
     learner.model.eval()
     share = torch.arange(len(rows))[world.rank :: world.size]
     size = min(_CHUNK, max(1, _CHUNK_VALUES // learner.values_of_a_row))
     # The same number of chunks on every rank, empty ones included: each ends with a collective.
     for chunk in range(ceil(ceil(len(rows) / world.size) / size)):
-        total += learner.measure(*rows.take(share[chunk * size : (chunk + 1) * size]))
+        features, targets = rows.take(share[chunk * size : (chunk + 1) * size])
+        outputs = learner.outputs(features)
+        sums += objective.evaluate(outputs, targets)
+        scores.add(outputs, targets)
         run.enter(State.EVALUATING)
         if run.should_stop(now=True):
             run.save(state)
     learner.model.train()
-    return total
+    return Seen(len(rows), world.sum_on_all(sums), scores.of_all(world))

@@ -10,7 +10,7 @@ from trainer.errors import NonFinite
 from trainer.export import export
 from trainer.export_formats import write_programs
 from trainer.learning.early_stopping import criterion, is_spent
-from trainer.learning.evaluation import sums_of
+from trainer.learning.evaluation import look_at
 from trainer.learning.learner import Learner
 from trainer.learning.objectives import Classification
 from trainer.learning.state import TrainState
@@ -50,11 +50,11 @@ def _evaluate(run: Run, learner: Learner, state: TrainState, data: Dataset) -> E
     if rows is None:
         return None
     objective = learner.objective
-    sums = run.world.sum_on_all(sums_of(run, learner, state, rows))
-    measures = objective.evaluation_measures(sums, len(rows))
+    seen = look_at(run, learner, state, rows)
+    measures = objective.evaluation_measures(seen)
     classes = None
     if isinstance(objective, Classification) and data.facts.labels is not None:
-        classes = ClassReport.of(objective.counts(sums), data.facts.labels)
+        classes = ClassReport.of(objective.counts(seen), data.facts.labels)
     return Evaluation("validation" if data.test is None else "test", len(rows), measures, classes)
 
 

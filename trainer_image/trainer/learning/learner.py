@@ -136,10 +136,9 @@ class Learner:
                 self.optimizer.zero_grad(set_to_none=True)
 
     @torch.no_grad()
-    def measure(self, features: Tensor, targets: Tensor) -> Tensor:
-        """Sums over rows, in evaluation mode (see Objective.evaluate)."""
-        outputs = self._outputs(self.model, features)
-        return self.objective.evaluate(outputs, targets)
+    def outputs(self, features: Tensor) -> Tensor:
+        """Of rows that are not trained on; the model must be in evaluation mode."""
+        return self._outputs(self.model, features)
 
     @property
     def gradient_norm(self) -> float:

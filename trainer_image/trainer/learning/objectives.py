@@ -1,5 +1,6 @@
 """What is minimised and what is measured, for each task."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import sqrt
 from typing import Protocol
@@ -8,10 +9,21 @@ import torch
 from torch import Tensor
 
 from trainer.data.dataset import DataFacts
-from trainer.learning.class_counts import ClassCounts, count_classes, counts_length
+from trainer.learning.class_counts import ClassCounts, count_classes, counts_length, curves_of
 from trainer.learning.losses import LossSum, loss_sum
 from trainer.learning.measures import Measures
+from trainer.learning.roc import Curve
 from trainingjob_api.spec.training import Loss, Training
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What all ranks together saw of rows that are not trained on."""
+
+    rows: int
+    sums: Tensor
+    """Of what `Objective.evaluate` returned."""
+    curves: Sequence[Curve] = ()
 
 
 class Objective(Protocol):
@@ -36,6 +48,11 @@ class Objective(Protocol):
         ...
 
     @property
+    def curves(self) -> int:
+        """ROC curves of rows that are not trained on."""
+        ...
+
+    @property
     def loss_sum(self) -> LossSum:
         """The loss of a batch, summed over its rows."""
         ...
@@ -50,7 +67,7 @@ class Objective(Protocol):
         """Float64 sums over rows that are not trained on; the loss is the first."""
         ...
 
-    def evaluation_measures(self, sums: Tensor, rows: int) -> Measures: ...
+    def evaluation_measures(self, seen: Seen) -> Measures: ...
 
 
 @dataclass(frozen=True)
@@ -65,6 +82,10 @@ class Classification:
     def evaluation_sums(self) -> int:
         return 1 + counts_length(self.outputs)
 
+    @property
+    def curves(self) -> int:
+        return curves_of(self.outputs)
+
     def tally(self, outputs: Tensor, targets: Tensor, loss_sum: Tensor) -> Tensor:
         right = torch.count_nonzero(outputs.argmax(dim=1) == targets)
         return torch.stack((loss_sum.double(), right.double()))
@@ -77,10 +98,10 @@ class Classification:
         loss = self.loss_sum(outputs.double(), targets)
         return torch.cat((loss[None], count_classes(outputs, targets)))
 
-    def evaluation_measures(self, sums: Tensor, rows: int) -> Measures:
-        counts = self.counts(sums)
+    def evaluation_measures(self, seen: Seen) -> Measures:
+        counts = self.counts(seen)
         return Measures(
-            loss=float(sums[0]) / rows,
+            loss=float(seen.sums[0]) / seen.rows,
             accuracy=counts.accuracy,
             precision=counts.macro(counts.precision),
             recall=counts.macro(counts.recall),
@@ -88,9 +109,9 @@ class Classification:
             roc_auc=counts.roc_auc,
         )
 
-    def counts(self, sums: Tensor) -> ClassCounts:
-        """What the sums of an evaluation say about classes."""
-        return ClassCounts.of(sums[1:], self.outputs)
+    def counts(self, seen: Seen) -> ClassCounts:
+        """What an evaluation says about classes."""
+        return ClassCounts.of(seen.sums[1:], self.outputs, seen.curves)
 
 
 @dataclass(frozen=True)
@@ -105,6 +126,7 @@ class Regression:
     outputs: int = 1
     train_sums: int = 3
     evaluation_sums: int = 5
+    curves: int = 0
 
     def tally(self, outputs: Tensor, targets: Tensor, loss_sum: Tensor) -> Tensor:
         errors = (outputs.squeeze(1) - targets).double()
@@ -123,9 +145,9 @@ class Regression:
         squares = torch.stack((targets.sum(), torch.dot(targets, targets)))
         return torch.cat((self.tally(outputs, targets, self.loss_sum(outputs, targets)), squares))
 
-    def evaluation_measures(self, sums: Tensor, rows: int) -> Measures:
-        errors = self.train_measures(sums[:3], rows)
-        squared, total, total_squared = sums[2:].tolist()
+    def evaluation_measures(self, seen: Seen) -> Measures:
+        rows, errors = seen.rows, self.train_measures(seen.sums[:3], seen.rows)
+        squared, total, total_squared = seen.sums[2:].tolist()
         spread = total_squared - total * total / rows
         varies = spread > 1e-12 * total_squared  # what rounding leaves of equal targets is not a spread
         return Measures(

@@ -5,7 +5,6 @@ import platform
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from math import isnan
 from typing import Any, Literal
 
 import numpy as np
@@ -18,6 +17,7 @@ from trainer.export import DEFAULT_FOLDER
 from trainer.learning.class_counts import ClassCounts
 from trainer.learning.exactness import Circumstances
 from trainer.learning.measures import Measures
+from trainer.learning.roc import Curve
 from trainingjob_api.progress import EpochMetrics, Outcome, Progress, RunConfig
 
 _ROC_POINTS = 200
@@ -79,7 +79,7 @@ class ClassReport:
 
 
 def _table(counts: ClassCounts, labels: Sequence[Label]) -> list[dict[str, Any]]:
-    areas = _areas(counts)
+    curves = counts.curve_of
     each = zip(labels, counts.precision, counts.recall, counts.f1, counts.actual, counts.predicted, strict=True)
     return [
         {
@@ -87,7 +87,7 @@ def _table(counts: ClassCounts, labels: Sequence[Label]) -> list[dict[str, Any]]
             "precision": _rounded(precision),
             "recall": _rounded(recall),
             "f1": _rounded(f1),
-            **({"rocAuc": _rounded(areas[number])} if number in areas else {}),
+            **({"rocAuc": _rounded(curves[number].area or 0.0)} if number in curves else {}),
             "samples": int(actual),
             "predicted": int(predicted),
         }
@@ -95,28 +95,19 @@ def _table(counts: ClassCounts, labels: Sequence[Label]) -> list[dict[str, Any]]
     ]
 
 
-def _areas(counts: ClassCounts) -> dict[int, float]:
-    """Of each class that rows of both sides define one for."""
-    if counts.areas is None:
-        return {}
-    each = zip(counts.curve_classes, counts.areas.tolist(), strict=True)
-    return {number: area for number, area in each if not isnan(area)}
-
-
 def _roc_curves(counts: ClassCounts, labels: Sequence[Label]) -> list[RocCurve]:
-    areas, first = _areas(counts), counts.curve_classes.start
-    points = {number: _numpy_points(counts, number - first) for number in areas}
-    curves = [_curve(labels[number], areas[number], *points[number]) for number in areas]
+    points = {number: (curve.area or 0.0, *_points(curve)) for number, curve in counts.curve_of.items()}
+    curves = [_curve(labels[number], *each) for number, each in points.items()]
     if len(curves) < 2:
         return curves
     assert counts.roc_auc is not None
     grid = np.linspace(0, 1, 1001)
-    mean = np.mean([np.interp(grid, *each) for each in points.values()], axis=0)
+    mean = np.mean([np.interp(grid, false, true) for _, false, true in points.values()], axis=0)
     return [*curves, _curve(None, counts.roc_auc, np.append(0, grid), np.append(0, mean))]
 
 
-def _numpy_points(counts: ClassCounts, curve: int) -> tuple[Floats, Floats]:
-    false, true = counts.roc_points(curve)
+def _points(curve: Curve) -> tuple[Floats, Floats]:
+    false, true = curve.rates()
     return false.numpy(), true.numpy()
 
 
