@@ -19,6 +19,7 @@ _MEANING = {
     "trainer_image": "image of pods whose TrainingJob names none",
     "address": "where /metrics, /healthz and /readyz are served",
     "port": "their port",
+    "metrics_keep_seconds": "how long the series of a TrainingJob stay at /metrics after it has ended",
     "log_format": "text or json",
     "log_level": "DEBUG, INFO, WARNING or ERROR",
     "workers": "TrainingJobs that are worked on at the same time",
@@ -30,7 +31,7 @@ _MEANING = {
 
 def _parser() -> argparse.ArgumentParser:
     lines = [
-        f"  {PREFIX}{field.name.upper():<16} {_MEANING[field.name]} (default: {field.default or 'none'})"
+        f"  {PREFIX}{field.name.upper():<22} {_MEANING[field.name]} (default: {field.default or 'none'})"
         for field in fields(Settings)
     ]
     return argparse.ArgumentParser(

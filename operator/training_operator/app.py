@@ -9,14 +9,15 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from prometheus_client import CollectorRegistry, GCCollector, ProcessCollector
+from prometheus_client import CollectorRegistry
 
 from training_operator import stopping
 from training_operator.act import Actor
 from training_operator.asking import Asker
 from training_operator.cluster import Cluster
 from training_operator.handlers import Inbox, watch
-from training_operator.metrics import JobGauges, Metrics
+from training_operator.metrics.counted import Metrics
+from training_operator.metrics.page import Page
 from training_operator.poller import Poller
 from training_operator.queue import Work, WorkQueue
 from training_operator.reconcile import Reconciler
@@ -36,18 +37,16 @@ async def run(settings: Settings) -> None:
     mind_signals = partial(stopping.end_by_cancelling, task)
     mind_signals()
     registry = CollectorRegistry()
-    ProcessCollector(registry=registry)
-    GCCollector(registry=registry)
-    metrics, store, queue = Metrics(registry), Store(), WorkQueue()
+    metrics, page, queue = Metrics(registry), Page(registry, settings.metrics_keep_seconds), WorkQueue()
+    store = Store(page.change)
     async with AsyncExitStack() as stack:
         cluster = await stack.enter_async_context(await Cluster.connect(metrics.count_call))
         asker = await stack.enter_async_context(Asker())
         relist = Relist(cluster, store, settings.namespaces, settings.relist_seconds, queue.add)
-        health = Health(relist, lambda: queue.age)
-        registry.register(JobGauges(store.training_jobs))
+        health = Health(relist, queue.longest_pass)
         metrics.watch_queue(lambda: len(queue), lambda: queue.age)
         metrics.watch_lag(relist.seconds_behind, health.list_age)
-        await stack.enter_async_context(serving(settings.address, settings.port, health, registry))
+        await stack.enter_async_context(serving(settings.address, settings.port, health, page))
         await relist.until_first()
 
         background = await stack.enter_async_context(asyncio.TaskGroup())

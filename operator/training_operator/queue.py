@@ -22,7 +22,7 @@ class WorkQueue:
 
     def __init__(self) -> None:
         self._waiting: dict[Key, float] = {}  # key -> since when
-        self._busy: set[Key] = set()
+        self._busy: dict[Key, float] = {}  # key -> since when
         self._again: set[Key] = set()  # came while the key was being worked on
         self._failures: dict[Key, int] = {}
         self._timers: dict[Key, asyncio.TimerHandle] = {}
@@ -54,6 +54,10 @@ class WorkQueue:
         """Seconds that the oldest key has been waiting."""
         return time.monotonic() - next(iter(self._waiting.values())) if self._waiting else 0.0
 
+    def longest_pass(self) -> float:
+        """Seconds that the longest of the passes that go on has lasted."""
+        return time.monotonic() - min(self._busy.values()) if self._busy else 0.0
+
     async def work(self, work: Work) -> None:
         """One worker: takes keys and works on them for ever."""
         while True:
@@ -71,11 +75,11 @@ class WorkQueue:
 
     @contextmanager
     def _busy_with(self, key: Key) -> Iterator[None]:
-        self._busy.add(key)
+        self._busy[key] = time.monotonic()
         try:
             yield
         finally:
-            self._busy.discard(key)
+            del self._busy[key]
             if key in self._again:
                 self._again.discard(key)
                 self.add(key)

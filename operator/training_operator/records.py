@@ -1,6 +1,5 @@
 """What is kept of objects: of a TrainingJob its JSON, read again when a pass needs it; of what cannot be read, why."""
 
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -97,20 +96,16 @@ class Record:
     def read(self) -> TrainingJob | Unreadable:
         return _read(self.text, self.version)
 
+    def read_status(self) -> TrainingJobStatus | None:
+        """It alone, in a quarter of the time; None: it cannot be read."""
+        return _readable_status(from_json(self.text)["status"])
+
 
 @lru_cache(READ_AT_ONCE)
 def _read(text: bytes, version: int) -> TrainingJob | Unreadable:
     raw: Raw = from_json(text)
     raw["metadata"]["resourceVersion"] = str(version)
     return read_training_job(raw)
-
-
-def read_all(records: Iterator[Record]) -> Iterator[TrainingJob]:
-    """Those that can be read, one after the other; what passes need stays in memory."""
-    for record in records:
-        job = _read.__wrapped__(record.text, record.version)
-        if isinstance(job, TrainingJob):
-            yield job
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,14 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from aiohttp import web
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 
+from training_operator.metrics.exposition import Format
+from training_operator.metrics.page import Page
 from training_operator.relist import Relist
 from training_operator.store import Kind
 
 UNHEALTHY_AFTER = 180.0
-"""Seconds without news from the API server after which a restart is worth trying."""
+"""Seconds after which something that should have happened long ago counts as a problem."""
 
 
 @dataclass(frozen=True)
@@ -20,26 +21,31 @@ class Health:
     """Whether the operator does its work."""
 
     relist: Relist
-    queue_age: Callable[[], float]
+    longest_pass: Callable[[], float]
 
     def problems(self) -> list[str]:
-        """What is wrong; nothing when all is well."""
-        since = self.list_age()
-        behind = {kind.value: self.relist.seconds_behind(kind) for kind in Kind}
+        """What a restart would mend; nothing when all is well, or when only the API server is away."""
+        behind = {kind.value: self._behind_when_listed(kind) for kind in Kind}
         found = [f"watch of {kind} is {age:.0f} s behind" for kind, age in behind.items() if age > UNHEALTHY_AFTER]
-        if since > self.relist.seconds + UNHEALTHY_AFTER:
-            found.append(f"the API server could not be listed for {since:.0f} s")
-        if self.queue_age() > UNHEALTHY_AFTER:
-            found.append(f"a TrainingJob has waited for {self.queue_age():.0f} s")
+        if (seconds := self.longest_pass()) > UNHEALTHY_AFTER:
+            found.append(f"a pass over a TrainingJob has lasted for {seconds:.0f} s")
+        return found
+
+    def unreadiness(self) -> list[str]:
+        """Why nothing should be expected of it at the moment."""
+        found = self.problems()
+        if self.relist.last_success is None:
+            found.append("the cluster has not been read yet")
+        if (seconds := self.list_age()) > self.relist.seconds + UNHEALTHY_AFTER:
+            found.append(f"the API server could not be listed for {seconds:.0f} s")
         return found
 
     def list_age(self) -> float:
         return time.monotonic() - self.relist.last_success if self.relist.last_success is not None else 0.0
 
-    @property
-    def has_begun(self) -> bool:
-        """Everything was read once."""
-        return self.relist.last_success is not None
+    def _behind_when_listed(self, kind: Kind) -> float:
+        """A watch can be blamed only for as long as LISTs succeed."""
+        return self.relist.seconds_behind(kind) - self.list_age()
 
 
 @dataclass(frozen=True)
@@ -47,17 +53,20 @@ class Pages:
     """What is answered."""
 
     health: Health
-    registry: CollectorRegistry
+    page: Page
 
     async def healthz(self, _: web.Request) -> web.Response:
         return _verdict(self.health.problems())
 
     async def readyz(self, _: web.Request) -> web.Response:
-        problems = self.health.problems()
-        return _verdict(problems if self.health.has_begun else [*problems, "the cluster has not been read yet"])
+        return _verdict(self.health.unreadiness())
 
-    async def metrics(self, _: web.Request) -> web.Response:
-        return web.Response(body=generate_latest(self.registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+    async def metrics(self, request: web.Request) -> web.Response:
+        format = Format(request.headers.get("Accept", ""), request.headers.get("Accept-Encoding", ""))
+        headers = {"Content-Type": format.content_type, "Vary": "Accept, Accept-Encoding"}
+        if format.is_compressed:
+            headers["Content-Encoding"] = "gzip"
+        return web.Response(body=await self.page.render(format), headers=headers)
 
 
 def _verdict(problems: list[str]) -> web.Response:
@@ -65,9 +74,9 @@ def _verdict(problems: list[str]) -> web.Response:
 
 
 @asynccontextmanager
-async def serving(address: str, port: int, health: Health, registry: CollectorRegistry) -> AsyncIterator[int]:
+async def serving(address: str, port: int, health: Health, page: Page) -> AsyncIterator[int]:
     """Serve while the block runs; yields the port."""
-    pages, application = Pages(health, registry), web.Application()
+    pages, application = Pages(health, page), web.Application()
     application.router.add_get("/healthz", pages.healthz)
     application.router.add_get("/readyz", pages.readyz)
     application.router.add_get("/metrics", pages.metrics)

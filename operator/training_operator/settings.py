@@ -25,6 +25,8 @@ class Settings:
     address: str = "0.0.0.0"  # noqa: S104  (scraped and probed from other hosts)
     """Where /metrics, /healthz and /readyz are served."""
     port: int = 8080
+    metrics_keep_seconds: int = 86_400
+    """How long the series of a TrainingJob stay at /metrics after it has ended."""
     log_format: LogFormat = "text"
     """text or json."""
     log_level: str = "INFO"

@@ -5,12 +5,12 @@ The ends of pods are kept after the pods are gone, until status has recorded the
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass
 from enum import StrEnum
 
 from training_operator.children import Job, Pod, read_job, read_pod
-from training_operator.records import Key, Raw, Record, Unreadable, UnreadableChild, read_all
+from training_operator.records import Key, Raw, Record, Unreadable, UnreadableChild
 from trainingjob_api.resource import TrainingJob
 
 logger = logging.getLogger(__name__)
@@ -23,6 +23,9 @@ class Kind(StrEnum):
 
 
 Stored = Record | Job | Pod | UnreadableChild
+
+OnChange = Callable[[Key, Record | None], None]
+"""Is told the newest TrainingJob of a key whenever one of that name has changed; None: there is none any more."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,8 @@ def _read(kind: Kind, raw: Raw) -> Stored:
 class Store:
     """Objects by kind and UID, and by key."""
 
-    def __init__(self) -> None:
+    def __init__(self, on_change: OnChange = lambda key, newest: None) -> None:
+        self._on_change = on_change
         self._objects: dict[Kind, dict[str, Stored]] = {kind: {} for kind in Kind}
         self._of_key: dict[Key, dict[str, Stored]] = {}
         self._gone_pods: dict[Key, dict[str, Pod]] = defaultdict(dict)
@@ -113,7 +117,10 @@ class Store:
         self._objects[kind][new.uid] = self._of_key.setdefault(new.key, {})[new.uid] = new
         if moved is not None:
             return {moved, new.key}
-        return set() if known == new else {new.key}
+        if known == new:
+            return set()
+        self._tell(kind, new.key)
+        return {new.key}
 
     def _bury(self, kind: Kind, last: Stored) -> set[Key]:
         uid, key = last.uid, last.key
@@ -121,6 +128,7 @@ class Store:
         known = self._objects[kind].pop(uid, None)
         if known is not None:
             self._take_off(uid, known.key)
+            self._tell(kind, known.key)
         if uid in self._tombstones:
             return self._replace_end(last) if isinstance(last, Pod) else set()
         self._tombstones[uid] = last.version
@@ -147,11 +155,20 @@ class Store:
         if not shelf:
             del self._of_key[key]
 
+    def _tell(self, kind: Kind, key: Key) -> None:
+        if kind is Kind.TRAINING_JOB:
+            self._on_change(key, self._newest(key))
+
+    def _newest(self, key: Key) -> Record | None:
+        """An older one of that name may still be known."""
+        records = (one for one in self._of_key.get(key, {}).values() if isinstance(one, Record))
+        return max(records, key=lambda one: one.version, default=None)
+
     # What is asked
 
     def view(self, key: Key) -> View:
         stored = self._of_key.get(key, {}).values()
-        newest = max((one for one in stored if isinstance(one, Record)), key=lambda one: one.version, default=None)
+        newest = self._newest(key)
         return View(
             training_job=newest.read() if newest else None,
             jobs=tuple(one for one in stored if isinstance(one, Job)),
@@ -159,10 +176,6 @@ class Store:
             gone_pods=tuple(self._gone_pods.get(key, {}).values()),
             unreadable=tuple(str(one) for one in stored if isinstance(one, UnreadableChild)),
         )
-
-    def training_jobs(self) -> Iterator[TrainingJob]:
-        """All of them, read one by one."""
-        return read_all(one for one in list(self._objects[Kind.TRAINING_JOB].values()) if isinstance(one, Record))
 
     def seconds_behind(self, kind: Kind, now: float) -> float:
         """For how long the watch has failed to show something that a LIST has shown."""

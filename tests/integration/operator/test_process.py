@@ -23,7 +23,8 @@ def test_health_and_metrics_are_served(operator: OperatorProcess, training: Trai
     assert json.loads(operator.get("/healthz") or "{}") == {"ok": True, "problems": []}
     metrics = operator.get("/metrics") or ""
     series = f'training_name="job",training_namespace="{training.kubectl.namespace}"'
-    assert f"trainingjob_operator_job_finished{{{series}}} 1.0" in metrics
+    (phase,) = [line for line in metrics.splitlines() if "_job_phase{" in line and series in line]
+    assert 'phase="Succeeded"' in phase
     assert 'trainingjob_operator_api_requests_total{code="201",resource="jobs",verb="create"}' in metrics
     training.delete()
     wait_for(lambda: series not in (operator.get("/metrics") or series), "the end of the job's series")

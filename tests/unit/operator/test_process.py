@@ -1,4 +1,4 @@
-"""What surrounds the loop: settings, health, metrics."""
+"""What surrounds the loop: settings, lists, watches."""
 
 import asyncio
 import time
@@ -7,32 +7,20 @@ from dataclasses import replace
 from typing import Any, cast
 from unittest.mock import AsyncMock
 
-import aiohttp
 import kopf
 import pytest
-from prometheus_client import CollectorRegistry
-from prometheus_client.parser import text_string_to_metric_families
 
 from training_operator.cluster import Listed, RefusedError, TryAgainError
 from training_operator.handlers import Inbox
-from training_operator.metrics import JobGauges, Metrics
 from training_operator.records import Key
 from training_operator.relist import Relist
-from training_operator.server import Health, serving
 from training_operator.settings import Settings, from_environment, tune
 from training_operator.store import Kind, Store
 from unit.operator.factories import (
-    job,
-    look,
-    open_status,
-    pod,
     raw_job,
     raw_pod,
     raw_training_job,
-    report,
-    training_job,
 )
-from unit.operator.test_status import shown
 
 
 class TestSettings:
@@ -147,83 +135,3 @@ def test_what_a_watch_shows_is_stored_and_queued() -> None:
     view = store.view(("team", "digits"))
     assert (len(view.pods), len(view.gone_pods)) == (0, 1)
     assert news == [("team", "digits")] * 2
-
-
-class TestHealth:
-    def test_all_is_well(self, relist: Relist) -> None:
-        assert Health(relist, lambda: 0.0).problems() == []
-
-    def test_a_stale_watch(self, relist: Relist) -> None:
-        relist.store.put_listed(Kind.TRAINING_JOB, [raw_training_job()], time.monotonic() - 200)
-        assert Health(relist, lambda: 0.0).problems() == ["watch of trainingjobs is 200 s behind"]
-
-    def test_an_api_server_that_is_away(self, relist: Relist) -> None:
-        relist.last_success = time.monotonic() - 250
-        assert Health(relist, lambda: 0.0).problems() == ["the API server could not be listed for 250 s"]
-
-    def test_a_loop_that_stands(self, relist: Relist) -> None:
-        assert Health(relist, lambda: 200.0).problems() == ["a TrainingJob has waited for 200 s"]
-
-    def test_ready_only_after_the_first_list(self, relist: Relist) -> None:
-        relist.last_success = None
-        health = Health(relist, lambda: 0.0)
-        assert health.problems() == []
-        assert not health.has_begun
-
-    async def test_what_is_served(self, relist: Relist) -> None:
-        relist.last_success = None
-        health = Health(relist, lambda: 0.0)
-        async with serving("127.0.0.1", 0, health, CollectorRegistry()) as port, aiohttp.ClientSession() as session:
-            codes = {}
-            for path in ("healthz", "readyz", "metrics"):
-                async with session.get(f"http://127.0.0.1:{port}/{path}") as answer:
-                    codes[path] = answer.status
-        assert codes == {"healthz": 200, "readyz": 503, "metrics": 200}
-
-
-class TestMetrics:
-    def scrape(self, *jobs: Any) -> dict[str, float]:
-        registry = CollectorRegistry()
-        registry.register(JobGauges(lambda: jobs))
-        from prometheus_client import generate_latest
-
-        families = text_string_to_metric_families(generate_latest(registry).decode())
-        return {f"{s.name}{sorted(s.labels.values())}": s.value for family in families for s in family.samples}
-
-    def running(self) -> Any:
-        names = ("Loss", "Accuracy", "Precision", "Recall", "F1", "RocAuc")
-        latest = {"epoch": 3, "trainLoss": 0.5, "trainAccuracy": 0.8, "extra": {"bleu": 0.25}}
-        latest |= {f"validation{name}": 0.6 for name in names}
-        best = {**latest, "validationLoss": 0.4}
-        test = {f"{name[0].lower()}{name[1:]}": 0.7 for name in names} | {"samples": 9}
-        observed = look(training_job(open_status()), job(), pod(), report=report(latest=latest, best=best, test=test))
-        return observed.job.model_copy(update={"status": shown(observed)})
-
-    def test_a_job_has_few_series(self) -> None:
-        own = [name for name in self.scrape(self.running()) if "digits" in name]
-        assert 10 < len(own) <= 40
-
-    def test_numbers_are_those_of_status(self) -> None:
-        scraped = self.scrape(self.running())
-        assert scraped["trainingjob_operator_job_epoch['digits', 'team']"] == 3
-        assert scraped["trainingjob_operator_job_train_loss['digits', 'team']"] == 0.5
-        assert scraped["trainingjob_operator_job_validation_roc_auc['digits', 'team']"] == 0.6
-        assert scraped["trainingjob_operator_job_best_validation_loss['digits', 'team']"] == 0.4
-        assert scraped["trainingjob_operator_job_test_accuracy_ratio['digits', 'team']"] == 0.7
-        assert scraped["trainingjob_operator_job_user_metric['bleu', 'digits', 'team']"] == 0.25
-        assert "trainingjob_operator_job_validation_mae['digits', 'team']" not in scraped
-        assert scraped["trainingjob_operator_jobs['Running']"] == 1
-
-    def test_what_is_gone_is_gone(self) -> None:
-        assert not [name for name in self.scrape() if "digits" in name]
-
-    def test_the_operators_own(self) -> None:
-        registry = CollectorRegistry()
-        metrics = Metrics(registry)
-        metrics.count_call("create", "jobs", 201, 0.1)
-        metrics.watch_queue(lambda: 3, lambda: 1.5)
-        metrics.watch_lag(lambda kind: 2.0 if kind is Kind.POD else 0.0, lambda: 9.0)
-        labels = {"verb": "create", "resource": "jobs", "code": "201"}
-        assert registry.get_sample_value("trainingjob_operator_api_requests_total", labels) == 1
-        assert registry.get_sample_value("trainingjob_operator_queue_depth") == 3
-        assert registry.get_sample_value("trainingjob_operator_watch_behind_seconds", {"resource": "pods"}) == 2

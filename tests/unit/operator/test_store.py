@@ -277,3 +277,15 @@ def test_nothing_is_kept_of_what_is_gone() -> None:
     assert not store._of_key
     assert not store._tombstones
     assert not store._gone_pods
+
+
+def test_whoever_asked_is_told_the_newest_training_job_of_a_key() -> None:
+    told: list[str | None] = []
+    store = Store(lambda key, newest: told.append(newest.uid if newest else None))
+    old, new = at(raw_training_job(uid="old"), 5), at(raw_training_job(uid="new"), 7)
+    for raw in (old, old, at(old, 6), new):
+        store.put(Kind.TRAINING_JOB, raw)
+    store.put(Kind.POD, raw_pod())
+    store.remove(Kind.TRAINING_JOB, at(old, 8))
+    store.remove_unlisted(Kind.TRAINING_JOB, set(), "9")
+    assert told == ["old", "new", "new", None]
