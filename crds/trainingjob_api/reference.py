@@ -5,6 +5,7 @@ from typing import Any
 
 from trainingjob_api.contract import ExitCode
 from trainingjob_api.progress import EXIT_CODE_OF
+from trainingjob_api.quantity import PATTERN as QUANTITY
 from trainingjob_api.schema import structural_schema
 from trainingjob_api.status import ConditionType, Reason
 
@@ -56,6 +57,8 @@ def _fields(schema: Schema, parent: str = "") -> Iterator[tuple[str, Schema, boo
 def _type(field: Schema) -> str:
     if field.get("x-kubernetes-int-or-string"):
         return "integer or string"
+    if field.get("pattern") == QUANTITY:
+        return "quantity"
     if "enum" in field:
         return " \\| ".join(f"`{value}`" for value in field["enum"]) if len(field["enum"]) < 12 else "string"
     kind = field.get("type", "object")

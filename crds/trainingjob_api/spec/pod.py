@@ -2,16 +2,16 @@
 
 from typing import Annotated, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, model_validator
 
 from trainingjob_api.base import Model, rule, rules
-from trainingjob_api.spec.checkpoint import Quantity
+from trainingjob_api.quantity import Quantity, amount
 
 Name = Annotated[str, Field(min_length=1, max_length=253)]
 Text = Annotated[str, Field(max_length=4096)]
 Label = Annotated[str, Field(max_length=63)]
 MountPath = Annotated[str, Field(min_length=2, max_length=512, pattern=r"^/[^:]+$")]
-ResourceList = Annotated[dict[Name, Quantity | int], Field(max_length=16)]
+ResourceList = Annotated[dict[Name, Quantity], Field(max_length=16)]
 
 
 class Resources(Model):
@@ -19,6 +19,22 @@ class Resources(Model):
 
     requests: ResourceList | None = None
     limits: ResourceList | None = None
+
+    @property
+    def gpus(self) -> int:
+        """Of each pod."""
+        return sum(int(amount(count)) for name, count in (self.limits or {}).items() if _is_gpu(name))
+
+    @model_validator(mode="after")
+    def _gpus_are_whole(self) -> "Resources":
+        for name, count in {**(self.requests or {}), **(self.limits or {})}.items():
+            if _is_gpu(name) and amount(count) % 1:
+                raise ValueError(f"{name}: must be a whole number, not {count}")
+        return self
+
+
+def _is_gpu(resource: str) -> bool:
+    return resource.endswith("/gpu")
 
 
 class KeyReference(Model):

@@ -140,7 +140,11 @@ class TrainingJobSpec(Model):
     @property
     def local_world_size(self) -> int:
         """Ranks in each pod."""
-        return gpus_of(self.pod) or 1 if self.processes_per_node == "auto" else self.processes_per_node
+        return self._gpus or 1 if self.processes_per_node == "auto" else self.processes_per_node
+
+    @property
+    def _gpus(self) -> int:
+        return self.pod.resources.gpus if self.pod.resources else 0
 
     @property
     def identity(self) -> dict[str, str]:
@@ -153,6 +157,12 @@ class TrainingJobSpec(Model):
         return self
 
     @model_validator(mode="after")
+    def _gpus_make_ranks(self) -> "TrainingJobSpec":
+        if self.processes_per_node == "auto" and self._gpus > _PROCESSES.limit:
+            raise ValueError(f"processesPerNode: auto is one for each GPU, {self._gpus}; {_PROCESSES.message}")
+        return self
+
+    @model_validator(mode="after")
     def _nodes_share_a_volume(self) -> "TrainingJobSpec":
         volume = self.checkpoint.volume
         if self.nodes > 1 and volume.empty_dir is not None:
@@ -161,9 +171,3 @@ class TrainingJobSpec(Model):
         if self.nodes > 1 and template and "ReadWriteMany" not in template.access_modes:
             raise ValueError("checkpoint.volume.claimTemplate: several nodes need accessModes: [ReadWriteMany]")
         return self
-
-
-def gpus_of(pod: Pod) -> int:
-    """GPUs that each pod asks for."""
-    limits = (pod.resources.limits or {}) if pod.resources else {}
-    return sum(int(count) for name, count in limits.items() if name.endswith("/gpu"))

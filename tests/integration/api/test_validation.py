@@ -46,6 +46,10 @@ BAD_MANIFESTS: list[tuple[str, dict[str, Any], str]] = [
         {"spec.checkpoint.volume": {"claimTemplate": {"size": "big"}}},
         "spec.checkpoint.volume.claimTemplate.size",
     ),
+    *[
+        (f"the amount {amount!r}", {"spec.pod.resources": {"limits": {"cpu": amount}}}, "spec.pod.resources.limits.cpu")
+        for amount in ("abc", "4K", "-1", -0.5)
+    ],
     ("a folder outside the volume", {"spec.checkpoint.subPath": "a/../../b"}, "spec.checkpoint.subPath"),
     ("an absolute folder", {"spec.checkpoint.subPath": "/etc"}, "spec.checkpoint.subPath"),
     ("one checkpoint only", {"spec.checkpoint.keepLast": 1}, "spec.checkpoint.keepLast"),
@@ -107,6 +111,11 @@ GOOD_MANIFESTS: list[tuple[str, dict[str, Any]]] = [
         {"spec.nodes": 2, "spec.checkpoint.volume": {"claimTemplate": {**TEMPLATE, "accessModes": ["ReadWriteMany"]}}},
     ),
     ("a GPU", {"spec.pod.resources": {"limits": {"nvidia.com/gpu": 1}}}),
+    *[
+        (f"the amount {amount!r}", {"spec.pod.resources": {"limits": {"cpu": amount}}})
+        for amount in (0.5, 2, ".5", "129e6", "1.5Gi", "1500m", "100u", "+1")
+    ],
+    ("a size as a number", {"spec.checkpoint.volume": {"claimTemplate": {"size": 1_000_000_000}}}),
     ("another operator's", {"spec.managedBy": "example.com/other"}),
     ("a longest name", {"metadata.name": "a" * 48}),
     (
@@ -181,6 +190,10 @@ CHANGES: list[tuple[str, dict[str, Any], dict[str, Any], str | None]] = [
     ("nodes change in the change that pauses", {}, {"spec.nodes": 2, "spec.suspend": True}, None),
     ("nodes change in the change that resumes", {"spec.suspend": True}, {"spec.nodes": 2, "spec.suspend": False}, None),
     ("the pod needs a pause", {}, {"spec.pod.image": "other:1"}, SUSPENDED_ONLY),
+    ("the pod's resources need a pause", {"spec.pod.resources": {"limits": {"cpu": 0.5}}},
+     {"spec.pod.resources.limits.cpu": 0.25}, SUSPENDED_ONLY),
+    ("the volume's size never changes", {"spec.checkpoint.volume": {"claimTemplate": TEMPLATE}},
+     {"spec.checkpoint.volume.claimTemplate.size": "2Gi"}, NEVER),
     ("the pod changes while suspended", {"spec.suspend": True}, {"spec.pod.image": "other:1"}, None),
     ("the rate needs a pause", {}, {"spec.training.optimizer.learningRate": 0.1}, SUSPENDED_ONLY),
     ("the rate changes while suspended", {"spec.suspend": True}, {"spec.training.optimizer.learningRate": 0.1}, None),
