@@ -77,8 +77,9 @@ class NumberOr:
         expression = f"type(self) == int ? ({number}) : string(self) == '{self.word}'"
         return {"x-kubernetes-int-or-string": True, **rules(rule(expression, self.message))}
 
-    def check(self, value: int | str) -> int | str:
-        if isinstance(value, int) and not 1 <= value <= self.limit:
+    def check(self, value: Any) -> Any:
+        """As the rule: neither a number in quotes nor true is a number."""
+        if value != self.word and not (type(value) is int and 1 <= value <= self.limit):
             raise ValueError(self.message)
         return value
 

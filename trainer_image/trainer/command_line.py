@@ -27,7 +27,8 @@ In a pod the operator sets the environment and no option is needed. Anywhere els
   trainer compare --config job.yaml --vary model.activation=relu,tanh,gelu
 
 Ctrl-C (or SIGTERM) pauses: the state is saved, and the same command goes on from there. A ConfigMap in the same file
-that the job mounts is used as it is. Numbers are served at the address that the first line of the log names.
+that the job mounts or takes variables from is used as it is. Paths of mounts are replaced in a program's arguments and
+in variables as well. Numbers are served at the address that the first line of the log names.
 """
 _EPILOG = """\
 exit codes: 0 completed, 43 paused, 44 wrong manifest or folder, 45 NaN, 46 hang, 47 lost a peer, 48 paused without
@@ -52,7 +53,10 @@ def run(arguments: Sequence[str] | None = None) -> int:
 
 
 def _train(options: argparse.Namespace, scratch: Path) -> int:
-    message = supervise(_launch(options, options.checkpoints, scratch) if options.config else _pod())
+    launch = _launch(options, options.checkpoints, scratch) if options.config else _pod()
+    for note in launch.notes:
+        print(note, file=sys.stderr)
+    message = supervise(launch)
     say(message)
     return message.exit_code
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -17,6 +18,10 @@ from trainingjob_api.progress import RunConfig
 RUN_FOLDER_ENV = "TRAINER_RUN_FOLDER"
 MOUNTS_ENV = "TRAINER_MOUNTS"
 
+# A path begins after anything that cannot be the middle of a longer path or of a URL's host, or after file://.
+_BEFORE_PATH = r"(?:(?<![\w./~)}\]-])|(?<=file://))"
+_AFTER_PATH = r"(?![\w.-])"
+
 
 @dataclass(frozen=True)
 class Mounts:
@@ -30,6 +35,13 @@ class Mounts:
             if PurePosixPath(path).is_relative_to(mount):
                 return Path(self.places[mount]) / PurePosixPath(path).relative_to(mount)
         return Path(path)
+
+    def in_text(self, text: str) -> str:
+        """The same for every path that a text holds, such as an argument --data=/data/a.csv or a list of folders."""
+        mounts = "|".join(re.escape(mount) for mount in sorted(self.places, key=len, reverse=True))
+        if not mounts:
+            return text
+        return re.sub(f"{_BEFORE_PATH}(?:{mounts}){_AFTER_PATH}", lambda found: self.places[found[0]], text)
 
     def to_json(self) -> str:
         return json.dumps(dict(self.places))
@@ -53,6 +65,8 @@ class Launch:
     mounts: Mounts = Mounts()
     environment: Mapping[str, str] = field(default_factory=dict)
     """What a manifest sets where no pod has done it; a variable that is set already stays as it is."""
+    notes: tuple[str, ...] = ()
+    """What a person should know before it starts."""
 
     @property
     def world_size(self) -> int:

@@ -11,6 +11,9 @@ AccessMode = Literal["ReadWriteOnce", "ReadWriteMany", "ReadWriteOncePod"]
 ClaimName = Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$")]
 
 
+_ONE_OF_THEM = "give at least one of epochs, steps and seconds"
+
+
 class CheckpointInterval(Model):
     """Whichever of them comes first; a pause saves besides."""
 
@@ -18,7 +21,7 @@ class CheckpointInterval(Model):
         json_schema_extra=rules(
             rule(
                 "has(self.epochs) || has(self.steps) || has(self.seconds)",
-                "give at least one of epochs, steps and seconds",
+                _ONE_OF_THEM,
             )
         )
     )
@@ -26,6 +29,12 @@ class CheckpointInterval(Model):
     epochs: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
     steps: Annotated[int, Field(ge=1, le=1_000_000_000)] | None = None
     seconds: Annotated[int, Field(ge=1, le=864_000)] | None = None
+
+    @model_validator(mode="after")
+    def _at_least_one(self) -> "CheckpointInterval":
+        if not (self.epochs or self.steps or self.seconds):
+            raise ValueError(_ONE_OF_THEM)
+        return self
 
 
 class ClaimTemplate(Model):

@@ -2,9 +2,11 @@
 
 from typing import Annotated
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, model_validator
 
 from trainingjob_api.base import Model, rule, rules
+
+_LEAST_BEFORE_MOST = "backoffSeconds (default 10) must not exceed maxBackoffSeconds (default 300)"
 
 
 class Restart(Model):
@@ -15,7 +17,7 @@ class Restart(Model):
             rule(
                 "(has(self.backoffSeconds) ? self.backoffSeconds : 10)"
                 " <= (has(self.maxBackoffSeconds) ? self.maxBackoffSeconds : 300)",
-                "backoffSeconds (default 10) must not exceed maxBackoffSeconds (default 300)",
+                _LEAST_BEFORE_MOST,
                 ".backoffSeconds",
             )
         )
@@ -24,6 +26,12 @@ class Restart(Model):
     max_restarts: int = Field(default=3, ge=0, le=1000)
     backoff_seconds: int = Field(default=10, ge=0, le=86_400, description="Doubles with every restart.")
     max_backoff_seconds: int = Field(default=300, ge=0, le=86_400)
+
+    @model_validator(mode="after")
+    def _least_before_most(self) -> "Restart":
+        if self.backoff_seconds > self.max_backoff_seconds:
+            raise ValueError(_LEAST_BEFORE_MOST)
+        return self
 
 
 class Deadlines(Model):

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field, model_validator
 
 from trainingjob_api.base import Model, rule, rules
+from trainingjob_api.contract import CHECKPOINT_PATH, SHARED_MEMORY_PATH, TEMPORARY_PATH
 from trainingjob_api.quantity import Quantity, amount
 
 Name = Annotated[str, Field(min_length=1, max_length=253)]
@@ -45,11 +46,31 @@ class KeyReference(Model):
     optional: bool | None = None
 
 
+_OURS = "this name is set by the operator or by torchrun"
+_OUR_PREFIXES = ("TRAININGJOB_", "PET_", "TORCHELASTIC_")
+_OUR_NAMES = (
+    *("RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"),
+    *("POD_IP", "POD_NAME", "HOME", "TMPDIR"),
+)
+_ONE_KEY = "give exactly one of configMapKeyRef and secretKeyRef"
+_ONE_VALUE = "give value or valueFrom, not both"
+
+
 class EnvironmentSource(Model):
     """Where a variable's value comes from."""
 
+    model_config = ConfigDict(
+        json_schema_extra=rules(rule("has(self.configMapKeyRef) != has(self.secretKeyRef)", _ONE_KEY))
+    )
+
     config_map_key_ref: KeyReference | None = None
     secret_key_ref: KeyReference | None = None
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> "EnvironmentSource":
+        if (self.config_map_key_ref is None) == (self.secret_key_ref is None):
+            raise ValueError(_ONE_KEY)
+        return self
 
 
 class EnvironmentVariable(Model):
@@ -57,12 +78,11 @@ class EnvironmentVariable(Model):
 
     model_config = ConfigDict(
         json_schema_extra=rules(
-            rule("!(has(self.value) && has(self.valueFrom))", "give value or valueFrom, not both"),
+            rule("!(has(self.value) && has(self.valueFrom))", _ONE_VALUE),
             rule(
-                "!self.name.startsWith('TRAININGJOB_') && !self.name.startsWith('PET_')"
-                " && !self.name.startsWith('TORCHELASTIC_') && !(self.name in ['RANK', 'LOCAL_RANK', 'WORLD_SIZE',"
-                " 'LOCAL_WORLD_SIZE', 'MASTER_ADDR', 'MASTER_PORT', 'POD_IP', 'POD_NAME', 'HOME', 'TMPDIR'])",
-                "this name is set by the operator or by torchrun",
+                " && ".join(f"!self.name.startsWith('{prefix}')" for prefix in _OUR_PREFIXES)
+                + f" && !(self.name in {list(_OUR_NAMES)})",
+                _OURS,
                 ".name",
             ),
         )
@@ -71,6 +91,14 @@ class EnvironmentVariable(Model):
     name: Annotated[str, Field(min_length=1, max_length=253, pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
     value: Text | None = None
     value_from: EnvironmentSource | None = None
+
+    @model_validator(mode="after")
+    def _as_the_rules(self) -> "EnvironmentVariable":
+        if self.value is not None and self.value_from is not None:
+            raise ValueError(_ONE_VALUE)
+        if self.name.startswith(_OUR_PREFIXES) or self.name in _OUR_NAMES:
+            raise ValueError(f"name: {_OURS}")
+        return self
 
 
 class KeyToPath(Model):
@@ -105,6 +133,13 @@ class EmptyDirVolume(Model):
     size_limit: Quantity | None = None
 
 
+_ONE_SOURCE = "give exactly one of configMap, secret, persistentVolumeClaim and emptyDir"
+_OUR_VOLUMES = ("checkpoints", "tmp", "shared-memory")
+_OUR_VOLUME = "the operator has volumes of this name"
+_OUR_PATHS = (CHECKPOINT_PATH, TEMPORARY_PATH, SHARED_MEMORY_PATH)
+_OUR_PATH = f"{', '.join(_OUR_PATHS[:-1])} and {_OUR_PATHS[-1]} are the operator's"
+
+
 class Volume(Model):
     """A volume beside the checkpoints', such as the data's. Exactly one source."""
 
@@ -113,13 +148,9 @@ class Volume(Model):
             rule(
                 "[has(self.configMap), has(self.secret), has(self.persistentVolumeClaim), has(self.emptyDir)]"
                 ".filter(x, x).size() == 1",
-                "give exactly one of configMap, secret, persistentVolumeClaim and emptyDir",
+                _ONE_SOURCE,
             ),
-            rule(
-                "!(self.name in ['checkpoints', 'tmp', 'shared-memory'])",
-                "the operator has volumes of this name",
-                ".name",
-            ),
+            rule(f"!(self.name in {list(_OUR_VOLUMES)})", _OUR_VOLUME, ".name"),
         )
     )
 
@@ -129,6 +160,14 @@ class Volume(Model):
     persistent_volume_claim: ClaimVolume | None = None
     empty_dir: EmptyDirVolume | None = None
 
+    @model_validator(mode="after")
+    def _as_the_rules(self) -> "Volume":
+        if [self.config_map, self.secret, self.persistent_volume_claim, self.empty_dir].count(None) != 3:
+            raise ValueError(_ONE_SOURCE)
+        if self.name in _OUR_VOLUMES:
+            raise ValueError(f"name: {_OUR_VOLUME}")
+        return self
+
 
 class VolumeMount(Model):
     """Where the trainer sees a volume."""
@@ -136,9 +175,8 @@ class VolumeMount(Model):
     model_config = ConfigDict(
         json_schema_extra=rules(
             rule(
-                "!['/checkpoints', '/tmp', '/dev/shm'].exists(p,"
-                " self.mountPath == p || self.mountPath.startsWith(p + '/'))",
-                "/checkpoints, /tmp and /dev/shm are the operator's",
+                f"!{list(_OUR_PATHS)}.exists(p, self.mountPath == p || self.mountPath.startsWith(p + '/'))",
+                _OUR_PATH,
                 ".mountPath",
             )
         )
@@ -148,6 +186,12 @@ class VolumeMount(Model):
     mount_path: MountPath
     sub_path: Annotated[str, Field(max_length=512)] | None = None
     read_only: bool | None = None
+
+    @model_validator(mode="after")
+    def _beside_ours(self) -> "VolumeMount":
+        if any(f"{self.mount_path}/".startswith(f"{path}/") for path in _OUR_PATHS):
+            raise ValueError(f"mountPath: {_OUR_PATH}")
+        return self
 
 
 class Toleration(Model):

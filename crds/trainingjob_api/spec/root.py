@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
 from trainingjob_api.base import Model, NumberOr, rule, rules
 from trainingjob_api.contract import MANAGED_BY
@@ -99,7 +99,7 @@ _SPEC_RULES = rules(
 
 _PROCESSES = NumberOr("auto", 64)
 ProcessesPerNode = Annotated[
-    int | Literal["auto"], Field(json_schema_extra=_PROCESSES.schema), AfterValidator(_PROCESSES.check)
+    int | Literal["auto"], Field(json_schema_extra=_PROCESSES.schema), BeforeValidator(_PROCESSES.check)
 ]
 
 

@@ -75,7 +75,7 @@ def test_variants_of_the_command_line(texts: list[str], expected: dict[str, Any]
     assert {variant.name: variant.changes for variant in variants_varied(texts)} == expected
 
 
-@pytest.mark.parametrize("text", ["seed", "=1", "seed=", "seed=[1", "seed=2024-13-45"])
+@pytest.mark.parametrize("text", ["seed", "=1", "seed=", "seed=[1", "seed=.inf"])
 def test_a_variation_without_sense_is_named(text: str) -> None:
     with pytest.raises(UserError, match=re.escape(f"--vary {text}")):
         variants_varied([text])

@@ -86,7 +86,7 @@ metadata: {name: one, namespace: team}
 spec:
   nodes: 2
   processesPerNode: 3
-  training: {task: classification, data: {path: /data/train.csv, target: y}, model: {type: mlp}}
+  training: {task: classification, data: {path: /data/train.csv, target: 'y'}, model: {type: mlp}}
   checkpoint: {volume: {claimName: any}}
   pod:
     volumes: [{name: d, configMap: {name: data}}]
@@ -117,14 +117,11 @@ def test_a_manifest_brings_its_data_along(tmp_path: Path) -> None:
         pytest.param(MANIFEST.replace("YSx5Cg==", "?"), "binaryData", id="no base64"),
         pytest.param(MANIFEST.replace("YSx5Cg==", "ä"), "binaryData", id="base64 that is not ASCII"),
         pytest.param(MANIFEST.replace("YSx5Cg==", "5"), "ConfigMap data: binaryData.other.csv", id="binary number"),
-        pytest.param(MANIFEST.replace("{train.csv:", "{n: 5, train.csv:"), "ConfigMap data: data.n", id="number"),
-        pytest.param(
-            MANIFEST.replace("data: {train.csv:", "data: {5:"), "ConfigMap data: data.5", id="number as a key"
-        ),
+        pytest.param(MANIFEST.replace("{train.csv:", "{m: 5, train.csv:"), "ConfigMap data: data.m", id="number"),
         pytest.param(re.sub("data: {train.*}", "data: hello", MANIFEST), "ConfigMap data: data", id="text as data"),
         pytest.param(MANIFEST.replace("metadata: {name: data}", ""), "metadata.name", id="ConfigMap without a name"),
         pytest.param(re.sub("metadata: {name: one.*}", "metadata: foo", MANIFEST), "metadata", id="text as metadata"),
-        pytest.param(MANIFEST + "x: 2024-13-45", "line 19, column 4", id="no date"),
+        pytest.param(MANIFEST + "x: .inf", "line 19, column 4", id="no number of JSON"),
         pytest.param(MANIFEST.replace("nodes: 2", "nodes: 2\n  nodes: 2"), "nodes is given twice", id="a field twice"),
         pytest.param(
             MANIFEST.replace("{name: data}}]", "{name: data, items: [{key: train.csv, path: ../x}]}}]"),
@@ -156,8 +153,8 @@ def test_a_program_has_no_variants(tmp_path: Path) -> None:
 
 def test_a_field_that_is_merged_may_be_given_again(tmp_path: Path) -> None:
     path = tmp_path / "a.yaml"
-    path.write_text("a: &a {x: 1, y: 2}\nb: {<<: *a, x: 3}\nc: [*a, {x: 1}, {x: 2}]\n")
-    assert documents_in(path)[0]["b"] == {"x": 3, "y": 2}
+    path.write_text("a: &a {x: 1, z: 2}\nb: {<<: *a, x: 3}\nc: [*a, {x: 1}, {x: 2}]\n")
+    assert documents_in(path)[0]["b"] == {"x": 3, "z": 2}
 
 
 def test_a_manifest_that_is_not_utf_8_is_named(tmp_path: Path) -> None:

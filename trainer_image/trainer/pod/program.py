@@ -48,7 +48,7 @@ def run_program(around: Surroundings) -> tuple[Outcome, str]:
     if not path.is_file():
         raise UserError(f"script.path: there is no file {script.path}; mount it with pod.volumes and pod.volumeMounts")
     running = Program(around)
-    sys.argv = [str(path), *script.args]
+    sys.argv = [str(path), *(around.config.mounts.in_text(arg) for arg in script.args)]
     sys.path.insert(0, str(path.parent))
     with _together(around):
         _say_nothing(around)

@@ -18,7 +18,7 @@ from rich.table import Table
 from trainer.checkpoint.files import replace
 from trainer.config import Launch
 from trainer.errors import UserError
-from trainer.manifest import documents_in
+from trainer.kubectl_yaml import documents_in, parse
 from trainer.pod.supervisor import supervise
 from trainer.reporting.history import History
 from trainingjob_api.progress import EpochMetrics, Outcome, TerminationMessage
@@ -100,7 +100,7 @@ def _axis(text: str) -> list[tuple[str, Any]]:
     if not separator or not path or not values:
         raise UserError(f"--vary {text}: what is needed is FIELD=VALUE,VALUE such as model.activation=relu,tanh")
     try:
-        return [(path, value) for value in yaml.safe_load(f"[{values}]")]
+        return [(path, value) for value in parse(f"[{values}]")[0]]
     except (yaml.YAMLError, ValueError) as error:
         raise UserError(f"--vary {text}: the values are not YAML: {error}") from error
 

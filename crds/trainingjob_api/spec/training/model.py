@@ -84,5 +84,5 @@ class NetworkModel(Choice):
         if self.type == "custom" and self.entrypoint is None:
             raise ValueError("type custom needs an entrypoint")
         if self.kernel_sizes and len(self.kernel_sizes) not in (1, len(self.channels or [32, 64])):
-            raise ValueError("give one kernel size, or one for each of channels")
+            raise ValueError("kernelSizes: give one kernel size, or one for each of channels")
         return self

@@ -2,7 +2,7 @@
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import AfterValidator, ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
 from trainingjob_api.base import ABOVE_ZERO, Model, NumberOr, rule, rules
 from trainingjob_api.spec.training.choice import Belonging, Choice, belonging
@@ -13,8 +13,8 @@ Epochs = Annotated[int, Field(ge=1, le=1_000_000)]
 
 
 _BATCH, _WARMUP = NumberOr("all", 1_000_000), NumberOr("auto", 100_000)
-BatchSize = Annotated[int | Literal["all"], Field(json_schema_extra=_BATCH.schema), AfterValidator(_BATCH.check)]
-WarmupEpochs = Annotated[int | Literal["auto"], Field(json_schema_extra=_WARMUP.schema), AfterValidator(_WARMUP.check)]
+BatchSize = Annotated[int | Literal["all"], Field(json_schema_extra=_BATCH.schema), BeforeValidator(_BATCH.check)]
+WarmupEpochs = Annotated[int | Literal["auto"], Field(json_schema_extra=_WARMUP.schema), BeforeValidator(_WARMUP.check)]
 
 CLASSIFICATION_LOSSES = ("crossEntropy", "multiMargin", "focal")
 _LOSS_FIELDS: Belonging = {
