@@ -55,6 +55,11 @@ test: $(READY) ## unit tests, then integration tests on a real control plane
 	@$(BIN)/python -m local_cluster build
 	@$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder tests/unit tests/integration $(ARGS)
 
+LIVES ?= 1000
+.PHONY: test-lives
+test-lives: $(READY) ## the operator in a simulated world, lives that are new each time (LIVES=1000 of each kind, FIRST_SEED=...)
+	@LIVES=$(LIVES) $(BIN)/python -m pytest --numprocesses 2 tests/unit/operator/test_lives.py $(ARGS)
+
 .PHONY: test-cluster
 test-cluster: $(READY) ## cluster-independent integration tests on $KUBECONFIG (TRAINER_IMAGE=... OPERATOR_NAMESPACE=...)
 	@CLUSTER_UNDER_TEST=1 $(BIN)/python -m pytest -m any_cluster tests/integration $(ARGS)
