@@ -10,6 +10,7 @@ API_VERSION: Final = f"{GROUP}/{VERSION}"
 KIND: Final = "TrainingJob"
 PLURAL: Final = "trainingjobs"
 MANAGED_BY: Final = f"{GROUP}/operator"
+RELEASE: Final = "0.1.0"  # of this project: the images hold no package that could be asked
 
 # Labels of every child; the operator's watches select on the first.
 JOB_NAME_LABEL: Final = f"{GROUP}/name"

@@ -8,7 +8,7 @@ from typing import Any, Literal, cast, get_args
 
 import kopf
 
-from trainingjob_api.contract import JOB_NAME_LABEL
+from trainingjob_api.contract import JOB_NAME_LABEL, RELEASE
 
 PREFIX = "TRAININGJOB_OPERATOR_"
 LogFormat = Literal["text", "json"]
@@ -20,7 +20,7 @@ class Settings:
 
     namespaces: tuple[str, ...] = ()
     """Comma-separated namespaces to serve; none: all of the cluster."""
-    trainer_image: str = "ghcr.io/trainingjob/trainer:0.1.0"
+    trainer_image: str = f"ghcr.io/trainingjob/trainer:{RELEASE}"
     """Image of pods whose TrainingJob names none."""
     address: str = "0.0.0.0"  # noqa: S104  (scraped and probed from other hosts)
     """Where /metrics, /healthz and /readyz are served."""

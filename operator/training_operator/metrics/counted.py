@@ -1,13 +1,13 @@
 """What the operator counts of its own work."""
 
 from collections.abc import Callable
-from importlib.metadata import version
 
 from prometheus_client import CollectorRegistry, GCCollector, Info, ProcessCollector
 
 from training_operator.metrics import catalogue
 from training_operator.metrics.declared import counter, gauge, histogram
 from training_operator.store import Kind
+from trainingjob_api.contract import RELEASE
 
 _BUCKETS = (0.005, 0.02, 0.1, 0.5, 2, 10, 30)
 
@@ -24,7 +24,7 @@ class Metrics:
         self.calls = counter(catalogue.API_REQUESTS, registry)
         self.call_duration = histogram(catalogue.API_REQUEST_DURATION, _BUCKETS, registry)
         build = Info(catalogue.BUILD.family_name, catalogue.BUILD.meaning, registry=registry)
-        build.info({"version": version("trainingjob")})
+        build.info({"version": RELEASE})
 
     def count_call(self, verb: str, resource: str, code: int, seconds: float) -> None:
         self.calls.labels(verb, resource, str(code)).inc()

@@ -1,5 +1,6 @@
 """The CRD is what the models say, and the models say what the CRD says."""
 
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from pydantic import ValidationError
 
 from support.manifests import ABSENT, VALID, changed
 from support.recipes import BAD_RECIPES, GOOD_RECIPES
+from trainingjob_api.contract import RELEASE
 from trainingjob_api.progress import (
     EXIT_CODE_OF,
     EpochMetrics,
@@ -225,3 +227,11 @@ def test_metrics_of_ones_own_are_bounded(extra: dict[str, float], words: str) ->
 )
 def test_a_message_that_is_not_this_attempts_does_not_count(text: str | None, uid: str, attempt: int) -> None:
     assert parse_termination_message(text, uid, attempt) is None
+
+
+def test_one_release_has_one_number() -> None:
+    (deployment,) = yaml.safe_load_all((ROOT / "deploy/base/deployment.yaml").read_text())
+    (container,) = deployment["spec"]["template"]["spec"]["containers"]
+    images = [container["image"], next(each["value"] for each in container["env"] if "IMAGE" in each["name"])]
+    assert [image.rpartition(":")[2] for image in images] == [RELEASE, RELEASE]
+    assert tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"] == RELEASE
