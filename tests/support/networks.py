@@ -42,6 +42,19 @@ class _Masked(nn.Module):
         return outputs
 
 
+class _Embedded(nn.Module):
+    """Takes its first column for the number of a category."""
+
+    def __init__(self, shapes: Shapes) -> None:
+        super().__init__()
+        self.categories = nn.Embedding(4, 3)
+        self.linear = nn.Linear(3 + shapes.features - 1, shapes.outputs)
+
+    def forward(self, rows: Tensor) -> Tensor:
+        outputs: Tensor = self.linear(torch.cat([self.categories(rows[:, 0].long()), rows[:, 1:]], dim=1))
+        return outputs
+
+
 class _Remembering(nn.Module):
     """Reads its columns one by one, and what comes out of an LSTM through a layer that autocast shortens."""
 
@@ -55,6 +68,10 @@ class _Remembering(nn.Module):
         seen, _ = self.memory(self.first(rows.unsqueeze(2)))
         outputs: Tensor = self.last(seen[:, -1])
         return outputs
+
+
+def embedded(spec: NetworkModel, shapes: Shapes) -> nn.Module:
+    return _Embedded(shapes)
 
 
 def remembering(spec: NetworkModel, shapes: Shapes) -> nn.Module:

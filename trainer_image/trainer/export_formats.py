@@ -58,9 +58,10 @@ def rows_type(predictor: Predictor) -> torch.dtype:
     return torch.float32 if len(predictor.description["shape"]) == 3 else torch.float64
 
 
-def write_programs(folder: Path, recipe: Training) -> None:
+def write_programs(folder: Path, recipe: Training, some: Tensor) -> None:
     """Makes the formats that a recipe asks for out of the exported model in the folder, one after the other.
 
+    some: three rows of the data, scaled, which the programs are traced and tried with.
     UserError names the format that this network cannot be brought into; the exported model stays as it is.
     """
     asked = recipe.export.formats if recipe.export is not None else []
@@ -72,7 +73,7 @@ def write_programs(folder: Path, recipe: Training) -> None:
     for kind in formats:
         try:
             with _quiet():
-                content = _program(kind, predictor)
+                content = _program(kind, predictor, _in_units_of_the_data(predictor, some))
             replace(folder / FILES[kind], content)
         except Exception as error:
             raise UserError(
@@ -82,9 +83,8 @@ def write_programs(folder: Path, recipe: Training) -> None:
             ) from error
 
 
-def _program(kind: Format, predictor: Predictor) -> bytes:
+def _program(kind: Format, predictor: Predictor, rows: Tensor) -> bytes:
     deployed = Deployed(predictor).eval()
-    rows = _ordinary_rows(predictor)
     rows_of_any_number = {"rows": {0: torch.export.Dim("rows")}}
     program = torch.export.export(deployed, (rows,), dynamic_shapes=rows_of_any_number)
     description = json.dumps(predictor.description)
@@ -107,11 +107,9 @@ def _program(kind: Format, predictor: Predictor) -> bytes:
     return content
 
 
-def _ordinary_rows(predictor: Predictor) -> Tensor:
-    """Three rows in the units of the data, up to two standard deviations around their mean."""
+def _in_units_of_the_data(predictor: Predictor, some: Tensor) -> Tensor:
     shift, scale = predictor.input_scaling
-    rows = shift + scale * torch.linspace(-2, 2, 3 * len(shift), dtype=torch.float64).view(3, -1)
-    return rows.to(rows_type(predictor))
+    return (shift + scale * some.double()).to(rows_type(predictor))
 
 
 @torch.no_grad()

@@ -14,6 +14,8 @@ from trainer.models import Shapes, build_model
 from trainingjob_api.spec.training import NetworkModel
 
 SHAPES = Shapes((2, 3), 4)
+ROWS = torch.tensor([[3.0, 0.5, 2.0, 8.0, 0.1, 1.0], [0.0, 0.25, 1.0, 4.0, 7.0, 9.0]])
+"""Of the data: not scaled, and none below zero."""
 HEADER = "import torch\nfrom torch import nn\n"  # two lines: the function below stands in line 3
 
 
@@ -31,7 +33,8 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 def build(package: Path, source: str, entrypoint: str = "mine:network", **fields: Any) -> torch.nn.Module:
     (package / "mine.py").write_text(HEADER + source)
     torch.manual_seed(3)
-    return build_model(NetworkModel.model_validate({"type": "custom", "entrypoint": entrypoint, **fields}), SHAPES)
+    spec = NetworkModel.model_validate({"type": "custom", "entrypoint": entrypoint, **fields})
+    return build_model(spec, SHAPES, ROWS)
 
 
 def test_the_function_gets_the_model_section_and_the_shapes(package: Path) -> None:
@@ -74,6 +77,24 @@ def network(spec, shapes):
     assert outputs.shape == (count, 4)
     outputs.sum().backward()
     assert {name for name, parameter in model.named_parameters() if parameter.grad is None} == {"network.frozen"}
+
+
+def test_it_need_not_take_what_the_data_do_not_have(package: Path) -> None:
+    """Neither a category that does not exist, nor the logarithm or the root of a number below zero."""
+    source = """
+class Network(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.categories, self.layer = nn.Embedding(4, 2), nn.Linear(4, 4)
+
+    def forward(self, rows):
+        parts = self.categories(rows[:, 0].long()), rows[:, 1:2].log(), rows[:, 2:3].sqrt()
+        return self.layer(torch.cat(parts, dim=1))
+
+def network(spec, shapes):
+    return Network()
+"""
+    assert build(package, source)(ROWS).isfinite().all()
 
 
 LINEAR = "nn.Linear(6, 4)"
@@ -137,7 +158,7 @@ REFUSED = {
     "NaN": (
         f"def network(*_):\n    layer = {LINEAR}\n    layer.bias.data[0] = float('nan')\n    return layer",
         "mine:network",
-        "the network gives NaN or infinity for ordinary rows",
+        "the network gives NaN or infinity for the first rows of the data",
     ),
     "nothing to train": (
         "def network(*_): return N()\nclass N(nn.Module):\n    def forward(self, rows): return rows[:, :4]",

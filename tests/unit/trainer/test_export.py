@@ -40,19 +40,26 @@ def recipe(model: dict[str, Any], task: str = "classification", **export_fields:
     return Training.model_validate({"task": task, "data": data, "model": model, "export": export_fields})
 
 
-def exported(folder: Path, shape: tuple[int, ...], training: Training) -> tuple[nn.Module, Tensor]:
-    """A network that has seen data, exported; returns it with raw rows in the units of the data."""
+def exported(folder: Path, shape: tuple[int, ...], training: Training, categories: int = 0) -> tuple[nn.Module, Tensor]:
+    """A network that has seen data, exported; returns it with raw rows in the units of the data.
+
+    categories: how many the first column has, as numbers from 0 that are not scaled.
+    """
     chance = np.random.default_rng(3)
     channels = shape[0] if len(shape) == 3 else int(np.prod(shape))
     repetitions = int(np.prod(shape)) // channels
     shift, scale = (chance.uniform(low, high, channels) for low, high in ((-9, 9), (0.5, 30)))
-    if len(shape) == 1:
+    if categories:
+        shift[0], scale[0] = 0, 1
+    elif len(shape) == 1:
         shift[0] = 1_760_000_000  # seconds, of which float32 knows only every 128th
     scaling = Scaling(np.repeat(shift, repetitions), np.repeat(scale, repetitions))
     regression = training.task == "regression"
     torch.manual_seed(3)
     model = build_model(training.model, Shapes(shape, 1 if regression else len(LABELS)))
     scaled = torch.randn(33, int(np.prod(shape)))
+    if categories:
+        scaled[:, 0] = torch.arange(33) % categories
     model(scaled)  # running statistics
     of_target = Scaling(np.float64(100.0), np.float64(20.0)) if regression else None
     names = tuple(f"column-{number}" for number in range(shape[-1]))
@@ -60,6 +67,11 @@ def exported(folder: Path, shape: tuple[int, ...], training: Training) -> tuple[
         folder, model.eval(), training, DataFacts(names, shape, "y", scaling, None if regression else LABELS, of_target)
     )
     return model, torch.from_numpy(scaled.numpy() * scaling.scale + scaling.shift)
+
+
+def some(features: int) -> Tensor:
+    """Three scaled rows."""
+    return torch.linspace(-2, 2, 3 * features).view(3, -1)
 
 
 def answers(model: nn.Module, raw: Tensor, folder: Path, task: str) -> Tensor:
@@ -90,7 +102,7 @@ def test_every_format_gives_the_same_answers(tmp_path: Path, kind: str) -> None:
     task = "regression" if kind == "gru" else "classification"
     training = recipe(fields, task, formats=["torchExport", "onnx"])
     model, raw = exported(tmp_path, shape, training)
-    write_programs(tmp_path, training)
+    write_programs(tmp_path, training, some(raw.shape[1]))
     expected = answers(model, raw, tmp_path, task)
     assert expected.std() > 0.01, "all rows are alike: nothing would be noticed"
     rows = raw.float() if kind == "cnn" else raw
@@ -119,8 +131,17 @@ def test_every_format_gives_the_same_answers(tmp_path: Path, kind: str) -> None:
 def test_safetensors_is_always_written(tmp_path: Path, formats: dict[str, Any], files: list[str]) -> None:
     training = recipe(NETWORKS["mlp"][1], **formats)
     exported(tmp_path, (6,), training)
-    write_programs(tmp_path, training)
+    write_programs(tmp_path, training, some(6))
     assert {path.name for path in tmp_path.iterdir()} == {"model.json", "model.safetensors", *files}
+
+
+def test_a_program_is_traced_with_rows_that_the_data_may_have(tmp_path: Path) -> None:
+    training = recipe({"type": "custom", "entrypoint": "support.networks:embedded"}, formats=["torchExport"])
+    model, raw = exported(tmp_path, (6,), training, categories=4)
+    scaled = torch.cat([torch.tensor([[0.0], [3.0], [1.0]]), some(5)], dim=1)
+    write_programs(tmp_path, training, scaled)
+    program = by_torch_export(tmp_path / "model.pt2")
+    torch.testing.assert_close(program(raw), answers(model, raw, tmp_path, "classification"), rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("kind", ["torchExport", "onnx"])
@@ -130,7 +151,7 @@ def test_a_network_that_is_no_program_is_named_and_the_model_stays(tmp_path: Pat
     with pytest.raises(
         UserError, match=f"training.export.formats: {kind}: .*[Dd]ata-dependent.*Nothing is lost"
     ) as caught:
-        write_programs(tmp_path, training)
+        write_programs(tmp_path, training, some(raw.shape[1]))
     assert len(str(caught.value)) < 1000
     assert sorted(path.name for path in tmp_path.iterdir()) == ["model.json", "model.safetensors"]
     assert load(tmp_path)(raw) == [

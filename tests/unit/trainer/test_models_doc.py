@@ -58,7 +58,7 @@ def test_the_programs_run_as_they_stand(tmp_path: Path, monkeypatch: pytest.Monk
     with torch.no_grad():
         model.get_parameter("network.direct.bias").add_(torch.tensor([50.0, 0.0, 0.0]))
     export(tmp_path / "model", model.eval(), training, DataFacts(COLUMNS, (4,), "label", scaling, labels))
-    write_programs(tmp_path / "model", training)
+    write_programs(tmp_path / "model", training, torch.randn(3, 4))
 
     assert answer(with_load) == ["setosa"]
     monkeypatch.chdir(tmp_path / "model")

@@ -3,6 +3,8 @@
 from dataclasses import asdict
 from pathlib import Path
 
+from torch import Tensor
+
 from trainer.checkpoint.files import replace
 from trainer.checkpoint.folder import Folder
 from trainer.data.dataset import Dataset
@@ -22,9 +24,12 @@ from trainingjob_api.spec.training import Training
 
 
 def finish(
-    run: Run, recipe: Training, learner: Learner, state: TrainState, data: Dataset, model_folder: Path
+    run: Run, recipe: Training, learner: Learner, state: TrainState, data: Dataset, model_folder: Path, some: Tensor
 ) -> tuple[Outcome, str]:
-    """Returns how training ended, once everything is on disk. The last state comes first: then nothing can be lost."""
+    """Returns how training ended, once everything is on disk. The last state comes first: then nothing can be lost.
+
+    some: a few training rows, to try the exported programs with.
+    """
     run.save(state, required=True)
     run.enter(State.FINISHED)
     if criterion(recipe).restore_best:
@@ -39,7 +44,7 @@ def finish(
         if run.board.test is not None:
             run.log.event("test", **run.board.test.to_json_object())
         export(model_folder, learner.model, recipe, data.facts)
-        _write_results(run, state, model_folder, evaluation, (outcome, message))
+        _write_results(run, state, model_folder, evaluation, (outcome, message), some)
     run.tell_supervisor()
     run.world.wait_for_all()  # only rank 0 knows that the results are on disk
     return outcome, message
@@ -76,7 +81,12 @@ def _describe(recipe: Training, state: TrainState, spent: bool) -> str:
 
 
 def _write_results(
-    run: Run, state: TrainState, model_folder: Path, evaluation: Evaluation | None, end: tuple[Outcome, str]
+    run: Run,
+    state: TrainState,
+    model_folder: Path,
+    evaluation: Evaluation | None,
+    end: tuple[Outcome, str],
+    some: Tensor,
 ) -> None:
     """The done mark comes last: it is what a later attempt believes."""
     from trainer.reporting.curves import draw_curves  # matplotlib takes half a second that only the end needs
@@ -91,5 +101,5 @@ def _write_results(
     document = report(run.config, progress, epochs, state.circumstances, evaluation, *end)
     replace(folder.path / "report.json", as_text(document).encode())
     run.enter(State.FINISHED)
-    write_programs(model_folder, run.config.recipe)  # after everything that cannot go wrong
+    write_programs(model_folder, run.config.recipe, some)  # after everything that cannot go wrong
     folder.write_done(*end, progress)

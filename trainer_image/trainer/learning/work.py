@@ -1,7 +1,7 @@
 """A rank's work from data to result: puts the parts together and runs the loop. Imports torch."""
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from trainer.checkpoint.folder import Folder
 from trainer.data.dataset import Dataset
@@ -51,10 +51,11 @@ def work(around: Surroundings) -> tuple[Outcome, str]:
     run = Run(around, world)
     objective = objective_for(recipe, data.facts)
     shapes = Shapes(data.facts.shape, objective.outputs)
-    model = _network(recipe, world, shapes)
+    some = data.train.take(torch.arange(3) % len(data.train))[0].cpu()
+    model = _network(recipe, world, shapes, some[:2])
     lstms = _fit_lstms(around, recipe, world, model)
     learner = _learner(recipe, world, objective, model)
-    effort = effort_of(learner.model, shapes)
+    effort = effort_of(learner.model, some[:1])
     learner.values_of_a_row = effort.widest
     _use_threads(effort.multiply_adds, -(-min(stage.batch_size for stage in plan.stages) // world.size))
     run.watch(learner.check_finite)
@@ -62,7 +63,7 @@ def work(around: Surroundings) -> tuple[Outcome, str]:
     learner.warm_up(data.train)
     run.restore(state)
     train(run, recipe, plan, learner, state, data)
-    return finish(run, recipe, learner, state, data, model_folder)
+    return finish(run, recipe, learner, state, data, model_folder, some)
 
 
 def _tell_size(around: Surroundings, data: Dataset) -> None:
@@ -85,10 +86,10 @@ def _use_threads(multiply_adds: int, rows: int) -> None:
     torch.set_num_threads(max(1, min(torch.get_num_threads(), worthwhile)))
 
 
-def _network(recipe: Training, world: World, shapes: Shapes) -> nn.Module:
+def _network(recipe: Training, world: World, shapes: Shapes, rows: Tensor) -> nn.Module:
     """The same weights on every rank."""
     torch.manual_seed(derived_seed(recipe.seed, "weights"))
-    return build_model(recipe.model, shapes).to(world.device)
+    return build_model(recipe.model, shapes, rows).to(world.device)
 
 
 def _fit_lstms(around: Surroundings, recipe: Training, world: World, model: nn.Module) -> str:

@@ -1,6 +1,6 @@
 """The networks that a recipe can name."""
 
-from torch import nn
+from torch import Tensor, nn
 
 from trainer.models.cnn import cnn
 from trainer.models.custom import custom
@@ -14,8 +14,11 @@ from trainingjob_api.spec.training import NetworkModel
 __all__ = ["Effort", "Shapes", "buffers_kept", "build_model", "effort_of"]
 
 
-def build_model(spec: NetworkModel, shapes: Shapes) -> nn.Module:
-    """The network for these shapes; weights come from torch's current seed. UserError if there can be none."""
+def build_model(spec: NetworkModel, shapes: Shapes, rows: Tensor | None = None) -> nn.Module:
+    """The network for these shapes; weights come from torch's current seed. UserError if there can be none.
+
+    rows: two of the data (2, features) for which a network of the user's must work; None: it has been tried before.
+    """
     match spec.type:
         case "mlp":
             return mlp(spec, shapes)
@@ -24,4 +27,4 @@ def build_model(spec: NetworkModel, shapes: Shapes) -> nn.Module:
         case "lstm" | "gru":
             return Recurrent(spec, shapes)
         case "custom":
-            return custom(spec, shapes)
+            return custom(spec, shapes, rows)

@@ -37,21 +37,26 @@ class Custom(nn.Module):
         return rows.new_zeros(0, self.outputs) + 0 * tie
 
 
-def custom(spec: NetworkModel, shapes: Shapes) -> Custom:
-    """Calls the entrypoint and tries what it returns with a few rows. UserError says what is wrong and where."""
+def custom(spec: NetworkModel, shapes: Shapes, rows: Tensor | None) -> Custom:
+    """Calls the entrypoint and tries what it returns with rows (2, features). UserError says what is wrong where."""
     with _blamed(spec, "cannot be called"):
         network = _function(spec)(spec, shapes)
     if not isinstance(network, nn.Module):
         raise _refusal(spec, f"returned {_name(network)}, not a torch.nn.Module")
     model = Custom(network, shapes.outputs)
-    rows = torch.linspace(-1, 1, 2 * shapes.features).reshape(2, -1)
+    if rows is not None:
+        _try(spec, shapes, model, rows)
+    return model.train()
+
+
+def _try(spec: NetworkModel, shapes: Shapes, model: Custom, rows: Tensor) -> None:
+    """With rows of the data: a logarithm or an embedding need not take any others."""
     with _blamed(spec, "the network cannot take two rows in training"), buffers_kept(model):
         outputs = model(rows)
         _require_fit(spec, (2, shapes.outputs), outputs)
-        _require_trainable(spec, network, outputs)
+        _require_trainable(spec, model.network, outputs)
     with _blamed(spec, "the network cannot take one row in evaluation"), torch.no_grad():
         _require_fit(spec, (1, shapes.outputs), model.eval()(rows[:1]))
-    return model.train()
 
 
 def _function(spec: NetworkModel) -> Any:
@@ -83,7 +88,7 @@ def _require_fit(spec: NetworkModel, expected: tuple[int, int], outputs: object)
             "shapes.outputs values for each row, of a single row too",
         )
     if not bool(outputs.isfinite().all()):
-        raise _refusal(spec, "the network gives NaN or infinity for ordinary rows (values from -1 to 1)")
+        raise _refusal(spec, "the network gives NaN or infinity for the first rows of the data, scaled as asked for")
 
 
 def _require_trainable(spec: NetworkModel, network: nn.Module, outputs: Tensor) -> None:

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from trainer.models.shapes import Shapes
-
 
 @dataclass(frozen=True)
 class Effort:
@@ -18,8 +16,9 @@ class Effort:
     """Values that the widest layer gives, or takes."""
 
 
-def effort_of(model: nn.Module, shapes: Shapes) -> Effort:
-    total, widest = 0, shapes.features
+def effort_of(model: nn.Module, row: Tensor) -> Effort:
+    """row: one of the data (1, features)."""
+    total, widest = 0, row.shape[1]
 
     def count(layer: nn.Module, _: object, outputs: object) -> None:
         nonlocal total, widest
@@ -31,7 +30,7 @@ def effort_of(model: nn.Module, shapes: Shapes) -> Effort:
     hooks = [layer.register_forward_hook(count) for layer in model.modules()]
     mode, device = model.training, next(model.parameters()).device
     with torch.no_grad():
-        model.eval()(torch.zeros(1, shapes.features, device=device))
+        model.eval()(row.to(device))
     model.train(mode)
     for hook in hooks:
         hook.remove()
