@@ -19,6 +19,8 @@ _MEANING = {
     "trainer_image": "image of pods whose TrainingJob names none",
     "address": "where /metrics, /healthz and /readyz are served",
     "port": "their port",
+    "metrics_auth": "whether /metrics wants a token that the API server knows and allows to get it",
+    "metrics_port": "the port of /metrics, with TLS, if it does",
     "metrics_keep_seconds": "how long the series of a TrainingJob stay at /metrics after it has ended",
     "log_format": "text or json",
     "log_level": "DEBUG, INFO, WARNING or ERROR",

@@ -3,8 +3,8 @@
 import asyncio
 import logging
 import time
-from collections.abc import Coroutine
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -15,6 +15,7 @@ from training_operator import stopping
 from training_operator.act import Actor
 from training_operator.asking import Asker
 from training_operator.cluster import Cluster
+from training_operator.gate import Gate
 from training_operator.handlers import Inbox, watch
 from training_operator.metrics.counted import Metrics
 from training_operator.metrics.page import Page
@@ -23,9 +24,10 @@ from training_operator.queue import Work, WorkQueue
 from training_operator.reconcile import Reconciler
 from training_operator.records import Key
 from training_operator.relist import Relist
-from training_operator.server import Health, serving
+from training_operator.server import Health, guarded, health_pages, metrics_page, serving
 from training_operator.settings import Settings
 from training_operator.store import Store
+from training_operator.tls import self_signed
 
 logger = logging.getLogger(__name__)
 
@@ -46,7 +48,7 @@ async def run(settings: Settings) -> None:
         health = Health(relist, queue.longest_pass)
         metrics.watch_queue(lambda: len(queue), lambda: queue.age)
         metrics.watch_lag(relist.seconds_behind, health.list_age)
-        await stack.enter_async_context(serving(settings.address, settings.port, health, page))
+        await stack.enter_async_context(_serving(settings, health, page, cluster))
         await relist.until_first()
 
         background = await stack.enter_async_context(asyncio.TaskGroup())
@@ -76,6 +78,22 @@ async def _act(queue: WorkQueue, poller: Poller, work: Work, workers: int) -> No
                 group.create_task(queue.work(work))
     finally:
         poller.leave_all()
+
+
+@asynccontextmanager
+async def _serving(settings: Settings, health: Health, page: Page, cluster: Cluster) -> AsyncIterator[None]:
+    """Probes are for everybody; /metrics is too, unless it is to be guarded."""
+    open_pages, metrics = health_pages(health), metrics_page(page)
+    if not settings.metrics_auth:
+        async with serving(settings.address, settings.port, open_pages | metrics):
+            yield
+        return
+    guarded_pages = guarded(metrics, Gate(cluster))
+    async with (
+        serving(settings.address, settings.port, open_pages),
+        serving(settings.address, settings.metrics_port, guarded_pages, self_signed()),
+    ):
+        yield
 
 
 def _start(group: asyncio.TaskGroup, work: Coroutine[Any, Any, None]) -> None:

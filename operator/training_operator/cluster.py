@@ -29,7 +29,17 @@ PAGE = 200
 SERVICE_ACCOUNT_TOKEN = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
 
 Raw = dict[str, Any]
-Plural = Literal["trainingjobs", "jobs", "pods", "services", "persistentvolumeclaims", "events", "nodes"]
+Plural = Literal[
+    "trainingjobs",
+    "jobs",
+    "pods",
+    "services",
+    "persistentvolumeclaims",
+    "events",
+    "nodes",
+    "tokenreviews",
+    "subjectaccessreviews",
+]
 _API: dict[Plural, str] = {
     "trainingjobs": f"/apis/{GROUP}/{VERSION}",
     "jobs": "/apis/batch/v1",
@@ -38,6 +48,8 @@ _API: dict[Plural, str] = {
     "persistentvolumeclaims": "/api/v1",
     "events": "/api/v1",
     "nodes": "/api/v1",
+    "tokenreviews": "/apis/authentication.k8s.io/v1",
+    "subjectaccessreviews": "/apis/authorization.k8s.io/v1",
 }
 
 
@@ -158,6 +170,29 @@ class Cluster:
             "status": status.to_json_object(),
         }
         return await self._call("PUT", PLURAL, job.namespace, job.name, "status", body=body)
+
+    # Ask
+
+    async def who_is(self, token: str) -> Raw | None:
+        """The user that the API server knows by this token; None: nobody."""
+        told = await self._review("tokenreviews", "TokenReview", {"token": token})
+        user: Raw = told.get("user", {})
+        return user if told.get("authenticated") else None
+
+    async def may_get(self, path: str, user: Raw) -> bool:
+        """Whether the API server would let this user GET a path that is no resource's."""
+        who: Raw = {"user": user.get("username", "")}
+        who |= {name: user[name] for name in ("uid", "groups", "extra") if name in user}
+        spec = {**who, "nonResourceAttributes": {"path": path, "verb": "get"}}
+        told = await self._review("subjectaccessreviews", "SubjectAccessReview", spec)
+        return bool(told.get("allowed"))
+
+    async def _review(self, plural: Plural, kind: str, spec: Raw) -> Raw:
+        """Nothing is stored: the answer is all that comes of it."""
+        version = _API[plural].removeprefix("/apis/")
+        answer = await self._call("POST", plural, None, body={"apiVersion": version, "kind": kind, "spec": spec})
+        status: Raw = answer["status"]
+        return status
 
     # How
 

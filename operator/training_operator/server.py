@@ -1,12 +1,14 @@
-"""One HTTP server for /metrics, /healthz and /readyz; what they say is what is so."""
+"""/healthz, /readyz and /metrics over HTTP; what they say is what is so."""
 
+import ssl
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from aiohttp import web
 
+from training_operator.gate import METRICS_PATH, Gate, Verdict
 from training_operator.metrics.exposition import Format
 from training_operator.metrics.page import Page
 from training_operator.relist import Relist
@@ -48,42 +50,75 @@ class Health:
         return self.relist.seconds_behind(kind) - self.list_age()
 
 
-@dataclass(frozen=True)
-class Pages:
-    """What is answered."""
+Handler = Callable[[web.Request], Awaitable[web.Response]]
 
-    health: Health
-    page: Page
 
-    async def healthz(self, _: web.Request) -> web.Response:
-        return _verdict(self.health.problems())
+def health_pages(health: Health) -> dict[str, Handler]:
+    """For the kubelet."""
 
-    async def readyz(self, _: web.Request) -> web.Response:
-        return _verdict(self.health.unreadiness())
+    async def healthz(_: web.Request) -> web.Response:
+        return _verdict(health.problems())
 
-    async def metrics(self, request: web.Request) -> web.Response:
-        format = Format(request.headers.get("Accept", ""), request.headers.get("Accept-Encoding", ""))
-        headers = {"Content-Type": format.content_type, "Vary": "Accept, Accept-Encoding"}
-        if format.is_compressed:
-            headers["Content-Encoding"] = "gzip"
-        return web.Response(body=await self.page.render(format), headers=headers)
+    async def readyz(_: web.Request) -> web.Response:
+        return _verdict(health.unreadiness())
+
+    return {"/healthz": healthz, "/readyz": readyz}
 
 
 def _verdict(problems: list[str]) -> web.Response:
     return web.json_response({"ok": not problems, "problems": problems}, status=503 if problems else 200)
 
 
+def metrics_page(page: Page) -> dict[str, Handler]:
+    """For Prometheus."""
+
+    async def metrics(request: web.Request) -> web.Response:
+        format = Format(request.headers.get("Accept", ""), request.headers.get("Accept-Encoding", ""))
+        headers = {"Content-Type": format.content_type, "Vary": "Accept, Accept-Encoding"}
+        if format.is_compressed:
+            headers["Content-Encoding"] = "gzip"
+        return web.Response(body=await page.render(format), headers=headers)
+
+    return {METRICS_PATH: metrics}
+
+
+def guarded(pages: Mapping[str, Handler], gate: Gate) -> dict[str, Handler]:
+    """The same for those whom the gate lets in."""
+
+    def guard(handler: Handler) -> Handler:
+        async def answer(request: web.Request) -> web.Response:
+            verdict = await gate.judge(request.headers.get("Authorization", ""))
+            return await handler(request) if verdict is Verdict.ALLOWED else _refusal(verdict)
+
+        return answer
+
+    return {path: guard(handler) for path, handler in pages.items()}
+
+
+_REFUSALS = {
+    Verdict.NOBODY: (401, "a bearer token that the API server knows is needed", {"WWW-Authenticate": "Bearer"}),
+    Verdict.FORBIDDEN: (403, f"the token's user may not get {METRICS_PATH}", {}),
+    Verdict.UNKNOWN: (503, "the API server could not be asked about the token", {}),
+}
+
+
+def _refusal(verdict: Verdict) -> web.Response:
+    code, text, headers = _REFUSALS[verdict]
+    return web.Response(status=code, text=f"{text}\n", headers=headers)
+
+
 @asynccontextmanager
-async def serving(address: str, port: int, health: Health, page: Page) -> AsyncIterator[int]:
+async def serving(
+    address: str, port: int, pages: Mapping[str, Handler], tls: ssl.SSLContext | None = None
+) -> AsyncIterator[int]:
     """Serve while the block runs; yields the port."""
-    pages, application = Pages(health, page), web.Application()
-    application.router.add_get("/healthz", pages.healthz)
-    application.router.add_get("/readyz", pages.readyz)
-    application.router.add_get("/metrics", pages.metrics)
+    application = web.Application()
+    for path, handler in pages.items():
+        application.router.add_get(path, handler)
     runner = web.AppRunner(application, access_log=None, shutdown_timeout=1)
     await runner.setup()
     try:
-        await web.TCPSite(runner, address, port).start()
+        await web.TCPSite(runner, address, port, ssl_context=tls).start()
         yield int(runner.addresses[0][1])
     finally:
         await runner.cleanup()

@@ -25,6 +25,10 @@ class Settings:
     address: str = "0.0.0.0"  # noqa: S104  (scraped and probed from other hosts)
     """Where /metrics, /healthz and /readyz are served."""
     port: int = 8080
+    metrics_auth: bool = False
+    """Whether /metrics wants a token that the API server knows and allows to get it."""
+    metrics_port: int = 8443
+    """The port of /metrics, with TLS, if it does."""
     metrics_keep_seconds: int = 86_400
     """How long the series of a TrainingJob stay at /metrics after it has ended."""
     log_format: LogFormat = "text"
@@ -60,10 +64,18 @@ def _parsed(name: str, text: str) -> Any:
     default: Any = next(field.default for field in fields(Settings) if field.name == name)
     if isinstance(default, tuple):
         return tuple(part.strip() for part in text.split(",") if part.strip())
+    if isinstance(default, bool):
+        return _truth(name, text)
     try:
         return type(default)(text)
     except ValueError:
         raise ValueError(f"{PREFIX}{name.upper()} must be a number, not {text!r}") from None
+
+
+def _truth(name: str, text: str) -> bool:
+    if text.lower() not in ("true", "false"):
+        raise ValueError(f"{PREFIX}{name.upper()} must be true or false, not {text!r}")
+    return text.lower() == "true"
 
 
 class _Backoffs:

@@ -9,16 +9,13 @@ import sys
 import time
 from datetime import UTC, datetime
 from statistics import median
-from typing import Any, cast
 
 from prometheus_client import CollectorRegistry
 
 from training_operator.metrics.counted import Metrics
 from training_operator.metrics.page import Page
 from training_operator.records import Record
-from training_operator.relist import Relist
-from training_operator.server import Health, serving
-from training_operator.store import Store
+from training_operator.server import metrics_page, serving
 from trainingjob_api.status import TrainingJobStatus
 
 ROUNDS = 9
@@ -43,8 +40,7 @@ async def measure(jobs: int, encoding: str) -> None:
     Metrics(registry)
     page = Page(registry, keep_seconds=86_400)
     change = _filled(page, jobs)
-    relist = Relist(cast(Any, None), Store(), (), 60, print)
-    async with serving("127.0.0.1", 0, Health(relist, lambda: 0.0), page) as port:
+    async with serving("127.0.0.1", 0, metrics_page(page)) as port:
         rounds = [await _scrape(f"http://127.0.0.1:{port}/metrics", encoding) for _ in range(ROUNDS)]
     size = rounds[0][0]
     cpu, hold = (median(each[which] for each in rounds[1:]) for which in (1, 2))

@@ -111,7 +111,7 @@ def test_the_budget_is_spent_and_then_it_has_failed(operator: OperatorProcess, t
 
 def test_an_error_of_the_user_fails_at_once(operator: OperatorProcess, training: Training) -> None:
     training.create(fail="1:0:44")
-    status = training.until_true("Failed")
+    status = training.until_end()
     assert (status["attempt"], status["restarts"]) == (1, 0)
     assert condition(status, "Failed")["reason"] == "UserError"
     assert condition(status, "Failed")["message"] == "asked to fail with 44"

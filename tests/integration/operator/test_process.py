@@ -3,6 +3,9 @@
 import json
 import os
 import signal
+import ssl
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -11,6 +14,7 @@ import yaml
 from integration.operator.operator_process import OperatorProcess
 from integration.operator.training import Training
 from local_cluster.cluster import LocalCluster
+from local_cluster.ports import free_ports
 from support.cluster import kubectl_of
 from support.waiting import wait_for
 
@@ -19,7 +23,7 @@ ROOT = Path(__file__).parents[3]
 
 def test_health_and_metrics_are_served(operator: OperatorProcess, training: Training) -> None:
     training.create(step=0.01)
-    training.until_true("Complete")
+    training.until_end()
     assert json.loads(operator.get("/healthz") or "{}") == {"ok": True, "problems": []}
     metrics = operator.get("/metrics") or ""
     series = f'training_name="job",training_namespace="{training.kubectl.namespace}"'
@@ -28,6 +32,42 @@ def test_health_and_metrics_are_served(operator: OperatorProcess, training: Trai
     assert 'trainingjob_operator_api_requests_total{code="201",resource="jobs",verb="create"}' in metrics
     training.delete()
     wait_for(lambda: series not in (operator.get("/metrics") or series), "the end of the job's series")
+
+
+def test_metrics_are_for_those_who_may_read_them(
+    operator: OperatorProcess, training: Training, installed: LocalCluster, tmp_path: Path
+) -> None:
+    operator.stop()
+    (port,) = free_ports(1)
+    process = OperatorProcess(operator.kubeconfig, tmp_path / "log")
+    process.start(METRICS_AUTH="true", METRICS_PORT=str(port))
+    kubectl, namespace = training.kubectl, training.kubectl.namespace
+    for name in ("prometheus", "tenant"):
+        kubectl("create", "serviceaccount", name)
+    reader = ["--clusterrole=trainingjob-metrics-reader", f"--serviceaccount={namespace}:prometheus"]
+    kubectl("create", "clusterrolebinding", namespace, *reader)
+
+    def get(token: str) -> tuple[int, str]:
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        asked = urllib.request.Request(f"https://127.0.0.1:{port}/metrics", headers=headers)
+        try:
+            with urllib.request.urlopen(asked, context=ssl._create_unverified_context()) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            error.close()
+            return error.code, ""
+
+    try:
+        wait_for(lambda: get(kubectl("create", "token", "prometheus").strip())[0] == 200, "the reader's right")
+        code, text = get(kubectl("create", "token", "prometheus").strip())
+        assert (code, "trainingjob_operator_jobs" in text) == (200, True)
+        assert get(kubectl("create", "token", "tenant").strip())[0] == 403
+        assert get("forged")[0] == get("")[0] == 401
+        assert process.get("/metrics") is None
+    finally:
+        kubectl("delete", "clusterrolebinding", namespace)
+        process.stop()
+        operator.start()
 
 
 def test_sigterm_ends_it_in_good_order(operator: OperatorProcess) -> None:
@@ -76,7 +116,7 @@ def test_the_namespaced_variant_serves_its_namespace_only(
     namespace = training.kubectl.namespace
     rendered = training.kubectl("kustomize", str(ROOT / "deploy/overlays/namespaced"))
     objects = [one for one in yaml.safe_load_all(rendered) if one["kind"] != "Deployment"]
-    assert {one["kind"] for one in objects} == {"ServiceAccount", "Role", "RoleBinding"}
+    assert {one["kind"] for one in objects} == {"ServiceAccount", "Role", "RoleBinding", "NetworkPolicy"}
     text = yaml.safe_dump_all(objects).replace("namespace: training\n", f"namespace: {namespace}\n")
     training.kubectl("apply", "-f", "-", stdin=text)
     kubeconfig = installed.service_account_kubeconfig(namespace, "trainingjob-operator")

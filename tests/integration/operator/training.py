@@ -7,7 +7,7 @@ from typing import Any
 from support.cluster import FAKE_TRAINER
 from support.kubectl import Kubectl
 from support.manifests import manifest
-from support.waiting import wait_for
+from support.waiting import PATIENCE, wait_for
 
 STEPS = 10  # of a fake epoch
 
@@ -110,6 +110,12 @@ class Training:
 
     def until_true(self, type: str, name: str = "job") -> Object:
         return self.until(lambda status: is_true(status, type), f"condition {type}", name)
+
+    def until_end(self, name: str = "job") -> Object:
+        """As the README says: whichever end it is."""
+        completion = "--for=jsonpath={.status.completionTime}"
+        self.kubectl("wait", f"trainingjob/{name}", completion, f"--timeout={PATIENCE:.0f}s")
+        return self.status(name)
 
     def until_stalled(self, reason: str, name: str = "job") -> Object:
         return self.until(

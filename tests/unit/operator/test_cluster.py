@@ -142,3 +142,38 @@ async def test_the_whole_status_is_put_on_the_object_as_it_was_seen() -> None:
     assert body["metadata"] == {"name": "digits", "namespace": "team", "uid": "uid", "resourceVersion": "41"}
     assert "spec" not in body
     assert body["status"] == open_status().to_json_object()
+
+
+async def test_the_api_server_is_asked_who_has_a_token() -> None:
+    user = {"username": "ann", "uid": "1", "groups": ["a"], "extra": {"scopes": ["b"]}}
+    async with answering(201, {"status": {"authenticated": True, "user": user}}) as (cluster, seen):
+        assert await cluster.who_is("secret") == user
+    (call,) = seen
+    assert call[:2] == ("POST", "/apis/authentication.k8s.io/v1/tokenreviews")
+    assert call[3] == {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenReview", "spec": {"token": "secret"}}
+
+
+async def test_a_token_that_is_not_known_is_nobodys() -> None:
+    async with answering(201, {"status": {"user": {}, "error": "invalid bearer token"}}) as (cluster, _):
+        assert await cluster.who_is("secret") is None
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+async def test_the_api_server_is_asked_what_a_user_may(allowed: bool) -> None:
+    user = {"username": "ann", "groups": ["a"], "extra": {"scopes": ["b"]}}
+    async with answering(201, {"status": {"allowed": allowed}}) as (cluster, seen):
+        assert await cluster.may_get("/metrics", user) is allowed
+    (call,) = seen
+    assert call[:2] == ("POST", "/apis/authorization.k8s.io/v1/subjectaccessreviews")
+    assert call[3]["spec"] == {
+        "user": "ann",
+        "groups": ["a"],
+        "extra": {"scopes": ["b"]},
+        "nonResourceAttributes": {"path": "/metrics", "verb": "get"},
+    }
+
+
+async def test_an_api_server_that_is_away_says_nothing_about_a_token() -> None:
+    async with Cluster(ApiClient(Configuration(host="http://127.0.0.1:9"))) as cluster:
+        with pytest.raises(TryAgainError):
+            await cluster.who_is("secret")

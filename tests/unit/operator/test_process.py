@@ -33,13 +33,17 @@ class TestSettings:
             "TRAININGJOB_OPERATOR_PORT": "9",
             "TRAININGJOB_OPERATOR_POLL_SECONDS": "0.5",
             "TRAININGJOB_OPERATOR_LOG_FORMAT": "json",
+            "TRAININGJOB_OPERATOR_METRICS_AUTH": "true",
         }
         settings = from_environment(environment)
-        assert settings == replace(Settings(), namespaces=("a", "b"), port=9, poll_seconds=0.5, log_format="json")
+        assert settings == replace(
+            Settings(), namespaces=("a", "b"), port=9, poll_seconds=0.5, log_format="json", metrics_auth=True
+        )
         assert not settings.is_cluster_wide
 
     @pytest.mark.parametrize(
-        ("name", "value"), [("PORT", "http"), ("LOG_FORMAT", "xml"), ("LOG_LEVEL", "LOUD"), ("WORKERS", "1.5")]
+        ("name", "value"),
+        [("PORT", "http"), ("LOG_FORMAT", "xml"), ("LOG_LEVEL", "LOUD"), ("WORKERS", "1.5"), ("METRICS_AUTH", "1")],
     )
     def test_what_is_wrong_is_named(self, name: str, value: str) -> None:
         with pytest.raises(ValueError, match=f"TRAININGJOB_OPERATOR_{name}"):

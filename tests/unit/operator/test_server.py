@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry
 
 from training_operator.metrics.page import Page
 from training_operator.relist import Relist
-from training_operator.server import Health, serving
+from training_operator.server import Health, health_pages, metrics_page, serving
 from training_operator.store import Kind, Store
 from unit.operator.factories import raw_training_job
 
@@ -57,17 +57,18 @@ class TestHealth:
 async def test_what_is_served(relist: Relist) -> None:
     relist.last_success = None
     page = Page(CollectorRegistry(), keep_seconds=60)
+    pages = health_pages(Health(relist, lambda: 0.0)) | metrics_page(page)
     async with (
-        serving("127.0.0.1", 0, Health(relist, lambda: 0.0), page) as port,
+        serving("127.0.0.1", 0, pages) as port,
         aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session,
     ):
         codes = {}
-        for path in ("healthz", "readyz", "metrics"):
-            async with session.get(f"/{path}") as answer:
+        for path in ("/healthz", "/readyz", "/metrics", "/"):
+            async with session.get(path) as answer:
                 codes[path] = answer.status
         async with session.get("/metrics", headers={"Accept": "application/openmetrics-text; version=1.0.0"}) as answer:
             text, headers = await answer.text(), answer.headers
-    assert codes == {"healthz": 200, "readyz": 503, "metrics": 200}
+    assert codes == {"/healthz": 200, "/readyz": 503, "/metrics": 200, "/": 404}
     assert headers["Content-Type"].startswith("application/openmetrics-text; version=1.0.0")
     assert headers["Content-Encoding"] == "gzip"
     assert text.endswith("# EOF\n")
