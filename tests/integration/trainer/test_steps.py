@@ -7,11 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 from safetensors.numpy import load
 
 from support.fork_server import ForkServer, Interruption
 from support.interruptions import state_of
+from support.rounding import rounding
 from support.trainer import history_of, newest_checkpoint, newest_tensors, recipe, run_config, write_table
 from support.waiting import wait_for
 from trainingjob_api.contract import ExitCode
@@ -22,6 +24,14 @@ def gradient(server: ForkServer, folder: Path, training: dict[str, object], rank
     assert server.start(run_config(folder, training), ranks).codes() == [0] * ranks
     moments = load((newest_checkpoint(folder) / "optimizer.safetensors").read_bytes())
     return np.concatenate([moments[name].ravel() for name in sorted(moments) if name.endswith("exp_avg")]) * 10
+
+
+WIDTH = 6 + 8 + 8
+"""Of the networks here, from inputs to outputs: what a number is made of on its way through them."""
+
+
+def require_same_gradient(one: NDArray[np.float32], other: NDArray[np.float32], rows: int) -> None:
+    assert np.abs(one - other).max() <= rounding(rows + WIDTH, torch.float32) * np.abs(other).max()
 
 
 def weights(folder: Path) -> dict[str, bytes]:
@@ -42,7 +52,7 @@ def test_any_number_of_ranks_gives_the_gradient_of_the_whole_batch(
     assert np.abs(alone).max() > 0.01
     for ranks in (2, 3):
         together = gradient(server, tmp_path / str(ranks), training, ranks)
-        assert np.abs(together - alone).max() < 1e-6
+        require_same_gradient(together, alone, rows)
 
 
 @pytest.mark.parametrize(("ranks", "sums"), [(2, "by gloo or NCCL"), (3, "by rank")])
@@ -72,7 +82,8 @@ def test_more_ranks_than_rows_that_are_held_back(server: ForkServer, tmp_path: P
         ends[ranks] = json.loads((tmp_path / str(ranks) / "done.json").read_text())["progress"]
     assert ends[1]["test"]["samples"] == ends[3]["test"]["samples"] == 2
     for part, name in (("latest", "validationLoss"), ("test", "loss")):
-        assert ends[3][part][name] == pytest.approx(ends[1][part][name], rel=1e-6)
+        # Two rows; what each of them goes through rounds as well, in another order in a batch of another size.
+        assert ends[3][part][name] == pytest.approx(ends[1][part][name], rel=rounding(2 + WIDTH, torch.float32))
 
 
 def test_rows_that_are_gone_after_a_pause_are_counted_no_more(server: ForkServer, tmp_path: Path) -> None:
@@ -102,7 +113,7 @@ def test_accumulated_gradients_are_those_of_the_large_batch(server: ForkServer, 
     for ranks in (1, 2, 3):
         parts = {**training, "batchSize": 8, "gradient": {"accumulate": 2}}
         folder = tmp_path / str(ranks)
-        assert np.abs(gradient(server, folder, parts, ranks) - whole).max() < 1e-6
+        require_same_gradient(gradient(server, folder, parts, ranks), whole, 29)
         assert newest_checkpoint(folder).name == "step-2.1"
 
 
