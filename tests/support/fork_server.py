@@ -16,7 +16,7 @@ import threading
 import time
 import traceback
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -25,7 +25,7 @@ from support.waiting import PATIENCE, wait_for
 from trainer.checkpoint.folder import Folder
 from trainer.config import Launch
 from trainer.pod.launching import environment_of
-from trainer.pod.ports import free_port
+from trainer.pod.ports import reserved_port
 from trainer.pod.pulse import read_pulse
 from trainer.pod.run_folder import RankEnd, RunFolder
 from trainingjob_api.progress import RunConfig
@@ -94,6 +94,8 @@ class ForkServer:
 
     process: "subprocess.Popen[str]"
     scratch: Path
+    _ports: ExitStack
+    """Of all groups, until the server ends."""
     codes: dict[int, int] = field(default_factory=dict)
     _started: int = 0
 
@@ -118,7 +120,7 @@ class ForkServer:
         self._started += 1
         folder = RunFolder(self.scratch / f"run-{self._started}")
         folder.path.mkdir()
-        whole = Launch(config, local_world_size=ranks, port=free_port())
+        whole = Launch(config, local_world_size=ranks, port=self._ports.enter_context(reserved_port()))
         for rank in range(ranks):
             launch = replace(whole, nodes=ranks, local_world_size=1, node_rank=rank) if apart else whole
             environment = environment_of(launch, folder, rank, {"OMP_NUM_THREADS": "1"})
@@ -168,7 +170,8 @@ def fork_server(scratch: Path, *modules: str, **environment: str) -> Iterator[Fo
         },
     )
     try:
-        yield ForkServer(process, scratch)
+        with ExitStack() as ports:
+            yield ForkServer(process, scratch, ports)
     finally:
         assert process.stdin is not None
         assert process.stdout is not None

@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from trainer.pod.ports import free_port
 from trainingjob_api.contract import RUN_ENV, TERMINATION_LOG_ENV
 from trainingjob_api.progress import RunConfig, TerminationMessage
 
@@ -141,7 +140,6 @@ def trainer(
             TERMINATION_LOG_ENV: str(log),
             "PET_NPROC_PER_NODE": str(ranks),
             "PET_MASTER_ADDR": "127.0.0.1",
-            "PET_MASTER_PORT": str(free_port()),
             "GLOO_SOCKET_IFNAME": "lo",
             "OMP_NUM_THREADS": "1",
             "TMPDIR": str(tmp_path),

@@ -14,7 +14,6 @@ from trainer.config_maps import config_maps_in, mounts_of, name_of
 from trainer.errors import UserError
 from trainer.kubectl_yaml import documents_in
 from trainer.local_variables import variables_of
-from trainer.pod.ports import free_port
 from trainingjob_api.contract import CHECKPOINT_PATH, KIND, default_sub_path
 from trainingjob_api.progress import RunConfig
 from trainingjob_api.resource import TrainingJob
@@ -78,7 +77,6 @@ def launch_from_manifest(
     return Launch(
         run=run,
         local_world_size=job.spec.nodes * job.spec.local_world_size,
-        port=free_port(),
         termination_log=termination_log(os.environ),
         mounts=mounts,
         environment=variables_of(job, attempt, config_maps, mounts, os.environ),

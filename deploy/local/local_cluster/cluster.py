@@ -92,11 +92,11 @@ class LocalCluster(NodeFaults):
         """Bring up whatever of the cluster does not run, and wait until a pod can be scheduled."""
         programs = binaries.find(self._report)
         self.directory.path.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with self._locked():
+        with self._locked(), contextlib.ExitStack() as starting:
             self._choose_settings()
             living = self.directory.register.living()
             if not living:
-                self.directory.choose_ports()
+                starting.enter_context(self.directory.ports_chosen())
             plane = self.directory.control_plane()
             plane.prepare()
             shutil.copyfile(plane.kubeconfig(ADMIN), self.kubeconfig)

@@ -1,11 +1,13 @@
 """The layout of a cluster's directory: everything about a cluster, its processes and volumes included, lies in one."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from local_cluster.controlplane import ControlPlane, Ports
-from local_cluster.ports import free_ports, is_free
+from local_cluster.ports import reserved_ports
 from local_cluster.processes import Register, write_atomically
 from local_cluster.settings import Settings
 
@@ -45,10 +47,16 @@ class ClusterDirectory:
     def control_plane(self) -> ControlPlane:
         return ControlPlane(self.path, self._ports(), self.settings().timing)
 
-    def choose_ports(self) -> None:
-        """Free ports: those of the last time if they still are. Only while nothing of the cluster runs."""
-        if not (self._ports_file.exists() and all(map(is_free, asdict(self._ports()).values()))):
-            write_atomically(self._ports_file, json.dumps(asdict(Ports(*free_ports(4)))))
+    @contextmanager
+    def ports_chosen(self) -> Iterator[None]:
+        """Ports for a cluster that is started in here: those of the last time if they are free.
+
+        Only while nothing of the cluster runs.
+        """
+        before = asdict(self._ports()).values() if self._ports_file.exists() else ()
+        with reserved_ports(4, preferred=list(before)) as ports:
+            write_atomically(self._ports_file, json.dumps(asdict(Ports(*ports))))
+            yield
 
     def _ports(self) -> Ports:
         return Ports(**json.loads(self._ports_file.read_text()))

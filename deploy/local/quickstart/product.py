@@ -8,13 +8,14 @@ import os
 import sys
 import time
 import urllib.request
+from collections.abc import Mapping
 from pathlib import Path
 
 import yaml
 
 from local_cluster import processes
 from local_cluster.cluster import LocalCluster
-from local_cluster.ports import free_ports
+from local_cluster.ports import reserved_ports
 from local_cluster.processes import Process, Register
 from quickstart.kubectl import Kubectl
 from trainingjob_api.contract import GROUP, PLURAL
@@ -68,16 +69,20 @@ class OperatorProcess:
 
     def start(self, **settings: str) -> None:
         """Start it unless it runs; settings are its variables without their prefix. Returns once it is healthy."""
-        if self.process is None:
-            self._port_file.parent.mkdir(parents=True, exist_ok=True)
-            self._port_file.write_text(str(*free_ports(1)))
-            kubeconfig = self._cluster.service_account_kubeconfig(NAMESPACE, SERVICE_ACCOUNT)
-            values = {"ADDRESS": "127.0.0.1", "PORT": str(self.port), **settings}
-            environment = {**os.environ, "KUBECONFIG": str(kubeconfig)}
-            environment |= {ENVIRONMENT_PREFIX + name: value for name, value in values.items()}
-            command = [sys.executable, "-m", "training_operator"]
-            self._register.add(processes.start("operator", command, self.log, environment))
-        self._wait_until_healthy()
+        with reserved_ports(1) as (port,):
+            if self.process is None:
+                self._start(port, settings)
+            self._wait_until_healthy()
+
+    def _start(self, port: int, settings: Mapping[str, str]) -> None:
+        self._port_file.parent.mkdir(parents=True, exist_ok=True)
+        self._port_file.write_text(str(port))
+        kubeconfig = self._cluster.service_account_kubeconfig(NAMESPACE, SERVICE_ACCOUNT)
+        values = {"ADDRESS": "127.0.0.1", "PORT": str(port), **settings}
+        environment = {**os.environ, "KUBECONFIG": str(kubeconfig)}
+        environment |= {ENVIRONMENT_PREFIX + name: value for name, value in values.items()}
+        command = [sys.executable, "-m", "training_operator"]
+        self._register.add(processes.start("operator", command, self.log, environment))
 
     def stop(self) -> None:
         if process := self.process:

@@ -23,7 +23,7 @@ from trainer.data.loading import load_dataset
 from trainer.data.rows import ResidentRows, epoch_order
 from trainer.learning.objectives import objective_for
 from trainer.models import Shapes, build_model
-from trainer.pod.ports import free_port
+from trainer.pod.ports import reserved_port
 from trainer.seeds import derived_seed
 from trainingjob_api.spec.training import Training
 
@@ -86,15 +86,17 @@ def clocked(task: Task, epoch: Callable[[int], float]) -> Measured:
 
 def run(program: str, folder: Path, training: dict[str, Any], ranks: int = 1, gpu: bool = False) -> Measured:
     """Runs `module:function`, which gets the task, in a process for each rank. One thread for each."""
-    torchrun = ["-m", "torch.distributed.run", f"--nproc-per-node={ranks}", f"--master-port={free_port()}"]
-    finished = subprocess.run(
-        [sys.executable, "-W", "ignore", *(torchrun if ranks > 1 else []), "-m", NAME, program, json.dumps(training)],
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        env={**os.environ, **one_thread(gpu), "BENCH_FOLDER": str(folder), "GLOO_SOCKET_IFNAME": "lo"},
-        timeout=600,
-    )
+    with reserved_port() as port:
+        torchrun = ["-m", "torch.distributed.run", f"--nproc-per-node={ranks}", f"--master-port={port}"]
+        starter = torchrun if ranks > 1 else []
+        finished = subprocess.run(
+            [sys.executable, "-W", "ignore", *starter, "-m", NAME, program, json.dumps(training)],
+            capture_output=True,
+            text=True,
+            cwd=ROOT,
+            env={**os.environ, **one_thread(gpu), "BENCH_FOLDER": str(folder), "GLOO_SOCKET_IFNAME": "lo"},
+            timeout=600,
+        )
     if finished.returncode:
         raise RuntimeError(f"{program}: {finished.stderr[-2000:]}")
     return Measured(**json.loads(finished.stdout.splitlines()[-1]))

@@ -5,9 +5,10 @@ import signal
 import subprocess
 import sys
 import urllib.request
+from collections.abc import Mapping
 from pathlib import Path
 
-from local_cluster.ports import free_ports
+from local_cluster.ports import reserved_ports
 from support.waiting import PATIENCE, wait_for
 
 
@@ -16,13 +17,18 @@ class OperatorProcess:
 
     def __init__(self, kubeconfig: Path, log: Path) -> None:
         self.kubeconfig, self.log = kubeconfig, log
-        (self.port,) = free_ports(1)
+        self.port = 0
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self, **settings: str) -> None:
         """Start it and wait until it is ready; settings are its variables without their prefix."""
         if self._process is not None:
             return
+        with reserved_ports(1) as (self.port,):
+            self._start(settings)
+            wait_for(self._is_ready, f"the operator to be ready; its log is {self.log}")
+
+    def _start(self, settings: Mapping[str, str]) -> None:
         environment = {
             **os.environ,
             "KUBECONFIG": str(self.kubeconfig),
@@ -36,7 +42,6 @@ class OperatorProcess:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "training_operator"], env=environment, stdout=log, stderr=log
             )
-        wait_for(self._is_ready, f"the operator to be ready; its log is {self.log}")
 
     def kill(self) -> None:
         """SIGKILL, as when its node dies."""

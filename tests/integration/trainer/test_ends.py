@@ -11,7 +11,7 @@ import pytest
 
 from support.trainer import recipe, run_config, trainer, write_table
 from support.waiting import wait_for
-from trainer.pod.ports import free_port
+from trainer.pod.ports import reserved_port
 from trainingjob_api.contract import ExitCode
 from trainingjob_api.progress import Outcome, Progress, State
 
@@ -94,7 +94,7 @@ def test_a_rank_that_hangs(table: Path, tmp_path: Path, ranks: int) -> None:
 
 def test_a_start_that_takes_too_long(table: Path, tmp_path: Path) -> None:
     config = run_config(tmp_path / "c", recipe(table), deadlines={"startSeconds": 5})
-    with trainer(config, tmp_path, PET_NNODES="2") as pod:
+    with reserved_port() as port, trainer(config, tmp_path, PET_NNODES="2", PET_MASTER_PORT=str(port)) as pod:
         assert pod.end() == ExitCode.HANG
         assert pod.message().message.endswith("within 5 s (starting); a peer may be missing")
 
@@ -111,10 +111,10 @@ def test_a_rank_that_is_killed(table: Path, tmp_path: Path) -> None:
 
 def test_a_pod_whose_peer_dies(table: Path, tmp_path: Path) -> None:
     config = run_config(tmp_path / "c", recipe(table, epochs=ENDLESS))
-    pods = {"PET_NNODES": "2", "PET_MASTER_PORT": str(free_port())}
     with (
-        trainer(config, tmp_path, **pods, PET_NODE_RANK="0") as survivor,
-        trainer(config, tmp_path, **pods, PET_NODE_RANK="1") as victim,
+        reserved_port() as port,
+        trainer(config, tmp_path, PET_NNODES="2", PET_MASTER_PORT=str(port), PET_NODE_RANK="0") as survivor,
+        trainer(config, tmp_path, PET_NNODES="2", PET_MASTER_PORT=str(port), PET_NODE_RANK="1") as victim,
     ):
         survivor.wait_for_epoch(1)
         os.kill(victim.process.pid, signal.SIGKILL)  # the kernel takes the ranks with it

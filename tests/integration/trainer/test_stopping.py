@@ -12,7 +12,6 @@ from support.fork_server import ForkServer
 from support.scripts import script_config, write_script
 from support.trainer import (
     TrainerProcess,
-    environment_of,
     history_of,
     newest_tensors,
     recipe,
@@ -20,7 +19,7 @@ from support.trainer import (
     trainer,
 )
 from support.waiting import wait_for
-from trainer.pod.ports import free_port
+from trainer.pod.ports import reserved_port
 from trainer.pod.processes import is_stuck
 from trainingjob_api.contract import ExitCode
 from trainingjob_api.progress import Outcome, RunConfig
@@ -78,8 +77,10 @@ def test_while_the_data_is_read(table: Path, tmp_path: Path) -> None:
 def test_while_a_peer_is_missing(table: Path, tmp_path: Path, kind: str) -> None:
     program = write_script(tmp_path, "print('begun without its peer')")
     config = run_config(tmp_path / "c", recipe(table)) if kind == "recipe" else script_config(tmp_path / "c", program)
-    with trainer(config, tmp_path, PET_NNODES="2", PET_NODE_RANK="0") as pod:
-        port = _port_of(pod)
+    with (
+        reserved_port() as port,
+        trainer(config, tmp_path, PET_NNODES="2", PET_MASTER_PORT=str(port), PET_NODE_RANK="0") as pod,
+    ):
         wait_for(lambda: _listens(port), "rank 0 to wait for the other pod")
         assert stop(pod) == ExitCode.STOPPED
         assert pod.message().outcome is Outcome.STOPPED
@@ -88,11 +89,10 @@ def test_while_a_peer_is_missing(table: Path, tmp_path: Path, kind: str) -> None
 
 def test_in_one_pod_of_two_stops_both_after_the_same_step(table: Path, tmp_path: Path) -> None:
     config = run_config(tmp_path / "c", recipe(table, epochs=100_000))
-    port = str(free_port())
-    pods = {"PET_NNODES": "2", "PET_MASTER_PORT": port}
     with (
-        trainer(config, tmp_path, **pods, PET_NODE_RANK="0") as first,
-        trainer(config, tmp_path, **pods, PET_NODE_RANK="1") as second,
+        reserved_port() as port,
+        trainer(config, tmp_path, PET_NNODES="2", PET_MASTER_PORT=str(port), PET_NODE_RANK="0") as first,
+        trainer(config, tmp_path, PET_NNODES="2", PET_MASTER_PORT=str(port), PET_NODE_RANK="1") as second,
     ):
         first.wait_for_epoch(2)
         assert stop(second) == ExitCode.STOPPED
@@ -183,10 +183,6 @@ def _is_opening(pid: int) -> bool:
     """Whether it waits for a file to open, as for a pipe that nobody writes to."""
     open_, openat, openat_of_arm = "2", "257", "56"
     return Path(f"/proc/{pid}/syscall").read_text().split()[0] in (open_, openat, openat_of_arm)
-
-
-def _port_of(pod: TrainerProcess) -> int:
-    return int(environment_of(pod.process.pid)["PET_MASTER_PORT"])
 
 
 def _listens(port: int) -> bool:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import yaml
 
-from local_cluster.ports import free_ports
+from local_cluster.ports import reserved_ports
 from support.waiting import PATIENCE
 
 
@@ -75,7 +75,10 @@ def test_during_the_imports(tmp_path: Path) -> None:
 
 
 def test_while_it_waits_for_the_api_server(tmp_path: Path) -> None:
-    with operator(KUBECONFIG=kubeconfig_of(f"http://127.0.0.1:{free_ports(1)[0]}", tmp_path)) as process:
+    with (
+        reserved_ports(1) as (port,),
+        operator(KUBECONFIG=kubeconfig_of(f"http://127.0.0.1:{port}", tmp_path)) as process,
+    ):
         until_it_says(process, "waiting for the API server")
         assert end_of(process, signal.SIGINT) == (0, "")
 

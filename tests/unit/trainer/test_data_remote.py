@@ -22,7 +22,7 @@ from trainer.data import pieces, stream
 from trainer.data.dataset import Dataset
 from trainer.data.loading import load_dataset
 from trainer.errors import DataError, UserError
-from trainer.pod.ports import free_port
+from trainer.pod.ports import reserved_port
 from trainingjob_api.spec.training import Training
 
 CSV = "a,y\n" + "".join(f"{number},{'pq'[number % 2]}\n" for number in range(60))
@@ -43,13 +43,12 @@ def bucket() -> Iterator[Any]:
     """The credentials and the address come from the environment, as in a pod."""
     import s3fs
 
-    port = free_port()
-    server = subprocess.Popen(
-        [sys.executable, "-W", "ignore", "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    with pytest.MonkeyPatch.context() as environment:
+    with reserved_port() as port, pytest.MonkeyPatch.context() as environment:
+        server = subprocess.Popen(
+            [sys.executable, "-W", "ignore", "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
         environment.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{port}")
         environment.setenv("AWS_ACCESS_KEY_ID", "key")
         environment.setenv("AWS_SECRET_ACCESS_KEY", "secret")

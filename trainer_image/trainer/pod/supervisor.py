@@ -6,6 +6,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Thread
@@ -17,6 +18,7 @@ from trainer.errors import TrainerError
 from trainer.pod import processes
 from trainer.pod.launching import start_ranks
 from trainer.pod.outcome import SUCCESSES, end_of, root_cause, silent_end
+from trainer.pod.ports import reserved_port
 from trainer.pod.pulse import Pulse, read_pulse
 from trainer.pod.run_folder import RankEnd, RunFolder
 from trainer.reporting.log import JsonLog
@@ -65,10 +67,13 @@ def _before_ranks(launch: Launch) -> tuple[RankEnd, Progress | None] | None:
 
 
 def _with_ranks(launch: Launch, folder: RunFolder) -> tuple[RankEnd, Progress | None]:
-    watch = _Watch(launch, folder, start_ranks(launch, folder))
-    while (end := watch.look()) is None:
-        watch.take_signals()
-    return end, folder.read_progress()
+    with reserved_port() as port:
+        if launch.nodes == 1:  # nobody else need know where its ranks meet
+            launch = replace(launch, port=port)
+        watch = _Watch(launch, folder, start_ranks(launch, folder))
+        while (end := watch.look()) is None:
+            watch.take_signals()
+        return end, folder.read_progress()
 
 
 class _Watch:
