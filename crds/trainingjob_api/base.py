@@ -28,6 +28,10 @@ Time = Annotated[
 """A point in time as Kubernetes writes it: RFC 3339, UTC, whole seconds."""
 
 
+Count = Annotated[int, AfterValidator(lambda number: max(0, min(number, 2**63 - 1)))]
+"""A number that a program reports: clipped to what the API server can hold, such as the 2^63 epochs of a stream."""
+
+
 class Model(BaseModel):
     """What a person writes: unknown fields are errors."""
 

@@ -18,6 +18,12 @@ ATTEMPT_LABEL: Final = f"{GROUP}/attempt"
 # On the Job: digest of everything the attempt was made from.
 DIGEST_ANNOTATION: Final = f"{GROUP}/spec-digest"
 
+# On the Job: why the operator suspended it. A suspended Job without it was suspended by somebody else, such as a queue.
+STOP_ANNOTATION: Final = f"{GROUP}/stopped-for"
+# Kueue's, on Job and pods.
+QUEUE_LABEL: Final = "kueue.x-k8s.io/queue-name"
+QUEUE_PRIORITY_LABEL: Final = "kueue.x-k8s.io/priority-class"
+
 CONTAINER_NAME: Final = "trainer"
 METRICS_PORT: Final = 9464
 METRICS_PORT_NAME: Final = "metrics"

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from trainingjob_api.base import Report, Time
+from trainingjob_api.base import Count, Report, Time
 from trainingjob_api.contract import TERMINATION_MESSAGE_LIMIT, ExitCode
 from trainingjob_api.spec.checkpoint import CheckpointInterval
 from trainingjob_api.spec.lifecycle import Deadlines
@@ -123,7 +123,7 @@ ExtraMetrics = Annotated[dict[str, float], Field(max_length=EXTRA_METRICS_LIMIT)
 class EpochMetrics(Report):
     """The numbers of one epoch. Ratios are 0 to 1; mae, mse and rmse are in units of the target."""
 
-    epoch: int
+    epoch: Count
     train_loss: float | None = None
     train_accuracy: float | None = None
     train_mae: float | None = None
@@ -159,17 +159,17 @@ class TestMetrics(Report):
     mse: float | None = None
     rmse: float | None = None
     r2: float | None = None
-    samples: int
+    samples: Count
 
 
 class SavedCheckpoint(Report):
     """A checkpoint whose manifest is on disk."""
 
-    step: int
-    epoch: int = Field(description="Whole epochs done.")
+    step: Count
+    epoch: Count = Field(description="Whole epochs done.")
     attempt: int
     path: str = Field(description="Folder name below the job's folder.")
-    size_bytes: int
+    size_bytes: Count
     save_time: Time
     save_seconds: float
     on_request: bool = Field(default=False, description="Saved because somebody asked the trainer to stop.")
@@ -178,8 +178,8 @@ class SavedCheckpoint(Report):
 class Resumption(Report):
     """From where an attempt went on."""
 
-    from_step: int
-    from_attempt: int
+    from_step: Count
+    from_attempt: Count
     exactness: Literal["Bitwise", "StepExact", "Approximate"]
     reason: str | None = Field(default=None, description="Why it is not Bitwise; what is wrong with newer ones.")
     save_time: Time
@@ -192,10 +192,10 @@ class Progress(Report):
     uid: str
     attempt: int
     state: State
-    epoch: int = Field(default=0, description="Whole epochs done.")
-    epochs: int
-    step: int = 0
-    steps: int | None = Field(default=None, description="In the whole training; known once the data is read.")
+    epoch: Count = Field(default=0, description="Whole epochs done.")
+    epochs: Count
+    step: Count = 0
+    steps: Count | None = Field(default=None, description="In the whole training; known once the data is read.")
     samples_per_second: float | None = None
     seconds_remaining: float | None = None
     latest: EpochMetrics | None = None

@@ -7,7 +7,7 @@ from trainingjob_api.contract import ExitCode
 from trainingjob_api.progress import EXIT_CODE_OF
 from trainingjob_api.quantity import PATTERN as QUANTITY
 from trainingjob_api.schema import structural_schema
-from trainingjob_api.status import ConditionType, Reason
+from trainingjob_api.status import ConditionType, Phase, Reason
 
 Schema = dict[str, Any]
 
@@ -29,9 +29,11 @@ def markdown() -> str:
             *_table(properties["spec"]),
             "\n## status\n",
             *_table(properties["status"]),
+            "\n## Phases\n",
+            "Those of this release; another may have more. " + ", ".join(f"`{each}`" for each in Phase),
             "\n## Conditions\n",
             ", ".join(f"`{each}`" for each in ConditionType),
-            "\nTheir reasons: " + ", ".join(f"`{each}`" for each in Reason),
+            "\nTheir reasons, of which another release may have more: " + ", ".join(f"`{each}`" for each in Reason),
             "\n## Exit codes of the trainer\n",
             "| code | outcomes |\n|---|---|",
             *_exit_codes(),

@@ -19,8 +19,14 @@ class Metadata(Report):
     uid: str = ""
     resource_version: str = ""
     generation: int = 0
+    labels: dict[str, str] = Field(default={})
     creation_timestamp: Time | None = None
     deletion_timestamp: Time | None = None
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Namespace and name."""
+        return self.namespace, self.name
 
 
 class TrainingJob(Model):

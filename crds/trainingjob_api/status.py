@@ -1,11 +1,11 @@
 """What the operator writes under `status`; derived whole from what it observed."""
 
 from enum import StrEnum
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, WithJsonSchema
 
-from trainingjob_api.base import Report, Time
+from trainingjob_api.base import Count, Report, Time
 from trainingjob_api.progress import EpochMetrics, TestMetrics
 
 
@@ -68,13 +68,20 @@ class Reason(StrEnum):
     SAVE_FAILED = "SaveFailed"
     # what cannot go on without a person
     INVALID_SPEC = "InvalidSpec"
-    MANAGED_ELSEWHERE = "ManagedElsewhere"
+    RECONCILE_FAILED = "ReconcileFailed"
+    STATUS_REFUSED = "StatusRefused"
+    UNREADABLE_CHILD = "UnreadableChild"
+    ORPHANED_PODS = "OrphanedPods"
+    CONTAINER_LEFT = "ContainerLeft"
     NAME_TAKEN = "NameTaken"
     NODE_LOST = "NodeLost"
     FORBIDDEN = "Forbidden"
     # how an attempt ended
     PREEMPTED = "Preempted"
     DISRUPTED = "Disrupted"
+    EVICTED = "Evicted"
+    POD_REFUSED = "PodRefused"
+    PARTLY_PLACED = "PartlyPlaced"
     KILLED = "Killed"
     CRASH = "Crash"
     USER_ERROR = "UserError"
@@ -93,27 +100,40 @@ class Reason(StrEnum):
     UNKNOWN = "Unknown"
 
 
+def _open(words: str) -> WithJsonSchema:
+    """Words of status are open: a release that does not know one yet, or no more, still reads and keeps it."""
+    return WithJsonSchema({"type": "string", "description": words})
+
+
+_KNOWN_FIRST: Any = Field(union_mode="left_to_right")
+OpenPhase = Annotated[
+    Phase | str, _KNOWN_FIRST, _open(f"One word for people; nothing reads it to decide: {', '.join(Phase)}.")
+]
+OpenReason = Annotated[Reason | str, _KNOWN_FIRST, _open("One word; docs/reference.md lists them.")]
+OpenConditionType = Annotated[ConditionType | str, _KNOWN_FIRST, _open(f"{', '.join(ConditionType)}.")]
+
+
 class Condition(Report):
     """As metav1.Condition."""
 
-    type: ConditionType
+    type: OpenConditionType
     status: Literal["True", "False", "Unknown"]
     observed_generation: int
     last_transition_time: Time
-    reason: Reason
+    reason: OpenReason
     message: str = Field(default="", max_length=32768)
 
 
 class ProgressStatus(Report):
     """A sparse summary of the running attempt."""
 
-    epoch: int
-    epochs: int
-    step: int
+    epoch: Count
+    epochs: Count
+    step: Count
     epoch_text: str = Field(description="Such as 37/100.")
     percent: int | None = Field(default=None, description="Unset: nobody knows how many epochs there will be.")
     samples_per_second: float | None = None
-    seconds_remaining: int | None = None
+    seconds_remaining: Count | None = None
     remaining_text: str | None = Field(default=None, description="Such as 1m2s.")
     update_time: Time
 
@@ -129,26 +149,27 @@ class MetricsStatus(Report):
 class CheckpointStatus(Report):
     """The newest checkpoint that the trainer has reported."""
 
-    step: int
-    epoch: int
+    step: Count
+    epoch: Count
     path: str = Field(description="In the volume.")
-    size_bytes: int
+    size_bytes: Count
     save_time: Time
     save_seconds: float
 
 
 Evidence = Literal["PodReport", "JobCondition", "NextAttempt"]
+OpenEvidence = Annotated[Evidence | str, WithJsonSchema({"type": "string"})]
 
 
 class PauseStatus(Report):
     """What the last pause saved, and how that is known."""
 
     request_time: Time
-    saved_step: int | None = Field(default=None, description="None: not known, or nothing was saved.")
+    saved_step: Count | None = Field(default=None, description="None: not known, or nothing was saved.")
     saved_time: Time | None = None
-    lost_steps: int | None = Field(default=None, description="Steps that were done and will be done again.")
+    lost_steps: Count | None = Field(default=None, description="Steps that were done and will be done again.")
     resources_released: bool
-    evidence: Evidence | None = Field(
+    evidence: OpenEvidence | None = Field(
         default=None,
         description="PodReport: the pods said so; NextAttempt: read from the checkpoint when the job went on.",
     )
@@ -158,9 +179,9 @@ class PauseStatus(Report):
 class ResumeStatus(Report):
     """From where the current attempt went on."""
 
-    from_step: int
-    from_attempt: int
-    exactness: Literal["Bitwise", "StepExact", "Approximate"]
+    from_step: Count
+    from_attempt: Count
+    exactness: str = Field(description="Bitwise, StepExact or Approximate.")
     reason: str | None = None
 
 
@@ -168,12 +189,12 @@ class FailureStatus(Report):
     """The last attempt that did not end well."""
 
     attempt: int
-    reason: Reason
+    reason: OpenReason
     message: str
     exit_code: int | None = None
     pod: str | None = None
     time: Time
-    evidence: Evidence | None = Field(default=None, description="Unset: nobody saw the end.")
+    evidence: OpenEvidence | None = Field(default=None, description="Unset: nobody saw the end.")
 
 
 class JobReference(Report):
@@ -181,14 +202,14 @@ class JobReference(Report):
 
     name: str
     uid: str | None = Field(default=None, description="Unset until the Job was seen.")
-    end: Reason | None = Field(default=None, description="How the attempt ended; unset while it goes on.")
+    end: OpenReason | None = Field(default=None, description="How the attempt ended; unset while it goes on.")
 
 
 class TrainingJobStatus(Report):
     """What the operator writes."""
 
     observed_generation: int = 0
-    phase: Phase = Phase.PENDING
+    phase: OpenPhase = Phase.PENDING
     conditions: list[Condition] = Field(
         default=[],
         max_length=16,
@@ -196,6 +217,12 @@ class TrainingJobStatus(Report):
     )
     attempt: int = Field(default=0, description="Counts every start, resume included.")
     restarts: int = Field(default=0, description="Only failures that spent the budget.")
+    recent_restarts: int | None = Field(
+        default=None, description="Those that count against restart.maxRestarts: since training last went well."
+    )
+    fruitless_attempts: int = Field(
+        default=0, description="In a row without a new checkpoint; the wait before the next grows with them."
+    )
     disruptions: int = Field(default=0, description="Drains, preemptions and lost nodes; they never spend it.")
     start_time: Time | None = None
     completion_time: Time | None = None
@@ -210,7 +237,12 @@ class TrainingJobStatus(Report):
     volume_claim: str | None = None
     retry_time: Time | None = Field(default=None, description="While restarting: when the next attempt begins.")
 
-    def condition(self, type: ConditionType) -> Condition | None:
+    @property
+    def spent_restarts(self) -> int:
+        """Restarts that count against the budget."""
+        return self.restarts if self.recent_restarts is None else self.recent_restarts
+
+    def condition(self, type: str) -> Condition | None:
         return next((c for c in self.conditions if c.type == type), None)
 
     def is_true(self, type: ConditionType) -> bool:

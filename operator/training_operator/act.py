@@ -8,23 +8,15 @@ from training_operator.builders.job import build_job
 from training_operator.builders.metadata import Manifest
 from training_operator.builders.service import build_service
 from training_operator.children import ObjectMeta, read_job, read_metadata
-from training_operator.cluster import AlreadyExistsError, Cluster, ConflictError, Plural, RefusedError
+from training_operator.cluster import AlreadyExistsError, Cluster, ConflictError, Plural
 from training_operator.observe import Observed
-from training_operator.obstacle import Obstacle
+from training_operator.obstacle import BlockedError, Obstacle
 from training_operator.plan import Action, CreateChildren, DeleteJob, DeleteService, SuspendJob
 from training_operator.store import Kind, Store
 from trainingjob_api.contract import JOB_NAME_LABEL
 from trainingjob_api.resource import TrainingJob
 from trainingjob_api.spec import ClaimTemplate
 from trainingjob_api.status import Reason
-
-
-class BlockedError(Exception):
-    """An action cannot be carried out before a person does something."""
-
-    def __init__(self, obstacle: Obstacle) -> None:
-        super().__init__(obstacle.message)
-        self.obstacle = obstacle
 
 
 @dataclass(frozen=True)
@@ -35,30 +27,31 @@ class Actor:
     store: Store
     trainer_image: str
 
-    async def carry_out(self, observed: Observed, actions: tuple[Action, ...]) -> Obstacle | None:
-        """Do it all; what stood in the way, if anything did."""
-        try:
-            for action in actions:
-                await self._one(observed, action)
-        except BlockedError as blocked:
-            return blocked.obstacle
-        except RefusedError as refused:
-            return Obstacle(Reason.FORBIDDEN, str(refused))
-        return None
+    async def carry_out(self, observed: Observed, actions: tuple[Action, ...]) -> None:
+        """Do it all; BlockedError tells what stands in the way."""
+        for action in actions:
+            await self._one(observed, action)
 
     async def _one(self, observed: Observed, action: Action) -> None:
         namespace = observed.job.metadata.namespace
         match action:
             case CreateChildren():
                 await self._create_children(observed.job)
-            case SuspendJob(job):
-                raw = await self.cluster.suspend_job(namespace, job.name, job.metadata.resource_version)
+            case SuspendJob(job, reason):
+                raw = await self.cluster.suspend_job(namespace, job.name, job.metadata.resource_version, reason)
                 self.store.put(Kind.JOB, raw)
-            case DeleteJob(job):
-                version = job.metadata.resource_version
-                await self.cluster.delete("jobs", namespace, job.name, job.uid, version)
+            case DeleteJob(job, is_certain):
+                if not is_certain:
+                    await self._make_certain(observed.job)
+                await self.cluster.delete("jobs", namespace, job.name, job.uid, job.metadata.resource_version)
             case DeleteService(name):
                 await self._delete_service(observed.job, name)
+
+    async def _make_certain(self, job: TrainingJob) -> None:
+        """The TrainingJob is still as it was seen."""
+        raw = await self.cluster.get("trainingjobs", *job.metadata.key)
+        if raw is None or raw["metadata"]["resourceVersion"] != job.metadata.resource_version:
+            raise ConflictError(f"TrainingJob {job.metadata.name} has changed")
 
     async def _create_children(self, job: TrainingJob) -> None:
         """The claim, the Service, and last the Job whose pods need them."""
@@ -74,7 +67,8 @@ class Actor:
         manifest = build_claim(job, template)
         there = await self._create("persistentvolumeclaims", manifest)
         retained = template.retain and there.labels.get(JOB_NAME_LABEL) == job.metadata.name
-        if not _is_owned(there, job) and not (retained and not there.owner_references):
+        is_free = retained and not there.owner_references and there.deletion_timestamp is None
+        if not _is_owned(there, job) and not is_free:
             raise _name_taken("PersistentVolumeClaim", there)
 
     async def _service(self, job: TrainingJob) -> None:
@@ -117,6 +111,9 @@ def _is_owned(metadata: ObjectMeta, job: TrainingJob) -> bool:
 
 
 def _name_taken(kind: str, metadata: ObjectMeta) -> BlockedError:
+    if metadata.deletion_timestamp is not None:
+        words = f"Waiting until {kind} {metadata.name} of before is deleted."
+        return BlockedError(Obstacle(Reason.STILL_TERMINATING, words, needs_a_person=False))
     words = (
         f"{kind} {metadata.name} exists and is not of this TrainingJob; delete it, or name the TrainingJob otherwise"
     )

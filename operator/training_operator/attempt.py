@@ -10,6 +10,15 @@ from trainingjob_api.resource import TrainingJob
 from trainingjob_api.status import JobReference
 
 _SIGTERM = 143
+_LONGEST_WORDS = 1024
+
+
+@dataclass(frozen=True)
+class Heard:
+    """An answer of rank 0, and how many seconds ago it came."""
+
+    progress: Progress
+    age: float
 
 
 @dataclass(frozen=True)
@@ -28,6 +37,10 @@ class PodEnd:
     was_deleted: bool
     time: Time | None
     said: TerminationMessage | None
+    pod_reason: str = ""
+    """The kubelet's, of the pod as a whole: Evicted, OutOfcpu, UnexpectedAdmissionError."""
+    words: str = ""
+    """What the kubelet or the runtime said of it, where the trainer itself left no message."""
 
 
 @dataclass(frozen=True)
@@ -41,8 +54,12 @@ class Attempt:
     pods: tuple[Pod, ...] = ()
     """Those that are not over."""
     ends: tuple[PodEnd, ...] = ()
+    earlier_ends: tuple[PodEnd, ...] = ()
+    """Of pods from before a queue suspended its Job."""
     report: Progress | None = None
     """The newest word of its rank 0."""
+    report_is_fresh: bool = True
+    """False: rank 0 could not be reached for so long that nobody knows what it does now."""
 
     @property
     def is_open(self) -> bool:
@@ -61,6 +78,11 @@ class Attempt:
         return self.reference.uid if self.reference else None
 
     @property
+    def began(self) -> datetime | None:
+        """When its Job was let run."""
+        return (self.job.status.start_time or self.job.metadata.creation_timestamp) if self.job else None
+
+    @property
     def every_end_is_known(self) -> bool:
         return len({end.rank for end in self.ends}) >= self.nodes
 
@@ -71,30 +93,63 @@ class Attempt:
         return len(started) >= self.nodes
 
     @property
+    def is_partly_placed(self) -> bool:
+        """Some nodes' containers run and wait for the others."""
+        return not self.has_started and self.first_start is not None
+
+    @property
     def has_stepped(self) -> bool:
         """Rank 0 is beyond starting."""
         return self.report is not None and self.report.state not in (State.STARTING, State.RESTORING)
+
+    @property
+    def has_saved(self) -> bool:
+        """A checkpoint of its own is on disk, as far as its pods have told."""
+        told = [end.said.progress for end in self.ends if end.said and end.said.progress]
+        words = [*told, *([self.report] if self.report else [])]
+        return any(word.checkpoint is not None and word.checkpoint.attempt == self.number for word in words)
 
     @property
     def first_start(self) -> datetime | None:
         """When the first of its containers began to run."""
         return min((pod.start_time for pod in self.pods if pod.start_time), default=None)
 
+    @property
+    def orphans(self) -> tuple[Pod, ...]:
+        """Pods that run on although their Job was taken from above them."""
+        return tuple(pod for pod in self.pods if pod.job_uid is None)
 
-def pod_end(pod: Pod, job: TrainingJob) -> PodEnd:
-    """What a pod that is over or gone left behind."""
+    @property
+    def lingering(self) -> tuple[Pod, ...]:
+        """Pods whose trainer has ended while another of their containers runs on."""
+        return tuple(pod for pod in self.pods if pod.left_containers)
+
+    @property
+    def lingers_since(self) -> datetime | None:
+        """Since when it is only other containers that keep it: every trainer has ended, or one has failed."""
+        ended = [pod.container.terminated for pod in self.lingering if pod.container.terminated]
+        times = [each.finished_at for each in ended if each.finished_at]
+        is_failed = any(each.exit_code != 0 for each in ended)
+        return max(times) if times and (is_failed or len(ended) == len(self.pods)) else None
+
+
+def pod_end(pod: Pod, job: TrainingJob, *, was_seen: bool = True) -> PodEnd:
+    """What a pod that is over or gone left behind; was_seen: not only that it is no longer there."""
     terminated = pod.container.terminated
-    message = terminated.message if terminated else None
+    message = terminated.message if terminated else ""
+    said = parse_termination_message(message, job.metadata.uid, job.status.attempt)
     # The trainer takes care of SIGTERM before anything else: it never ends by it once it is there.
     ended_too_early = terminated is not None and terminated.exit_code == _SIGTERM and not message
     return PodEnd(
         pod=pod.name,
         rank=pod.rank,
         exit_code=terminated.exit_code if terminated else None,
-        never_began=not pod.has_started or ended_too_early,
+        never_began=(was_seen and not pod.has_started) or ended_too_early,
         container_reason=terminated.reason if terminated else "",
         disruption=pod.disruption,
         was_deleted=pod.is_being_deleted,
         time=terminated.finished_at if terminated else None,
-        said=parse_termination_message(message, job.metadata.uid, job.status.attempt),
+        said=said,
+        pod_reason=pod.status.reason,
+        words=(pod.status.message or ("" if said else message))[:_LONGEST_WORDS],
     )

@@ -15,10 +15,16 @@ from pydantic.alias_generators import to_camel
 from pydantic.dataclasses import dataclass
 
 from trainingjob_api.base import Time
-from trainingjob_api.contract import ATTEMPT_LABEL, CONTAINER_NAME, DIGEST_ANNOTATION, JOB_NAME_LABEL
+from trainingjob_api.contract import (
+    ATTEMPT_LABEL,
+    CONTAINER_NAME,
+    DIGEST_ANNOTATION,
+    JOB_NAME_LABEL,
+    QUEUE_LABEL,
+    STOP_ANNOTATION,
+)
 
 INDEX_LABEL = "batch.kubernetes.io/job-completion-index"
-QUEUE_LABEL = "kueue.x-k8s.io/queue-name"
 NODE_FORGOT = frozenset({"ContainerStatusUnknown", "Unknown"})
 """The kubelet's words for a container that it cannot find, such as after a reboot."""
 
@@ -48,7 +54,7 @@ def _of_types(*used: str) -> Any:
 
 
 Labels = Annotated[Mapping[Word, Word], _only(frozenset({JOB_NAME_LABEL, ATTEMPT_LABEL, INDEX_LABEL, QUEUE_LABEL}))]
-Annotations = Annotated[Mapping[Word, str], _only(frozenset({DIGEST_ANNOTATION}))]
+Annotations = Annotated[Mapping[Word, str], _only(frozenset({DIGEST_ANNOTATION, STOP_ANNOTATION}))]
 
 
 @value
@@ -139,6 +145,8 @@ class JobStatus:
     conditions: Annotated[tuple[Condition, ...], _of_types("Complete", "Failed", "FailureTarget", "Suspended")] = ()
     active: int = 0
     terminating: int = 0
+    start_time: Time | None = None
+    """Anew each time that it is unsuspended."""
 
 
 @value
@@ -167,7 +175,7 @@ class Job(Child):
 
     @property
     def digest(self) -> str:
-        """Of the spec that the attempt was made from."""
+        """Of the spec that the attempt was made from; empty where somebody has stripped our annotations."""
         return self.metadata.annotations.get(DIGEST_ANNOTATION, "")
 
     @property
@@ -181,8 +189,25 @@ class Job(Child):
         return self.is_suspended and acknowledged and not self.status.active and not self.status.terminating
 
     @property
-    def waits_for_queue(self) -> bool:
-        return self.is_suspended and QUEUE_LABEL in self.metadata.labels
+    def stopped_for(self) -> str | None:
+        """Why the operator suspended it, if it did."""
+        return self.metadata.annotations.get(STOP_ANNOTATION)
+
+    @property
+    def is_held(self) -> bool:
+        """Suspended by somebody else, such as a queue."""
+        return self.is_suspended and self.stopped_for is None
+
+    @property
+    def is_in_queue(self) -> bool:
+        """Whoever suspends it is answered at once: a queue unsuspends what it has admitted."""
+        return QUEUE_LABEL in self.metadata.labels
+
+    @property
+    def is_unwanted(self) -> bool:
+        """May still make pods, or make them again, if nobody deletes it."""
+        is_stopped = self.is_suspended and self.stopped_for is not None
+        return not (self.is_over or self.is_being_deleted or is_stopped)
 
     @property
     def is_complete(self) -> bool:
@@ -200,7 +225,7 @@ class Job(Child):
 
     @property
     def is_over(self) -> bool:
-        return self.is_complete or self.failure is not None or self.has_let_go
+        return self.is_complete or self.failure is not None or (self.has_let_go and not self.is_held)
 
     @property
     def end(self) -> JobEnd | None:
@@ -307,6 +332,13 @@ class Pod(Child):
     @property
     def is_running(self) -> bool:
         return not self.is_over and self.container.running is not None
+
+    @property
+    def left_containers(self) -> tuple[str, ...]:
+        """Containers that run on although the trainer's has ended, such as a proxy that was injected."""
+        if self.is_over or self.container.terminated is None:
+            return ()
+        return tuple(status.name for status in self.status.container_statuses if status.state.running is not None)
 
     @property
     def has_started(self) -> bool:

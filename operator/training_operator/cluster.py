@@ -17,7 +17,7 @@ from kubernetes.aio.config import load_incluster_config, load_kube_config
 
 from training_operator.records import Key
 from training_operator.store import Kind
-from trainingjob_api.contract import API_VERSION, GROUP, JOB_NAME_LABEL, KIND, PLURAL, VERSION
+from trainingjob_api.contract import API_VERSION, GROUP, JOB_NAME_LABEL, KIND, PLURAL, STOP_ANNOTATION, VERSION
 from trainingjob_api.resource import TrainingJob
 from trainingjob_api.status import TrainingJobStatus
 
@@ -55,6 +55,15 @@ _API: dict[Plural, str] = {
 
 class TryAgainError(OSError):
     """The API server was away, busy or of another mind; look at the cluster again, later."""
+
+    was_answered = False
+    """The API server said so itself."""
+
+
+class NotNowError(TryAgainError):
+    """The API server, or a webhook that it asked, could not do it."""
+
+    was_answered = True
 
 
 class ConflictError(TryAgainError):
@@ -142,9 +151,10 @@ class Cluster:
     async def create(self, plural: Plural, manifest: Raw) -> Raw:
         return await self._call("POST", plural, manifest["metadata"]["namespace"], body=manifest)
 
-    async def suspend_job(self, namespace: str, name: str, version: str) -> Raw:
-        """One field, and only on the Job as it was seen."""
-        patch = {"metadata": {"resourceVersion": version}, "spec": {"suspend": True}}
+    async def suspend_job(self, namespace: str, name: str, version: str, reason: str) -> Raw:
+        """One field and why, and only on the Job as it was seen."""
+        metadata = {"resourceVersion": version, "annotations": {STOP_ANNOTATION: reason}}
+        patch = {"metadata": metadata, "spec": {"suspend": True}}
         return await self._call("PATCH", "jobs", namespace, name, body=patch)
 
     async def delete(self, plural: Plural, namespace: str, name: str, uid: str, version: str | None) -> None:
@@ -268,7 +278,7 @@ def _error(method: str, path: str, code: int, text: bytes) -> Exception:
         return AlreadyExistsError(code, message) if reason == "AlreadyExists" else ConflictError(told)
     # A namespace that goes takes its TrainingJobs along: nothing of it is worth telling a person.
     if code in (401, 408, 429) or code >= 500 or b'"NamespaceTerminating"' in text:
-        return TryAgainError(told)
+        return NotNowError(told)
     return RefusedError(code, message)
 
 

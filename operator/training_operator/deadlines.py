@@ -9,6 +9,8 @@ from training_operator.situation import Situation
 from training_operator.status import reported
 
 LOOK_WHILE_WAITING = 15.0
+LINGER = timedelta(seconds=15)
+"""How long the kubelet may take to tell that a whole pod has ended."""
 _AT_ONCE = {Situation.BEGINNING, Situation.LATE, Situation.ENDED}
 """Situations whose record is what the next pass acts on."""
 _WAITING = {Situation.STOPPING, Situation.WAITING_FOR_PODS}
@@ -23,14 +25,36 @@ def total(observed: Observed) -> datetime | None:
 def first_step(observed: Observed) -> datetime | None:
     """When the first step is overdue; None when it was made, or when nobody can tell.
 
-    Without a word from a rank 0 that runs with all its peers only the trainer knows; it keeps the deadline itself.
-    So it does where a program decides when its start begins.
+    Without a fresh word from a rank 0 that runs with all its peers only the trainer knows, which keeps the deadline
+    itself. So it does where a program decides when its start begins.
     """
     attempt = observed.attempt
-    only_the_trainer_knows = attempt.report is None or observed.spec.script is not None
-    if attempt.first_start is None or attempt.has_stepped or (attempt.has_started and only_the_trainer_knows):
+    only_the_trainer_knows = attempt.report is None or not attempt.report_is_fresh or observed.spec.script is not None
+    if attempt.first_start is None or attempt.has_stepped or not attempt.has_started or only_the_trainer_knows:
         return None
     return attempt.first_start + timedelta(seconds=observed.spec.deadlines.start_seconds)
+
+
+def placement(observed: Observed) -> datetime | None:
+    """When those nodes that run have waited long enough for the others."""
+    start = observed.attempt.first_start
+    if start is None or not observed.attempt.is_partly_placed:
+        return None
+    return start + timedelta(seconds=observed.spec.deadlines.start_seconds)
+
+
+def lingering(observed: Observed) -> datetime | None:
+    """When pods are ended whose trainer has ended while another container runs on."""
+    since = observed.attempt.lingers_since
+    return since + LINGER if since is not None else None
+
+
+def reset(observed: Observed) -> datetime | None:
+    """When this attempt has trained for so long that restarts and backoff begin anew; None: they have."""
+    status, began = observed.status, observed.attempt.began
+    if began is None or not observed.attempt.has_saved or not (status.spent_restarts or status.fruitless_attempts):
+        return None
+    return began + timedelta(seconds=observed.spec.restart.reset_seconds)
 
 
 def removal(observed: Observed) -> datetime | None:
@@ -70,7 +94,8 @@ def _of_finished(observed: Observed) -> tuple[datetime | None, ...]:
 
 
 def _of_active(observed: Observed) -> tuple[datetime | None, ...]:
-    return first_step(observed), total(observed), next_progress(observed), *obstacle.moments(observed)
+    starts = first_step(observed), placement(observed), *obstacle.moments(observed)
+    return *starts, total(observed), next_progress(observed), lingering(observed), reset(observed)
 
 
 _MOMENTS: dict[Situation, Callable[[Observed], tuple[datetime | None, ...]]] = {

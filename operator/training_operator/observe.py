@@ -1,11 +1,12 @@
 """What is known about one TrainingJob at one moment: a frozen value, children sorted into named buckets once."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from training_operator.attempt import Attempt, pod_end
+from training_operator.attempt import Attempt, Heard, pod_end
 from training_operator.builders.metadata import spec_digest
 from training_operator.children import Job, Pod
+from training_operator.reading import problem_of
 from training_operator.store import View
 from trainingjob_api.contract import attempt_name
 from trainingjob_api.progress import Progress
@@ -14,6 +15,8 @@ from trainingjob_api.spec import TrainingJobSpec
 from trainingjob_api.status import TrainingJobStatus
 
 OVERDUE_AFTER = timedelta(seconds=60)
+FRESH_SECONDS = 60.0
+"""Without an answer for longer, what rank 0 said last says nothing about now."""
 
 
 @dataclass(frozen=True)
@@ -23,10 +26,14 @@ class Observed:
     job: TrainingJob
     now: datetime
     attempt: Attempt = field(default_factory=Attempt)
-    past: tuple[Job, ...] = ()
-    """Jobs of earlier attempts, oldest first."""
+    others: tuple[Job, ...] = ()
+    """Jobs of ours that are not the open attempt's, oldest first."""
     leftovers: tuple[Pod, ...] = ()
-    """Pods under the same name that are not over and belong to any other attempt."""
+    """Pods under the same name that are not over and belong to anything else, whoever owns them."""
+    problem: str | None = None
+    """What this release does not understand of the TrainingJob: it begins nothing, and ends what it must."""
+    unreadable: tuple[str, ...] = ()
+    """Children that cannot be read, and why."""
     pods_are_fresh: bool = False
     """The pods were read from the API server for this pass."""
     lost_nodes: tuple[str, ...] = ()
@@ -49,14 +56,26 @@ class Observed:
         return spec_digest(self.spec)
 
     @property
-    def failure_is_on_record(self) -> bool:
-        """This attempt was judged before its pods were ended: it started too late."""
+    def recorded_failure(self) -> str | None:
+        """Why this attempt was judged before its pods were ended: it started too late, or in part."""
         failure = self.status.last_failure
-        return self.attempt.is_open and failure is not None and failure.attempt == self.status.attempt
+        is_about = self.attempt.is_open and failure is not None and failure.attempt == self.status.attempt
+        return failure.reason if failure and is_about else None
+
+    @property
+    def unheard(self) -> "Observed":
+        """The same without a word from the trainer."""
+        ends = tuple(replace(end, said=None) for end in self.attempt.ends)
+        return replace(self, attempt=replace(self.attempt, report=None, ends=ends))
 
     @property
     def live_pods(self) -> tuple[Pod, ...]:
         return *self.attempt.pods, *self.leftovers
+
+    @property
+    def makes_pods(self) -> bool:
+        """There may be pods soon that are not the open attempt's, or are already and cannot be read."""
+        return bool(self.unreadable) or any(job.is_unwanted for job in self.others)
 
     @property
     def overdue_pods(self) -> tuple[Pod, ...]:
@@ -77,33 +96,63 @@ def observe(
     job: TrainingJob,
     view: View,
     now: datetime,
-    report: Progress | None = None,
+    heard: Heard | None = None,
     *,
     pods_are_fresh: bool = False,
 ) -> Observed:
     """Sort what the store shows under the job's name into buckets."""
     ours = sorted((child for child in view.jobs if child.owner == job.metadata.uid), key=lambda child: child.attempt)
-    current = next((child for child in ours if _is_current(child, job)), None)
-    recorded = job.status.job.uid if job.status.job else None
-    job_uid = current.uid if current else recorded
-    live = [pod for pod in view.pods if not pod.is_over and pod.job_uid is not None]
-    ended = [pod for pod in view.pods if pod.is_over] + list(view.gone_pods)
+    attempt = _attempt(job, view, next((child for child in ours if _is_current(child, job)), None), heard)
+    belong = {pod.uid for pod in attempt.pods}
     return Observed(
         job=job,
         now=now,
-        attempt=Attempt(
-            number=job.status.attempt,
-            nodes=job.spec.nodes,
-            reference=job.status.job,
-            job=current,
-            pods=tuple(sorted((pod for pod in live if pod.job_uid == job_uid), key=lambda pod: pod.rank)),
-            ends=tuple(pod_end(pod, job) for pod in ended if job_uid and pod.job_uid == job_uid),
-            report=report if report and _is_about(report, job) else None,
-        ),
-        past=tuple(child for child in ours if child.attempt < job.status.attempt),
-        leftovers=tuple(pod for pod in live if pod.job_uid != job_uid),
+        attempt=attempt,
+        others=tuple(child for child in ours if not (attempt.is_open and child is attempt.job)),
+        leftovers=tuple(pod for pod in view.pods if not pod.is_over and pod.uid not in belong),
+        problem=problem_of(job),
+        unreadable=view.unreadable,
         pods_are_fresh=pods_are_fresh,
     )
+
+
+def _attempt(job: TrainingJob, view: View, current: Job | None, heard: Heard | None) -> Attempt:
+    recorded = job.status.job.uid if job.status.job else None
+    job_uid = current.uid if current else recorded
+    is_about = heard is not None and _is_about(heard.progress, job)
+    pods = [pod for pod in view.pods if not pod.is_over and _belongs(pod, job_uid, job, is_orphaned=current is None)]
+    ended = [pod for pod in view.pods if pod.is_over] + list(view.gone_pods)
+    mine = [pod for pod in ended if _belongs(pod, job_uid, job, is_orphaned=current is None)]
+    ends = {pod.uid: pod_end(pod, job, was_seen=pod.uid not in view.vanished) for pod in mine}
+    before = {pod.uid for pod in mine if _is_from_before(pod, current)}
+    return Attempt(
+        number=job.status.attempt,
+        nodes=job.spec.nodes,
+        reference=job.status.job,
+        job=current,
+        pods=tuple(sorted(pods, key=lambda pod: pod.rank)),
+        ends=tuple(end for uid, end in ends.items() if uid not in before),
+        earlier_ends=tuple(end for uid, end in ends.items() if uid in before),
+        report=heard.progress if heard and is_about else None,
+        report_is_fresh=heard is None or heard.age <= FRESH_SECONDS,
+    )
+
+
+def _belongs(pod: Pod, job_uid: str | None, job: TrainingJob, *, is_orphaned: bool) -> bool:
+    """By its Job; or by its label, where the attempt's Job was taken from above its pods."""
+    if job_uid is None or pod.job_uid is not None:
+        return job_uid is not None and pod.job_uid == job_uid
+    return is_orphaned and not pod.metadata.owner_references and pod.attempt == job.status.attempt
+
+
+def _is_from_before(pod: Pod, job: Job | None) -> bool:
+    """Whether a queue has suspended the Job since this pod was made."""
+    if job is None or pod.metadata.creation_timestamp is None:
+        return False
+    if job.is_held:
+        return True
+    start = job.status.start_time
+    return start is not None and pod.metadata.creation_timestamp < start
 
 
 def _is_current(child: Job, job: TrainingJob) -> bool:

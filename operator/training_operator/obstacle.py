@@ -13,7 +13,11 @@ PATIENCE = timedelta(seconds=30)
 SCHEDULING_PATIENCE = timedelta(seconds=5)
 """A pod waits for a moment while its claim is bound."""
 
-_IMAGE = {"ImagePullBackOff", "ErrImagePull", "InvalidImageName", "ErrImageNeverPull", "ImageInspectError"}
+PULL_PATIENCE = timedelta(seconds=60)
+"""How long pulling an image may fail before a person is called."""
+
+_PULLING = {"ImagePullBackOff", "ErrImagePull", "RegistryUnavailable"}
+_IMAGE = {"InvalidImageName", "ErrImageNeverPull", "ImageInspectError"}
 _CONTAINER = {"CreateContainerConfigError", "CreateContainerError", "RunContainerError"}
 
 
@@ -27,16 +31,59 @@ class Obstacle:
     """False: time alone may remove it."""
 
 
+class BlockedError(Exception):
+    """An action cannot be carried out before the obstacle is gone."""
+
+    def __init__(self, obstacle: Obstacle) -> None:
+        super().__init__(obstacle.message)
+        self.obstacle = obstacle
+
+
 def before_start(observed: Observed) -> Obstacle | None:
     """The first thing that holds an attempt up; None while all goes its way."""
-    if not observed.attempt.pods:
-        return _without_pods(observed)
     now = observed.now
-    obstacles = (_scheduling(pod, now) or _container(pod) or _volumes(pod, observed) for pod in observed.attempt.pods)
-    return next((obstacle for obstacle in obstacles if obstacle is not None), None)
+    pods = observed.attempt.pods
+    obstacles = (_scheduling(pod, now) or _container(pod, now) or _volumes(pod, observed) for pod in pods)
+    return next((obstacle for obstacle in obstacles if obstacle is not None), None) or _missing_pods(observed)
 
 
-def lost_node(observed: Observed) -> Obstacle | None:
+def hindering(observed: Observed) -> Obstacle | None:
+    """What stands in the way whatever the situation is."""
+    return _unreadable(observed) or _lost_node(observed)
+
+
+def _unreadable(observed: Observed) -> Obstacle | None:
+    if not observed.unreadable:
+        return None
+    return Obstacle(Reason.UNREADABLE_CHILD, f"Cannot be read, so it is left out: {'; '.join(observed.unreadable[:3])}")
+
+
+def orphans(observed: Observed) -> Obstacle | None:
+    """Pods without a Job cannot be ended through it."""
+    pods = observed.attempt.orphans
+    if not pods:
+        return None
+    words = f"{names_of(pods)} ran on when the Job was deleted without them: kubectl delete pod {pods[0].name}"
+    return Obstacle(Reason.ORPHANED_PODS, words)
+
+
+def lingering(observed: Observed) -> Obstacle | None:
+    """The trainer has ended, but its pod has not."""
+    pods = observed.attempt.lingering
+    if not pods:
+        return None
+    words = (
+        f"Pod {pods[0].name}: the trainer has ended, but {_containers(pods[0])} runs on. A container that serves"
+        " others belongs into initContainers with restartPolicy: Always"
+    )
+    return Obstacle(Reason.CONTAINER_LEFT, words, needs_a_person=False)
+
+
+def _containers(pod: Pod) -> str:
+    return ", ".join(f"container {name}" for name in pod.left_containers)
+
+
+def _lost_node(observed: Observed) -> Obstacle | None:
     """A node that does not answer: nobody can know whether its pods still run."""
     if not observed.lost_nodes:
         return None
@@ -53,6 +100,10 @@ def overdue(observed: Observed) -> Obstacle | None:
     pods = observed.overdue_pods
     if not pods:
         return None
+    left = next((pod for pod in pods if pod.left_containers), None)
+    if left is not None:
+        words = f"Pod {left.name} should have ended, but {_containers(left)} runs on: kubectl describe pod {left.name}"
+        return Obstacle(Reason.CONTAINER_LEFT, words)
     node = pods[0].spec.node_name
     message = f"{names_of(pods)} should have ended; look at node {node} and its kubelet."
     return Obstacle(Reason.STILL_TERMINATING, message)
@@ -66,21 +117,23 @@ def names_of(pods: tuple[Pod, ...]) -> str:
 def moments(observed: Observed) -> tuple[datetime, ...]:
     """When patience ends: time alone may change the answer then."""
     births = [pod.metadata.creation_timestamp for pod in observed.attempt.pods if not pod.has_started]
-    if observed.attempt.job is not None and not observed.attempt.pods:
-        births.append(observed.attempt.job.metadata.creation_timestamp)
-    ends = (birth + patience for birth in births if birth for patience in (SCHEDULING_PATIENCE, PATIENCE))
+    if len(observed.attempt.pods) < observed.spec.nodes:
+        births.append(observed.attempt.began)
+    patiences = (SCHEDULING_PATIENCE, PATIENCE, PULL_PATIENCE)
+    ends = (birth + patience for birth in births if birth for patience in patiences)
     return tuple(end for end in ends if end > observed.now)
 
 
-def _without_pods(observed: Observed) -> Obstacle | None:
-    job = observed.attempt.job
-    began = job.metadata.creation_timestamp if job else None
-    if job is None or observed.attempt.ends or not _has_passed(PATIENCE, began, observed.now):
+def _missing_pods(observed: Observed) -> Obstacle | None:
+    attempt = observed.attempt
+    job, missing = attempt.job, observed.spec.nodes - len(attempt.pods) - len(attempt.ends)
+    if job is None or missing <= 0 or not _has_passed(PATIENCE, attempt.began, observed.now):
         return None
+    gets = "no pod" if not attempt.pods else f"only {len(attempt.pods)} of {observed.spec.nodes} pods"
     return Obstacle(
         Reason.FORBIDDEN,
-        f"Job {job.name} gets no pod; a quota, an admission policy or a missing service account may refuse it:"
-        f" kubectl describe job {job.name}",
+        f"Job {job.name} gets {gets}; a quota, an admission policy or a missing service account may refuse"
+        f" {'it' if not attempt.pods else 'the others'}: kubectl describe job {job.name}",
     )
 
 
@@ -94,14 +147,19 @@ def _scheduling(pod: Pod, now: datetime) -> Obstacle | None:
     return Obstacle(Reason.UNSCHEDULABLE, f"Pod {pod.name}: {words}", needs_a_person=False)
 
 
-def _container(pod: Pod) -> Obstacle | None:
+def _container(pod: Pod, now: datetime) -> Obstacle | None:
     waiting = pod.container.waiting
     if waiting is None:
         return None
+    words = f"Pod {pod.name}: {waiting.message or waiting.reason}"
+    if waiting.reason in _PULLING:
+        # A registry may be away for a moment; the kubelet tries again.
+        is_old = _has_passed(PULL_PATIENCE, pod.metadata.creation_timestamp, now)
+        return Obstacle(Reason.IMAGE_PULL_FAILED, words, needs_a_person=is_old)
     if waiting.reason in _IMAGE:
-        return Obstacle(Reason.IMAGE_PULL_FAILED, f"Pod {pod.name}: {waiting.message or waiting.reason}")
+        return Obstacle(Reason.IMAGE_PULL_FAILED, words)
     if waiting.reason in _CONTAINER:
-        return Obstacle(Reason.CONTAINER_NOT_CREATED, f"Pod {pod.name}: {waiting.message or waiting.reason}")
+        return Obstacle(Reason.CONTAINER_NOT_CREATED, words)
     return None
 
 

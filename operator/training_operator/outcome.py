@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, auto
 
-from training_operator.attempt import PodEnd
+from training_operator.attempt import Attempt, PodEnd
 from training_operator.children import NODE_FORGOT, Job
 from trainingjob_api.contract import ExitCode
 from trainingjob_api.progress import EXIT_CODE_OF, Outcome, Progress
@@ -24,14 +24,14 @@ class Verdict(Enum):
     REPLACE = auto()
     """Disrupted from outside: at once, and counted as a disruption."""
     CONTINUE = auto()
-    """Stopped by the operator itself, for a changed spec: at once, not counted."""
+    """Stopped by the operator itself, for a changed spec or missing capacity: not counted."""
 
 
 @dataclass(frozen=True)
 class Ending:
     """How an attempt ended."""
 
-    reason: Reason
+    reason: str
     verdict: Verdict
     message: str = ""
     exit_code: int | None = None
@@ -83,14 +83,18 @@ _FINER: dict[Outcome, Reason] = {
 _ENDED_FROM_OUTSIDE = frozenset({None, ExitCode.STOPPED, ExitCode.NOT_SAVED, ExitCode.PEER_LOST, 137, 143})
 
 
-def judge(job: Job | None, ends: Sequence[PodEnd], stop: Reason | None) -> Ending:
-    """Why an attempt ended.
+_NODES_OWN = frozenset({"NodeShutdown", "Shutdown", "Terminated", "NodeLost"})
+"""Reasons of a pod that say nothing against it."""
+_NEVER_BEGUN = frozenset({"StartError", "ContainerCannotRun"})
+"""The runtime could not start the container."""
 
-    job: as last seen, None when it is gone; stop: why the operator stopped it, if it did.
-    """
-    if job is not None and job.is_complete:
+
+def judge(attempt: Attempt, stop: str | None) -> Ending:
+    """Why an attempt ended; stop: why the operator stopped it, if it did."""
+    job, ends = attempt.job, attempt.ends
+    if (job is not None and job.is_complete) or _all_completed(attempt):
         return _completed(ends)
-    if stop is not None and (job is None or job.is_suspended):
+    if stop is not None and stop != Reason.CONTAINER_LEFT and (job is None or job.is_suspended):
         return _stopped(ends, stop)
     root = root_cause(ends)
     if root is not None:
@@ -100,21 +104,35 @@ def judge(job: Job | None, ends: Sequence[PodEnd], stop: Reason | None) -> Endin
     if job is not None and job.failure is not None:
         return _unseen(f"The Job failed: {job.failure.reason}: {job.failure.message}", ends)
     if job is not None:
-        return _unseen("The Job was suspended from outside", ends)
+        return _unseen("The Job was suspended", ends)
     return _unseen("The Job was deleted", ends)
+
+
+def _all_completed(attempt: Attempt) -> bool:
+    """Every trainer has ended well, whatever else kept its pod, or took the Job from above it."""
+    return attempt.every_end_is_known and all(end.exit_code == ExitCode.COMPLETED for end in attempt.ends)
 
 
 def root_cause(ends: Sequence[PodEnd]) -> PodEnd | None:
     """The earliest end that is not a consequence of another: not PeerLost, and not in good order."""
-    bad = [end for end in ends if end.exit_code != ExitCode.COMPLETED and (end.exit_code is not None or end.disruption)]
+    bad = [end for end in ends if end.exit_code != ExitCode.COMPLETED and _says_something(end)]
     causes = [end for end in bad if end.exit_code != ExitCode.PEER_LOST] or bad
     return min(causes, key=_by_time, default=None)
 
 
-def _by_time(end: PodEnd) -> tuple[bool, float, bool, int]:
-    """Earliest first; within the same second whoever was not merely told to stop."""
+def _says_something(end: PodEnd) -> bool:
+    return end.exit_code is not None or end.disruption is not None or bool(end.pod_reason)
+
+
+def _by_time(end: PodEnd) -> tuple[bool, bool, float, bool, int]:
+    """A pod that the kubelet refused or evicted, then the earliest; within a second who was not merely told to stop."""
     stopped = end.exit_code in (ExitCode.STOPPED, ExitCode.NOT_SAVED) and not end.disruption
-    return end.time is None, end.time.timestamp() if end.time else 0.0, stopped, end.rank
+    return not _is_refused(end), end.time is None, end.time.timestamp() if end.time else 0.0, stopped, end.rank
+
+
+def _is_refused(end: PodEnd) -> bool:
+    """The kubelet would not have this pod, or threw it out for what it did itself."""
+    return bool(end.pod_reason) and end.pod_reason not in _NODES_OWN and end.disruption is None
 
 
 def last_progress(ends: Sequence[PodEnd]) -> Progress | None:
@@ -138,18 +156,18 @@ def _completed(ends: Sequence[PodEnd]) -> Ending:
     )
 
 
-def _stopped(ends: Sequence[PodEnd], stop: Reason) -> Ending:
+def _stopped(ends: Sequence[PodEnd], stop: str) -> Ending:
     """We asked the pods to stop; whether they could save is what matters."""
     root, progress = root_cause(ends), last_progress(ends)
     saved = _was_saved(ends)
-    verdict = {
+    verdicts: dict[str, Verdict] = {
         Reason.PAUSED_BY_USER: Verdict.PAUSE,
         Reason.DEADLINE_EXCEEDED: Verdict.FAIL,
         Reason.START_DEADLINE_EXCEEDED: Verdict.RETRY,
-    }.get(stop, Verdict.CONTINUE)
+    }
     return Ending(
         reason=stop,
-        verdict=verdict,
+        verdict=verdicts.get(stop, Verdict.CONTINUE),
         message=_told(root) if root and saved is False else "",
         exit_code=root.exit_code if root else None,
         pod=root.pod if root else None,
@@ -185,12 +203,16 @@ def _from_pod(root: PodEnd, ends: Sequence[PodEnd]) -> Ending:
 
 def _meaning(root: PodEnd, ends: Sequence[PodEnd]) -> tuple[Reason, Verdict, str]:
     """Reason, verdict and words for a pod's end."""
+    if _is_refused(root):
+        return _refusal(root)
     disrupted = next((end.disruption for end in (root, *ends) if end.disruption), None)
     if disrupted and root.exit_code in _ENDED_FROM_OUTSIDE:
         return _disruption(disrupted)
     if root.container_reason == "OOMKilled":
         return Reason.OUT_OF_MEMORY, Verdict.RETRY, "was killed because it used more memory than its limit"
-    if root.container_reason in NODE_FORGOT:
+    if root.container_reason in _NEVER_BEGUN:
+        return Reason.CONTAINER_NOT_CREATED, Verdict.RETRY, "could not be started"
+    if root.container_reason in NODE_FORGOT or (root.exit_code is None and root.pod_reason in _NODES_OWN):
         return Reason.DISRUPTED, Verdict.REPLACE, "was lost by its node"
     if root.exit_code in (137, 143) and root.was_deleted:
         return Reason.GRACE_EXCEEDED, Verdict.REPLACE, "was deleted and could not save in time"
@@ -199,6 +221,12 @@ def _meaning(root: PodEnd, ends: Sequence[PodEnd]) -> tuple[Reason, Verdict, str
     if said and EXIT_CODE_OF[said.outcome] == root.exit_code:
         reason = _FINER.get(said.outcome, reason)
     return reason, verdict, words
+
+
+def _refusal(end: PodEnd) -> tuple[Reason, Verdict, str]:
+    if end.pod_reason == "Evicted":
+        return Reason.EVICTED, Verdict.RETRY, "was evicted for what it used"
+    return Reason.POD_REFUSED, Verdict.RETRY, f"was refused by its node ({end.pod_reason})"
 
 
 def _disruption(reason: str) -> tuple[Reason, Verdict, str]:
@@ -211,10 +239,10 @@ def _told(end: PodEnd) -> str:
     """One sentence: the trainer's own words if it left any."""
     _, _, words = _meaning(end, (end,))
     code = "" if end.exit_code is None else f" (exit code {end.exit_code})"
-    if end.said and end.said.message:
+    if end.said and end.said.message and not _is_refused(end):
         place = f" at {end.said.place}" if end.said.place else ""
         return f"{end.said.message}{place}"
-    return f"Pod {end.pod} {words}{code}"
+    return f"Pod {end.pod} {words}{code}{f': {end.words}' if end.words else ''}"
 
 
 def _from_condition(job: Job, ends: Sequence[PodEnd]) -> Ending:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from training_operator.asking import Source
+from training_operator.attempt import Heard
 from training_operator.records import Key
 from trainingjob_api.progress import Progress
 
@@ -36,14 +37,6 @@ class Lane(Enum):
     @property
     def patience(self) -> float:
         return self.value[1]
-
-
-@dataclass(frozen=True)
-class Heard:
-    """An answer, and how many seconds ago it came."""
-
-    progress: Progress
-    age: float
 
 
 @dataclass

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from training_operator.act import Actor
@@ -10,20 +10,24 @@ from training_operator.asking import Source
 from training_operator.builders.event import Note, build_event
 from training_operator.cluster import AlreadyExistsError, Cluster, RefusedError, StatusTarget, TryAgainError
 from training_operator.deadlines import look_again
+from training_operator.failing import Failures
 from training_operator.lost_nodes import lost_nodes
 from training_operator.observe import Observed, observe
+from training_operator.obstacle import Obstacle
 from training_operator.plan import Plan, decide
 from training_operator.poller import Poller
-from training_operator.records import Key, Unreadable
+from training_operator.records import Key
 from training_operator.situation import Situation
-from training_operator.status.derive import derive, refusal, same
+from training_operator.status.derive import derive, held_up, same
 from training_operator.status.notes import notes
 from training_operator.store import Kind, Store
 from trainingjob_api.resource import TrainingJob
-from trainingjob_api.status import TrainingJobStatus
+from trainingjob_api.status import Reason, TrainingJobStatus
 
 logger = logging.getLogger(__name__)
 
+SOON = 2.0
+"""Seconds after which to look for what time alone removes and no watch shows."""
 _ASKED_IN = {Situation.ACTIVE, Situation.LATE, Situation.STOPPING, Situation.ENDED}
 
 
@@ -38,16 +42,22 @@ class Reconciler:
     clock: Callable[[], datetime]
     retry_seconds: float
     may_read_nodes: bool = True
+    failures: Failures = field(default_factory=Failures)
 
     async def reconcile(self, key: Key) -> float | None:
         """One pass; after how many seconds to look again, None: only when something happens."""
-        job = self.store.view(key).training_job
+        view = self.store.view(key)
+        job = view.training_job
         if job is None or job.metadata.deletion_timestamp is not None:
             self.poller.leave(key)
+            self.failures.forget(key)
             return None
-        if isinstance(job, Unreadable):
-            return await self._refuse(job)
+        try:
+            return await self._pass(key, job)
+        except Exception as error:
+            return await self._show(key, job, error)
 
+    async def _pass(self, key: Key, job: TrainingJob) -> float | None:
         observed = await self._observe(key, job)
         plan = decide(observed)
         if plan.must_see_pods:
@@ -58,17 +68,20 @@ class Reconciler:
             return None
 
         self._follow_progress(key, observed, plan)
-        met = await self.actor.carry_out(observed, plan.actions)
-        changed = await self._write(observed, derive(observed, plan, met))
-        return look_again(observed, plan.situation, changed) if met is None else self.retry_seconds
+        met = await self._act(key, observed, plan)
+        changed = await self._record(observed, plan, met)
+        if met is not None:
+            return self.retry_seconds if met.needs_a_person else SOON
+        self.failures.forget(key)
+        return look_again(observed, plan.situation, changed)
 
     async def _observe(self, key: Key, job: TrainingJob, *, pods_are_fresh: bool = False) -> Observed:
         if pods_are_fresh:
             listed = await self.cluster.list_pods(key)
             self.store.put_pods(key, listed.items, listed.version)
-        view, heard = self.store.view(key), self.poller.report(key)
-        report = heard.progress if heard else None
-        observed = observe(job, view, self.clock(), report, pods_are_fresh=pods_are_fresh)
+        observed = observe(
+            job, self.store.view(key), self.clock(), self.poller.report(key), pods_are_fresh=pods_are_fresh
+        )
         return replace(observed, lost_nodes=await lost_nodes(self.cluster, observed, self.may_read_nodes))
 
     def _follow_progress(self, key: Key, observed: Observed, plan: Plan) -> None:
@@ -83,15 +96,49 @@ class Reconciler:
         source = Source(first.status.pod_ip, observed.job.metadata.uid, observed.status.attempt)
         self.poller.follow(key, source)
 
-    async def _write(self, observed: Observed, status: TrainingJobStatus) -> bool:
+    async def _act(self, key: Key, observed: Observed, plan: Plan) -> Obstacle | None:
+        """Carry the plan out; what stands in its way. Status is written nevertheless."""
+        try:
+            await self.actor.carry_out(observed, plan.actions)
+        except Exception as error:
+            if (obstacle := self.failures.obstacle(key, error)) is None:
+                raise
+            self.failures.add(key, error)
+            return obstacle
+        return None
+
+    async def _record(self, observed: Observed, plan: Plan, met: Obstacle | None) -> bool:
+        """Write the status; without the trainer's words if with them the API server refuses it."""
+        try:
+            return await self._write(observed.job, derive(observed, plan, met))
+        except RefusedError as refused:
+            quiet = observed.unheard
+            words = f"The API server refuses what the trainer reports: {refused}"
+            status = derive(quiet, decide(quiet), met or Obstacle(Reason.STATUS_REFUSED, words))
+            return await self._write(observed.job, status)
+
+    async def _show(self, key: Key, job: TrainingJob, error: Exception) -> float | None:
+        """A pass that has failed shows on the object, and is tried again."""
+        obstacle = self.failures.obstacle(key, error)
+        self.failures.add(key, error)
+        if obstacle is not None:
+            try:
+                await self._write(job, held_up(job.status, obstacle, job.metadata.generation, self.clock()))
+            except (TryAgainError, RefusedError) as another:
+                logger.warning("%s/%s: cannot be shown on the object: %s (%s)", *key, obstacle.message, another)
+        if isinstance(error, RefusedError):
+            return self.retry_seconds
+        raise error
+
+    async def _write(self, job: TrainingJob, status: TrainingJobStatus) -> bool:
         """Replace the status if it differs, then tell what happened."""
-        before, job = observed.status, observed.job
+        before = job.status
         if same(status, before):
             return False
         raw = await self.cluster.replace_status(StatusTarget.of(job), status)
         self.store.put(Kind.TRAINING_JOB, raw)
         if status.job is not None and status.job.end is not None:
-            self.store.forget_ends((job.metadata.namespace, job.metadata.name), status.attempt)
+            self.store.forget_ends(job.metadata.key, status.attempt)
         for note in notes(before, status):
             await self.tell(job, status.attempt, note)
         return True
@@ -109,20 +156,6 @@ class Reconciler:
     async def tell_silence(self, key: Key) -> None:
         """Rank 0 runs but cannot be reached from here."""
         job = self.store.view(key).training_job
-        if isinstance(job, TrainingJob):
+        if job is not None:
             words = "Rank 0 does not answer on /progress: training goes on, but its progress is not shown"
             await self.tell(job, job.status.attempt, Note("ProgressUnreachable", words, "Warning"))
-
-    async def _refuse(self, job: Unreadable) -> float | None:
-        """Say why nothing is done; what runs is left alone."""
-        status = refusal(job, self.clock())
-        if status is None or (job.status and same(status, job.status)):
-            logger.warning("%s/%s cannot be read: %s", *job.key, job.problem)
-            return None
-        metadata = job.metadata
-        target = StatusTarget(metadata.namespace, metadata.name, metadata.uid, metadata.resource_version)
-        try:
-            self.store.put(Kind.TRAINING_JOB, await self.cluster.replace_status(target, status))
-        except RefusedError as refused:
-            logger.warning("%s/%s cannot be read (%s), nor its status written: %s", *job.key, job.problem, refused)
-        return None

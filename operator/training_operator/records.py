@@ -1,5 +1,6 @@
 """What is kept of objects: of a TrainingJob its JSON, read again when a pass needs it; of what cannot be read, why."""
 
+import logging
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -9,10 +10,12 @@ from typing import Any, Self
 from pydantic import ValidationError
 from pydantic_core import from_json, to_json
 
-from training_operator.children import ObjectMeta, read_metadata
+from training_operator.reading import problems_of, read_training_job
 from trainingjob_api.contract import JOB_NAME_LABEL
 from trainingjob_api.resource import Metadata, TrainingJob
 from trainingjob_api.status import TrainingJobStatus
+
+logger = logging.getLogger(__name__)
 
 Key = tuple[str, str]
 """Namespace and name of a TrainingJob."""
@@ -23,56 +26,6 @@ READ_AT_ONCE = 256
 """TrainingJobs that are kept as models: more than are worked on at the same time, and few beside all that there are."""
 
 
-@dataclass(frozen=True)
-class Unreadable:
-    """A TrainingJob that the models refuse although the API server let it through."""
-
-    metadata: ObjectMeta
-    generation: int
-    suspend: bool
-    """What its spec says about that, whatever else it says."""
-    status: TrainingJobStatus | None
-    problem: str
-
-    @property
-    def key(self) -> Key:
-        return self.metadata.namespace, self.metadata.name
-
-
-def read_training_job(raw: Raw) -> TrainingJob | Unreadable:
-    try:
-        return TrainingJob.model_validate(raw)
-    except Exception as error:
-        return Unreadable(
-            metadata=_readable_metadata(raw),
-            generation=int(raw["metadata"].get("generation", 0)),
-            suspend=isinstance(raw.get("spec"), dict) and raw["spec"].get("suspend") is True,
-            status=_readable_status(raw.get("status")),
-            problem=problem_of(error),
-        )
-
-
-def _readable_metadata(raw: Raw) -> ObjectMeta:
-    with suppress(ValidationError):
-        return read_metadata(raw)
-    return read_metadata({"metadata": {name: raw["metadata"][name] for name in ("name", "namespace", *_IDENTITY)}})
-
-
-def _readable_status(raw: Any) -> TrainingJobStatus | None:
-    try:
-        return TrainingJobStatus.model_validate(raw or {})
-    except ValidationError:
-        return None
-
-
-def problem_of(error: Exception) -> str:
-    """What a model did not like, for a person."""
-    if not isinstance(error, ValidationError):
-        return f"{type(error).__name__}: {error}"
-    return "; ".join(f"{'.'.join(str(part) for part in e['loc'])}: {e['msg']}" for e in error.errors()[:5])
-
-
-_IDENTITY = ("uid", "resourceVersion")
 _USED_METADATA = {field.alias or name for name, field in Metadata.model_fields.items()} - {"resourceVersion"}
 
 
@@ -93,19 +46,27 @@ class Record:
         key = intern(metadata["namespace"]), metadata["name"]
         return cls(key, metadata["uid"], int(metadata["resourceVersion"]), text)
 
-    def read(self) -> TrainingJob | Unreadable:
+    def read(self) -> TrainingJob | None:
+        """None: what must not be guessed of it cannot be read."""
         return _read(self.text, self.version)
 
     def read_status(self) -> TrainingJobStatus | None:
         """It alone, in a quarter of the time; None: it cannot be read."""
-        return _readable_status(from_json(self.text)["status"])
+        with suppress(ValidationError):
+            return TrainingJobStatus.model_validate(from_json(self.text)["status"])
+        return None
 
 
 @lru_cache(READ_AT_ONCE)
-def _read(text: bytes, version: int) -> TrainingJob | Unreadable:
+def _read(text: bytes, version: int) -> TrainingJob | None:
     raw: Raw = from_json(text)
     raw["metadata"]["resourceVersion"] = str(version)
-    return read_training_job(raw)
+    try:
+        return read_training_job(raw)
+    except Exception as error:
+        name = f"{raw['metadata'].get('namespace')}/{raw['metadata'].get('name')}"
+        logger.warning("%s cannot be read, and is left alone: %s", name, problems_of(error))
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +84,7 @@ class UnreadableChild:
     def of(cls, kind: str, raw: Raw, error: Exception) -> Self:
         metadata = raw["metadata"]
         name = f"{kind} {metadata['name']}"
-        return cls(name, child_key(raw), metadata["uid"], int(metadata["resourceVersion"]), problem_of(error))
+        return cls(name, child_key(raw), metadata["uid"], int(metadata["resourceVersion"]), problems_of(error))
 
     def __str__(self) -> str:
         return f"{self.name}: {self.problem}"

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from training_operator.children import Job, Pod, read_job, read_pod
-from training_operator.records import Key, Raw, Record, Unreadable, UnreadableChild
+from training_operator.records import Key, Raw, Record, UnreadableChild
 from trainingjob_api.resource import TrainingJob
 
 logger = logging.getLogger(__name__)
@@ -32,11 +32,13 @@ OnChange = Callable[[Key, Record | None], None]
 class View:
     """Everything known about one key."""
 
-    training_job: TrainingJob | Unreadable | None
+    training_job: TrainingJob | None
     jobs: tuple[Job, ...]
     pods: tuple[Pod, ...]
     gone_pods: tuple[Pod, ...]
     """As last seen: DELETED carries the final status."""
+    vanished: frozenset[str] = frozenset()
+    """UIDs of those of them that a LIST no longer had: how they ended nobody has seen."""
     unreadable: tuple[str, ...] = ()
     """Jobs and pods that are there and cannot be read: name and problem of each. Nobody knows what they do."""
 
@@ -58,6 +60,7 @@ class Store:
         self._objects: dict[Kind, dict[str, Stored]] = {kind: {} for kind in Kind}
         self._of_key: dict[Key, dict[str, Stored]] = {}
         self._gone_pods: dict[Key, dict[str, Pod]] = defaultdict(dict)
+        self._vanished: set[str] = set()
         self._tombstones: dict[str, int] = {}  # UID -> version at which it was seen to be gone
         self._unconfirmed: dict[Kind, dict[str, float]] = {kind: {} for kind in Kind}
 
@@ -95,6 +98,7 @@ class Store:
 
     def _bury_missing(self, kind: Kind, known: Iterable[Stored], listed: Set[str], version: int) -> set[Key]:
         missing = [one for one in known if one.uid not in listed and one.version <= version]
+        self._vanished |= {one.uid for one in missing if isinstance(one, Pod) and not one.is_over}
         return {key for one in missing for key in self._bury(kind, one)}
 
     def _take_in(self, kind: Kind, raw: Raw) -> set[Key]:
@@ -143,6 +147,7 @@ class Store:
 
     def _replace_end(self, end: Pod) -> set[Key]:
         """A LIST has shown that the pod is gone before the watch has shown how it ended."""
+        self._vanished.discard(end.uid)
         known = self._gone_pods.get(end.key, {}).get(end.uid)
         if known is None or end.version <= known.version:
             return set()
@@ -174,6 +179,7 @@ class Store:
             jobs=tuple(one for one in stored if isinstance(one, Job)),
             pods=tuple(one for one in stored if isinstance(one, Pod)),
             gone_pods=tuple(self._gone_pods.get(key, {}).values()),
+            vanished=frozenset(self._vanished & self._gone_pods.get(key, {}).keys()),
             unreadable=tuple(str(one) for one in stored if isinstance(one, UnreadableChild)),
         )
 
@@ -197,3 +203,4 @@ class Store:
         owners = {record.key for record in self._objects[Kind.TRAINING_JOB].values()}
         for key in self._gone_pods.keys() - owners:
             del self._gone_pods[key]
+        self._vanished &= {uid for pods in self._gone_pods.values() for uid in pods}

@@ -23,9 +23,17 @@ class Restart(Model):
         )
     )
 
-    max_restarts: int = Field(default=3, ge=0, le=1000)
+    max_restarts: int = Field(
+        default=3, ge=0, le=1000, description="How many in a row; after resetSeconds of training they begin anew."
+    )
     backoff_seconds: int = Field(default=10, ge=0, le=86_400, description="Doubles with every restart.")
     max_backoff_seconds: int = Field(default=300, ge=0, le=86_400)
+    reset_seconds: int = Field(
+        default=3600,
+        ge=1,
+        le=31_536_000,
+        description="After so long of training, with something saved, restarts and backoff begin anew.",
+    )
 
     @model_validator(mode="after")
     def _least_before_most(self) -> "Restart":

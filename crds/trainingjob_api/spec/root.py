@@ -76,7 +76,7 @@ _SPEC_RULES = rules(
     *[_never_changes(f"training.{field}") for field in ("task", "data", "model", "seed", "loss", "optimizer.type")],
     _never_changes("script.path"),
     *[_never_changes(f"checkpoint.{field}") for field in ("volume", "subPath", "startFresh")],
-    *[_changes_when_suspended(field) for field in ("nodes", "processesPerNode", "pod", "script.args")],
+    *[_changes_when_suspended(field) for field in ("nodes", "processesPerNode", "pod", "queue", "script.args")],
     *[
         _changes_when_suspended(f"training.{field}")
         for field in (
@@ -97,6 +97,16 @@ _SPEC_RULES = rules(
     ],
 )
 
+
+class Queue(Model):
+    """Whose quota the pods use, where Kueue runs in the cluster."""
+
+    name: Annotated[str, Field(min_length=1, max_length=63)] = Field(description="Of a LocalQueue of the namespace.")
+    priority_class: Annotated[str, Field(min_length=1, max_length=63)] | None = Field(
+        default=None, description="Of a WorkloadPriorityClass: who goes first, and who makes room."
+    )
+
+
 _PROCESSES = NumberOr("auto", 64)
 ProcessesPerNode = Annotated[
     int | Literal["auto"], Field(json_schema_extra=_PROCESSES.schema), BeforeValidator(_PROCESSES.check)
@@ -114,6 +124,10 @@ class TrainingJobSpec(Model):
     )
     managed_by: Annotated[str, Field(max_length=63)] | None = Field(
         default=None, description=f"Any other value than {MANAGED_BY}: this operator leaves the object alone."
+    )
+    queue: Queue | None = Field(
+        default=None,
+        description="Wait for a place in a queue of Kueue. Default: the object's own labels of Kueue.",
     )
     nodes: int = Field(default=1, ge=1, le=1000, description="Pods.")
     processes_per_node: ProcessesPerNode = Field(

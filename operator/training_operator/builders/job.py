@@ -1,6 +1,6 @@
 """The Indexed Job of one attempt; it is created once and never changed but to be suspended."""
 
-from training_operator.builders.metadata import Manifest, metadata, spec_digest
+from training_operator.builders.metadata import Manifest, metadata, queue_labels, spec_digest
 from training_operator.builders.pod import build_pod_template
 from trainingjob_api.contract import CONTAINER_NAME, DIGEST_ANNOTATION, attempt_name
 from trainingjob_api.resource import TrainingJob
@@ -12,7 +12,11 @@ def build_job(job: TrainingJob, attempt: int, trainer_image: str) -> Manifest:
     return {
         "apiVersion": "batch/v1",
         "kind": "Job",
-        "metadata": {**own, "annotations": {DIGEST_ANNOTATION: spec_digest(job.spec)}},
+        "metadata": {
+            **own,
+            "labels": {**own["labels"], **queue_labels(job)},
+            "annotations": {DIGEST_ANNOTATION: spec_digest(job.spec)},
+        },
         "spec": {
             "completionMode": "Indexed",
             "completions": nodes,

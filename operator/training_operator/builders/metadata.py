@@ -4,7 +4,14 @@ import hashlib
 import json
 from typing import Any
 
-from trainingjob_api.contract import API_VERSION, ATTEMPT_LABEL, JOB_NAME_LABEL, KIND
+from trainingjob_api.contract import (
+    API_VERSION,
+    ATTEMPT_LABEL,
+    JOB_NAME_LABEL,
+    KIND,
+    QUEUE_LABEL,
+    QUEUE_PRIORITY_LABEL,
+)
 from trainingjob_api.resource import TrainingJob
 from trainingjob_api.spec import TrainingJobSpec
 
@@ -28,6 +35,15 @@ def labels(job: TrainingJob, attempt: int | None = None) -> dict[str, str]:
         JOB_NAME_LABEL: job.metadata.name,
     }
     return shared if attempt is None else {**shared, ATTEMPT_LABEL: str(attempt)}
+
+
+def queue_labels(job: TrainingJob) -> dict[str, str]:
+    """What a queue finds an attempt by: from the spec, else what the TrainingJob itself is labelled with."""
+    queue, own = job.spec.queue, job.metadata.labels
+    if queue is None:
+        return {label: own[label] for label in (QUEUE_LABEL, QUEUE_PRIORITY_LABEL) if label in own}
+    priority = {QUEUE_PRIORITY_LABEL: queue.priority_class} if queue.priority_class else {}
+    return {QUEUE_LABEL: queue.name, **priority}
 
 
 def metadata(job: TrainingJob, name: str, attempt: int | None = None, *, owned: bool = True) -> Manifest:

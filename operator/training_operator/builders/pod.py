@@ -2,7 +2,7 @@
 
 from training_operator.builders.claim import claim_name
 from training_operator.builders.environment import build_environment
-from training_operator.builders.metadata import Manifest, labels
+from training_operator.builders.metadata import Manifest, labels, queue_labels
 from training_operator.builders.service import service_name
 from trainingjob_api import contract
 from trainingjob_api.resource import TrainingJob
@@ -15,7 +15,7 @@ _STAYS_ON = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
 
 def build_pod_template(job: TrainingJob, attempt: int, trainer_image: str) -> Manifest:
     pod = job.spec.pod
-    metadata: Manifest = {"labels": {**(pod.labels or {}), **labels(job, attempt)}}
+    metadata: Manifest = {"labels": {**(pod.labels or {}), **queue_labels(job), **labels(job, attempt)}}
     if pod.annotations:
         metadata["annotations"] = dict(pod.annotations)
     subdomain = {"subdomain": service_name(job)} if job.spec.nodes > 1 else {}

@@ -7,7 +7,8 @@ from training_operator.status.summary import Standing, Summary
 from trainingjob_api.base import Time
 from trainingjob_api.status import Condition, ConditionType, Reason, TrainingJobStatus
 
-Told = tuple[bool, Reason, str]
+Word = Literal["True", "False"]
+Told = tuple[bool, str, str]
 """True or False, why, and in words."""
 
 
@@ -24,10 +25,13 @@ def conditions_of(observed: Observed, status: TrainingJobStatus, summary: Summar
         ConditionType.CHECKPOINT_AVAILABLE: _checkpoint(observed, status),
     }
     generation = observed.job.metadata.generation
-    return [_condition(type, words, status, generation, observed.now) for type, words in told.items()]
+    return [
+        condition_of(type, "True" if is_so else "False", reason, message, status, generation, observed.now)
+        for type, (is_so, reason, message) in told.items()
+    ]
 
 
-def _when(is_so: bool, summary: Summary, otherwise: Reason = Reason.AS_SPECIFIED) -> Told:
+def _when(is_so: bool, summary: Summary, otherwise: str = Reason.AS_SPECIFIED) -> Told:
     return (True, summary.reason, summary.message) if is_so else (False, otherwise, "")
 
 
@@ -47,7 +51,7 @@ def _checkpoint(observed: Observed, status: TrainingJobStatus) -> Told:
         words = "The checkpoints end with the pod (emptyDir): a pause or a restart begins at epoch 0."
         return False, Reason.EPHEMERAL_VOLUME, words
     before, saved = status.condition(ConditionType.CHECKPOINT_AVAILABLE), status.checkpoint
-    if observed.attempt.report is None and observed.attempt.is_open and before and before.reason is Reason.SAVE_FAILED:
+    if observed.attempt.report is None and observed.attempt.is_open and before and before.reason == Reason.SAVE_FAILED:
         return before.status == "True", before.reason, before.message  # until rank 0 is heard again
     problem = observed.attempt.report.checkpoint_problem if observed.attempt.report else None
     if problem:
@@ -60,16 +64,16 @@ def _checkpoint(observed: Observed, status: TrainingJobStatus) -> Told:
     return True, Reason.CHECKPOINT_SAVED, ""
 
 
-def _condition(type: ConditionType, told: Told, status: TrainingJobStatus, generation: int, now: Time) -> Condition:
-    is_so, reason, message = told
-    word: Literal["True", "False"] = "True" if is_so else "False"
+def condition_of(
+    type: str, word: Word, reason: str, message: str, status: TrainingJobStatus, generation: int, now: Time
+) -> Condition:
+    """The condition with the time of its last turn; status: as it was before."""
     before = status.condition(type)
-    turned = before.last_transition_time if before is not None and before.status == word else now
     return Condition(
         type=type,
         status=word,
         observed_generation=generation,
-        last_transition_time=turned,
+        last_transition_time=before.last_transition_time if before and before.status == word else now,
         reason=reason,
         message=message[:4096],
     )

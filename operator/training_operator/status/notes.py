@@ -56,7 +56,7 @@ def _stalled_anew(before: TrainingJobStatus, after: TrainingJobStatus) -> bool:
     old, new = before.condition(ConditionType.STALLED), after.condition(ConditionType.STALLED)
     if new is None or new.status != "True":
         return False
-    return old is None or old.status != "True" or old.reason is not new.reason
+    return old is None or old.status != "True" or old.reason != new.reason
 
 
 def _became_true(type: ConditionType, before: TrainingJobStatus, after: TrainingJobStatus) -> bool:

@@ -74,6 +74,12 @@ def progress_of(report: Progress, now: datetime) -> ProgressStatus:
     )
 
 
+def at_rest(shown: ProgressStatus | None) -> ProgressStatus | None:
+    """While nothing trains nothing has a rate, and nobody knows when it will be done."""
+    nothing = {"samples_per_second": None, "seconds_remaining": None, "remaining_text": None}
+    return shown and shown.model_copy(update=nothing)
+
+
 def checkpoint_of(saved: SavedCheckpoint) -> CheckpointStatus:
     return CheckpointStatus(
         step=saved.step,

@@ -1,7 +1,7 @@
 """A plan -> its summary: phase, reason and words for people, from which all conditions follow. Pure."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, auto
 
 from training_operator import obstacle
@@ -27,7 +27,7 @@ class Summary:
 
     phase: Phase
     standing: Standing
-    reason: Reason
+    reason: str
     message: str
     is_suspended: bool = False
     is_running: bool = False
@@ -40,11 +40,17 @@ class Summary:
         standing = Standing.STALLED if obstacle.needs_a_person else Standing.RECONCILING
         return Summary(self.phase, standing, obstacle.reason, obstacle.message)
 
+    def misread(self, problem: str | None) -> "Summary":
+        """What runs goes on and what is paused stays so, but somebody must know that nothing new will begin."""
+        if problem is None or self.finished is not None or self.is_suspended:
+            return self
+        return replace(self, standing=Standing.STALLED, reason=Reason.INVALID_SPEC, message=problem)
+
 
 def summary_of(observed: Observed, plan: Plan, status: TrainingJobStatus, met: Obstacle | None) -> Summary:
     """The summary of this pass; status is the one about to be written, but for its conditions; met: in acting."""
     summary = _SUMMARIES[plan.situation](observed, plan, status)
-    return summary.held_up_by(met or obstacle.lost_node(observed))
+    return summary.held_up_by(met or obstacle.hindering(observed)).misread(observed.problem)
 
 
 def _finished(observed: Observed, plan: Plan, status: TrainingJobStatus) -> Summary:
@@ -56,19 +62,19 @@ def _finished(observed: Observed, plan: Plan, status: TrainingJobStatus) -> Summ
     return _failed(failed.reason, failed.message) if failed else _failed(Reason.UNKNOWN, "")
 
 
-def _succeeded(reason: Reason, message: str) -> Summary:
+def _succeeded(reason: str, message: str) -> Summary:
     return Summary(Phase.SUCCEEDED, Standing.READY, reason, message, finished=ConditionType.COMPLETE)
 
 
-def _failed(reason: Reason, message: str) -> Summary:
+def _failed(reason: str, message: str) -> Summary:
     return Summary(Phase.FAILED, Standing.STALLED, reason, message, finished=ConditionType.FAILED)
 
 
 def _paused(observed: Observed, plan: Plan, status: TrainingJobStatus) -> Summary:
-    if status.job is None or status.job.end is not Reason.GRACE_EXCEEDED:
+    if status.job is None or status.job.end != Reason.GRACE_EXCEEDED:
         return Summary(Phase.PAUSED, Standing.READY, Reason.PAUSED_BY_USER, pause_message(status), is_suspended=True)
     available = status.condition(ConditionType.CHECKPOINT_AVAILABLE)  # as it was before this pass
-    failed = available is not None and available.reason is Reason.SAVE_FAILED
+    failed = available is not None and available.reason == Reason.SAVE_FAILED
     why = available.message if available and failed else "The state could not be saved within deadlines.saveSeconds."
     reason = Reason.SAVE_FAILED if failed else Reason.GRACE_EXCEEDED
     return Summary(Phase.PAUSED, Standing.READY, reason, f"{why} {pause_message(status)}", is_suspended=True)
@@ -93,7 +99,8 @@ def _waiting_for_pods(observed: Observed, plan: Plan, status: TrainingJobStatus)
     phase = Phase.PENDING if status.attempt == 0 else Phase.RESTARTING
     if not observed.spec.wants_to_run:
         phase = Phase.PAUSING
-    words = f"Waiting until {names_of(observed.leftovers)} has ended."
+    jobs = ", ".join(f"Job {job.name}" for job in observed.others if job.is_unwanted)
+    words = f"Waiting until {names_of(observed.live_pods) or jobs} has ended."
     return _ending_pods(observed, phase, Reason.STILL_TERMINATING, words)
 
 
@@ -105,44 +112,68 @@ def _backing_off(observed: Observed, plan: Plan, status: TrainingJobStatus) -> S
     return Summary(Phase.RESTARTING, Standing.RECONCILING, Reason.RESTARTING, message)
 
 
+def _unreadable(observed: Observed, plan: Plan, status: TrainingJobStatus) -> Summary:
+    phase = Phase.PENDING if status.attempt == 0 else Phase.RESTARTING
+    return Summary(phase, Standing.STALLED, Reason.INVALID_SPEC, observed.problem or "")
+
+
 def _starting(observed: Observed, plan: Plan, status: TrainingJobStatus) -> Summary:
     return Summary(Phase.STARTING, Standing.RECONCILING, Reason.STARTING, f"Attempt {status.attempt} is starting.")
 
 
 def _queued(observed: Observed, plan: Plan, status: TrainingJobStatus) -> Summary:
-    was_admitted = bool(observed.attempt.pods or observed.attempt.ends)
+    was_admitted = bool(observed.attempt.pods or observed.attempt.earlier_ends)
     reason = Reason.PAUSED_BY_QUEUE if was_admitted else Reason.WAITING_FOR_QUEUE
-    return Summary(
-        Phase.QUEUED, Standing.RECONCILING, reason, f"Job {status.job.name if status.job else ''} is queued."
-    )
+    name = status.job.name if status.job else ""
+    ending = f" {names_of(observed.attempt.pods)} will save and end." if observed.attempt.pods else ""
+    words = f"Job {name} is suspended by its queue, or by somebody else, and goes on when they let it.{ending}"
+    return Summary(Phase.QUEUED, Standing.RECONCILING, reason, words)
 
 
 def _active(observed: Observed, plan: Plan, status: TrainingJobStatus) -> Summary:
-    if observed.attempt.has_started:
-        nodes = observed.spec.nodes
-        message = f"Attempt {status.attempt} is training on {nodes} {'node' if nodes == 1 else 'nodes'}."
-        return Summary(Phase.RUNNING, Standing.READY, Reason.TRAINING, message, is_running=True)
-    return _starting(observed, plan, status).held_up_by(obstacle.before_start(observed))
+    attempt = observed.attempt
+    if attempt.lingers_since is not None:
+        words = f"Attempt {status.attempt} is ending."
+        ending = Summary(Phase.RUNNING, Standing.RECONCILING, Reason.STILL_TERMINATING, words)
+        return ending.held_up_by(obstacle.lingering(observed))
+    if not attempt.has_started:
+        return _starting(observed, plan, status).held_up_by(obstacle.before_start(observed))
+    nodes = observed.spec.nodes
+    message = f"Attempt {status.attempt} is training on {nodes} {'node' if nodes == 1 else 'nodes'}."
+    return Summary(Phase.RUNNING, Standing.READY, Reason.TRAINING, message, is_running=True)
 
 
 def _late(observed: Observed, plan: Plan, status: TrainingJobStatus) -> Summary:
-    message = status.last_failure.message if status.last_failure else ""
-    return Summary(Phase.RESTARTING, Standing.RECONCILING, Reason.START_DEADLINE_EXCEEDED, message)
+    failure = status.last_failure
+    assert failure is not None  # it has just been recorded
+    return Summary(Phase.RESTARTING, Standing.RECONCILING, failure.reason, failure.message)
 
 
 def _stopping(observed: Observed, plan: Plan, status: TrainingJobStatus) -> Summary:
-    if plan.stop is Reason.PAUSED_BY_USER:
-        return _ending_pods(observed, Phase.PAUSING, Reason.SAVING_CHECKPOINT, "Saving, then the pods end.")
-    reason = plan.stop or Reason.STILL_TERMINATING
-    words = {
+    held = obstacle.orphans(observed) if plan.stop is not None else None
+    if plan.stop == Reason.PAUSED_BY_USER:
+        words = "Saving, then the pods end."
+        return _ending_pods(observed, Phase.PAUSING, Reason.SAVING_CHECKPOINT, words).held_up_by(held)
+    return _ending_pods(
+        observed, Phase.RESTARTING, plan.stop or Reason.STILL_TERMINATING, _why_stopping(observed, plan)
+    ).held_up_by(held)
+
+
+def _why_stopping(observed: Observed, plan: Plan) -> str:
+    if plan.stop is None and observed.attempt.orphans:
+        return f"{names_of(observed.attempt.orphans)} ran on when the Job was deleted; the attempt ends with them."
+    failure = observed.status.last_failure
+    if failure is not None and observed.recorded_failure is not None:
+        return f"{failure.message}. The pods are ending."
+    words: dict[str, str] = {
         Reason.SPEC_CHANGED: "The spec has changed: saving, then a new attempt begins.",
         Reason.DEADLINE_EXCEEDED: "deadlines.totalSeconds have passed: saving, then the pods end.",
+        Reason.CONTAINER_LEFT: "The trainer has ended; the containers beside it are being ended.",
     }
-    message = words.get(reason, f"The pods of attempt {status.attempt} are ending.")
-    return _ending_pods(observed, Phase.RESTARTING, reason, message)
+    return words.get(plan.stop or "", f"The pods of attempt {observed.status.attempt} are ending.")
 
 
-def _ending_pods(observed: Observed, phase: Phase, reason: Reason, message: str) -> Summary:
+def _ending_pods(observed: Observed, phase: Phase, reason: str, message: str) -> Summary:
     return Summary(phase, Standing.RECONCILING, reason, message).held_up_by(obstacle.overdue(observed))
 
 
@@ -153,21 +184,29 @@ def _ended(observed: Observed, plan: Plan, status: TrainingJobStatus) -> Summary
         case Verdict.COMPLETE:
             return _succeeded(ending.reason, ending.message)
         case Verdict.FAIL:
-            return _failed(Reason.RESTART_BUDGET_SPENT if ending.spent_budget else ending.reason, _last_words(ending))
+            return _failed(
+                Reason.RESTART_BUDGET_SPENT if ending.spent_budget else ending.reason,
+                _last_words(ending, observed, status),
+            )
         case _ if not observed.spec.wants_to_run:
             return _paused(observed, plan, status)
     return _backing_off(observed, plan, status)
 
 
-def _last_words(ending: Ending) -> str:
+def _last_words(ending: Ending, observed: Observed, status: TrainingJobStatus) -> str:
     spent = "No restart is left; the last attempt: " if ending.spent_budget else ""
-    return f"{spent}{ending.message}"
+    if ending.reason != Reason.DEADLINE_EXCEEDED:
+        return f"{spent}{ending.message}"
+    passed = f"deadlines.totalSeconds ({observed.spec.deadlines.total_seconds} s) have passed."
+    saved = f"Step {status.checkpoint.step} is saved." if status.checkpoint else "Nothing is saved."
+    return f"{passed} {saved} {ending.message}".strip()
 
 
 _SUMMARIES: dict[Situation, Callable[[Observed, Plan, TrainingJobStatus], Summary]] = {
     Situation.FINISHED: _finished,
     Situation.PAUSED: _paused,
     Situation.WAITING_FOR_PODS: _waiting_for_pods,
+    Situation.UNREADABLE: _unreadable,
     Situation.BACKING_OFF: _backing_off,
     Situation.BEGINNING: _starting,
     Situation.CREATING: _starting,

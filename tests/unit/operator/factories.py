@@ -7,6 +7,7 @@ from itertools import count
 from typing import Any
 
 from support.manifests import manifest
+from training_operator.attempt import Heard
 from training_operator.builders.metadata import spec_digest
 from training_operator.children import Job, Pod, read_job, read_pod
 from training_operator.observe import Observed, observe
@@ -74,6 +75,7 @@ def raw_job(
     name: str = "",
     age: float = 60,
     labels: dict[str, str] | None = None,
+    stopped_for: str = "",
     **status: Any,
 ) -> dict[str, Any]:
     return {
@@ -84,7 +86,10 @@ def raw_job(
             "resourceVersion": str(next(_versions)),
             "creationTimestamp": text(ago(age)),
             "labels": {"trainingjob.dev/name": "digits", "trainingjob.dev/attempt": str(attempt), **(labels or {})},
-            "annotations": {"trainingjob.dev/spec-digest": digest},
+            "annotations": {
+                "trainingjob.dev/spec-digest": digest,
+                **({"trainingjob.dev/stopped-for": stopped_for} if stopped_for else {}),
+            },
             "ownerReferences": [{"kind": "TrainingJob", "name": "digits", "uid": UID, "controller": True}],
         },
         "spec": {"suspend": suspended},
@@ -97,7 +102,8 @@ def job(*args: Any, **kwargs: Any) -> Job:
 
 
 def suspended_job(attempt: int = 1, **kwargs: Any) -> Job:
-    """Suspended, and the Job controller has seen it."""
+    """Suspended by the operator, and the Job controller has seen it."""
+    kwargs = {"stopped_for": "PausedByUser", **kwargs}
     return job(attempt, condition("Suspended"), suspended=True, **kwargs)
 
 
@@ -117,8 +123,9 @@ def said(
     saved: int | None = 30,
     attempt: int = 1,
     rank: int = 0,
+    saved_by: int | None = None,
 ) -> str:
-    """A termination message."""
+    """A termination message; saved_by: the attempt that saved the checkpoint, if another."""
     return json.dumps(
         {
             "uid": UID,
@@ -128,7 +135,7 @@ def said(
             "exitCode": code,
             "message": message,
             "time": text(NOW),
-            "progress": report(step=step, saved=saved, attempt=attempt).to_json_object(),
+            "progress": report(step=step, saved=saved, attempt=attempt, saved_by=saved_by).to_json_object(),
         }
     )
 
@@ -151,6 +158,7 @@ def raw_pod(
     age: float = 40,
     ip: str = "10.0.0.9",
     container: dict[str, Any] | None = None,
+    uid: str = "",
 ) -> dict[str, Any]:
     """A pod; with a code its container has ended so many seconds ago. container: what else its status says."""
     state: dict[str, Any] = {}
@@ -166,7 +174,7 @@ def raw_pod(
         "metadata": {
             "name": f"digits-{attempt}-{rank}-abcde",
             "namespace": "team",
-            "uid": f"pod-{attempt}-{rank}",
+            "uid": uid or f"pod-{attempt}-{rank}",
             "resourceVersion": str(next(_versions)),
             "creationTimestamp": text(ago(age)),
             **({"deletionTimestamp": text(ago(deleted))} if deleted is not None else {}),
@@ -199,12 +207,13 @@ def report(
     state: State = State.TRAINING,
     on_request: bool = False,
     resume: dict[str, Any] | None = None,
+    saved_by: int | None = None,
     **fields: Any,
 ) -> Progress:
     checkpoint = {
         "step": saved,
         "epoch": epoch,
-        "attempt": attempt,
+        "attempt": saved_by or attempt,
         "path": f"step-{saved}.{attempt}",
         "sizeBytes": 1,
         "saveTime": text(ago(2)),
@@ -233,15 +242,19 @@ def look(
     report: Progress | None = None,
     fresh: bool = True,
     now: datetime = NOW,
+    report_age: float = 0.0,
+    vanished: bool = False,
 ) -> Observed:
     """What the operator observes when the store shows these."""
     jobs = tuple(_from_spec(child, training) for child in children if isinstance(child, Job))
     pods = tuple(child for child in children if isinstance(child, Pod))
-    return observe(training, View(training, jobs, pods, gone), now, report, pods_are_fresh=fresh)
+    heard = Heard(report, report_age) if report else None
+    unseen = frozenset(pod.uid for pod in gone) if vanished else frozenset()
+    return observe(training, View(training, jobs, pods, gone, unseen), now, heard, pods_are_fresh=fresh)
 
 
 def _from_spec(child: Job, training: TrainingJob) -> Job:
     if child.digest != SAME:
         return child
-    annotations = {"trainingjob.dev/spec-digest": spec_digest(training.spec)}
+    annotations = {**child.metadata.annotations, "trainingjob.dev/spec-digest": spec_digest(training.spec)}
     return replace(child, metadata=replace(child.metadata, annotations=annotations))

@@ -158,6 +158,30 @@ def test_users_labels_never_replace_ours() -> None:
     assert labels["team"] == "vision"
 
 
+QUEUE = {"kueue.x-k8s.io/queue-name": "team-a"}
+URGENT = {**QUEUE, "kueue.x-k8s.io/priority-class": "urgent"}
+
+
+@pytest.mark.parametrize(
+    ("own", "spec", "expected"),
+    [
+        ({}, {}, {}),
+        ({}, {"queue": {"name": "team-a"}}, QUEUE),
+        ({}, {"queue": {"name": "team-a", "priorityClass": "urgent"}}, URGENT),
+        ({**URGENT, "team": "vision"}, {}, URGENT),
+        ({"kueue.x-k8s.io/queue-name": "other"}, {"queue": {"name": "team-a"}}, QUEUE),
+    ],
+    ids=["none", "by the spec", "with a priority", "by labels of its own", "the spec decides"],
+)
+def test_a_queue_finds_job_and_pods(own: dict[str, str], spec: dict[str, Any], expected: dict[str, str]) -> None:
+    training = training_job(**spec)
+    labelled = training.metadata.model_copy(update={"labels": own})
+    made = build_job(training.model_copy(update={"metadata": labelled}), 1, IMAGE)
+    for labels in (made["metadata"]["labels"], made["spec"]["template"]["metadata"]["labels"]):
+        assert {name: value for name, value in labels.items() if name.startswith("kueue")} == expected
+        assert "team" not in labels
+
+
 def test_each_attempt_has_a_port_and_a_host_of_its_own() -> None:
     first, second = (env_of(build_job(training_job(nodes=2), attempt, IMAGE)) for attempt in (1, 2))
     assert first["PET_MASTER_PORT"] != second["PET_MASTER_PORT"]

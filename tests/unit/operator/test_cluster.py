@@ -15,6 +15,7 @@ from training_operator.cluster import (
     AlreadyExistsError,
     Cluster,
     ConflictError,
+    NotNowError,
     RefusedError,
     StatusTarget,
     TryAgainError,
@@ -51,16 +52,16 @@ def status(reason: str, message: str = "because") -> dict[str, str]:
 
 ERRORS = [
     (400, status("BadRequest"), RefusedError),
-    (401, status("Unauthorized"), TryAgainError),
+    (401, status("Unauthorized"), NotNowError),
     (403, status("Forbidden"), RefusedError),
-    (403, {**status("Forbidden"), "details": {"causes": [{"reason": "NamespaceTerminating"}]}}, TryAgainError),
+    (403, {**status("Forbidden"), "details": {"causes": [{"reason": "NamespaceTerminating"}]}}, NotNowError),
     (404, status("NotFound"), ConflictError),
     (409, status("Conflict"), ConflictError),
     (409, status("AlreadyExists"), AlreadyExistsError),
     (422, status("Invalid"), RefusedError),
-    (429, status("TooManyRequests"), TryAgainError),
-    (500, status("InternalError"), TryAgainError),
-    (503, "<html>a proxy's page</html>", TryAgainError),
+    (429, status("TooManyRequests"), NotNowError),
+    (500, status("InternalError"), NotNowError),
+    (503, "<html>a proxy's page</html>", NotNowError),
 ]
 
 
@@ -70,6 +71,8 @@ async def test_errors(code: int, body: Any, error: type[Exception]) -> None:
         with pytest.raises(error) as raised:
             await cluster.create("jobs", {"metadata": {"namespace": "team"}})
         assert type(raised.value) is error or code == 404
+        is_answered = getattr(raised.value, "was_answered", None)
+        assert is_answered is (error is NotNowError) or error is RefusedError or error is AlreadyExistsError
 
 
 async def test_a_server_that_is_away() -> None:
@@ -115,11 +118,12 @@ async def test_a_long_list_comes_in_pages() -> None:
 
 async def test_suspending_changes_one_field_of_the_job_as_it_was_seen() -> None:
     async with answering(200, {}) as (cluster, seen):
-        await cluster.suspend_job("team", "digits-1", "41")
+        await cluster.suspend_job("team", "digits-1", "41", "PausedByUser")
     method, url, headers, body = seen[0]
     assert (method, url) == ("PATCH", "/apis/batch/v1/namespaces/team/jobs/digits-1")
     assert headers["type"] == "application/merge-patch+json"
-    assert body == {"metadata": {"resourceVersion": "41"}, "spec": {"suspend": True}}
+    told = {"trainingjob.dev/stopped-for": "PausedByUser"}
+    assert body == {"metadata": {"resourceVersion": "41", "annotations": told}, "spec": {"suspend": True}}
 
 
 async def test_deleting_names_the_object_that_was_seen() -> None:

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from training_operator.attempt import PodEnd, pod_end
+from training_operator.attempt import Attempt, PodEnd, pod_end
 from training_operator.children import Job, Pod
-from training_operator.outcome import Verdict, judge
+from training_operator.outcome import Ending, Verdict, judge
 from trainingjob_api.progress import Outcome
 from trainingjob_api.resource import TrainingJob
 from trainingjob_api.status import Reason
@@ -27,6 +27,11 @@ PREEMPTED = (condition("DisruptionTarget", reason="PreemptionByScheduler"),)
 FAILED = failed_job()
 NAMED = "Container trainer for pod team/digits-1-0-abcde failed with exit code {} matching FailJob rule at index 1"
 DISRUPTED = "Pod team/digits-1-1-abcde has condition DisruptionTarget matching FailJob rule at index 0"
+
+
+def judged(job: Job | None, ends: Sequence[PodEnd], stop: Reason | None) -> Ending:
+    return judge(Attempt(job=job, ends=tuple(ends)), stop)
+
 
 Case = tuple[str, Job | None, list[Pod], Reason | None, Reason, Verdict]
 
@@ -251,7 +256,7 @@ CASES: list[Case] = [
     ("job", "pods", "stop", "reason", "verdict"), [case[1:] for case in CASES], ids=[case[0] for case in CASES]
 )
 def test_judgement(job: Job | None, pods: Sequence[Pod], stop: Reason | None, reason: Reason, verdict: Verdict) -> None:
-    ending = judge(job, [pod_end(one, training_job_with_attempt()) for one in pods], stop)
+    ending = judged(job, [pod_end(one, training_job_with_attempt()) for one in pods], stop)
     assert (ending.reason, ending.verdict) == (reason, verdict)
 
 
@@ -266,27 +271,27 @@ def ends(*pods: Pod) -> list[PodEnd]:
 
 def test_the_trainers_own_words_are_the_message() -> None:
     told = said(50, Outcome.DATA_ERROR, "train.csv, row 7: 'x' is not a number")
-    ending = judge(FAILED, ends(pod(code=50, message=told)), None)
+    ending = judged(FAILED, ends(pod(code=50, message=told)), None)
     assert ending.message == "train.csv, row 7: 'x' is not a number"
     assert (ending.exit_code, ending.pod, ending.evidence) == (50, "digits-1-0-abcde", "PodReport")
 
 
 def test_without_words_the_message_names_pod_and_code() -> None:
-    ending = judge(FAILED, ends(pod(code=137)), None)
+    ending = judged(FAILED, ends(pod(code=137)), None)
     assert ending.message == "Pod digits-1-0-abcde was killed (SIGKILL) (exit code 137)"
 
 
 def test_evidence_of_the_condition() -> None:
-    ending = judge(failed_job(message=NAMED.format(45)), [], None)
+    ending = judged(failed_job(message=NAMED.format(45)), [], None)
     assert (ending.pod, ending.exit_code, ending.evidence) == ("digits-1-0-abcde", 45, "JobCondition")
 
 
 def test_a_rank_that_never_began_means_that_nothing_was_lost() -> None:
     killed, waiting = ends(pod(code=143)), ends(pod(1, started=None))
     saved = ends(pod(1, code=43))
-    assert judge(suspended_job(), [*killed, *waiting], Reason.PAUSED_BY_USER).was_saved is True
-    assert judge(suspended_job(), [*killed, *saved], Reason.PAUSED_BY_USER).was_saved is True
-    assert judge(suspended_job(), [*ends(pod(code=137)), *saved], Reason.PAUSED_BY_USER).was_saved is False
+    assert judged(suspended_job(), [*killed, *waiting], Reason.PAUSED_BY_USER).was_saved is True
+    assert judged(suspended_job(), [*killed, *saved], Reason.PAUSED_BY_USER).was_saved is True
+    assert judged(suspended_job(), [*ends(pod(code=137)), *saved], Reason.PAUSED_BY_USER).was_saved is False
 
 
 @pytest.mark.parametrize(
@@ -301,30 +306,30 @@ def test_a_rank_that_never_began_means_that_nothing_was_lost() -> None:
 def test_a_pod_that_was_stopped_before_it_had_a_container_lost_nothing(container: dict[str, Any], saved: bool) -> None:
     """The kubelet says of it what it says of a container that ran and is gone."""
     lost = [pod(rank, code=137, reason="ContainerStatusUnknown", container=container) for rank in range(2)]
-    assert judge(suspended_job(), ends(*lost), Reason.PAUSED_BY_USER).was_saved is saved
-    assert judge(failed_job(), ends(*lost), None).verdict is Verdict.REPLACE
+    assert judged(suspended_job(), ends(*lost), Reason.PAUSED_BY_USER).was_saved is saved
+    assert judged(failed_job(), ends(*lost), None).verdict is Verdict.REPLACE
 
 
 def test_a_stop_that_only_the_condition_tells_of_is_a_disruption() -> None:
-    ending = judge(failed_job(message=NAMED.format(43)), [], None)
+    ending = judged(failed_job(message=NAMED.format(43)), [], None)
     assert (ending.reason, ending.verdict, ending.was_saved) == (Reason.DISRUPTED, Verdict.REPLACE, True)
 
 
 def test_no_evidence_at_all() -> None:
-    assert judge(None, [], None).evidence is None
-    assert judge(suspended_job(), [], Reason.PAUSED_BY_USER).evidence is None
-    assert judge(suspended_job(), [], Reason.PAUSED_BY_USER).was_saved is None
+    assert judged(None, [], None).evidence is None
+    assert judged(suspended_job(), [], Reason.PAUSED_BY_USER).evidence is None
+    assert judged(suspended_job(), [], Reason.PAUSED_BY_USER).was_saved is None
 
 
 @pytest.mark.parametrize(("codes", "saved"), [((43,), True), ((43, 48), False), ((43, 137), False), ((43, 0), True)])
 def test_a_pause_was_saved_if_every_pod_says_so(codes: tuple[int, ...], saved: bool) -> None:
     pods = [pod(rank, code=code) for rank, code in enumerate(codes)]
-    assert judge(suspended_job(), ends(*pods), Reason.PAUSED_BY_USER).was_saved is saved
+    assert judged(suspended_job(), ends(*pods), Reason.PAUSED_BY_USER).was_saved is saved
 
 
 def test_the_furthest_progress_counts() -> None:
     behind, ahead = said(43, Outcome.STOPPED, step=20, saved=20, rank=1), said(43, Outcome.STOPPED, step=30, saved=30)
-    ending = judge(
+    ending = judged(
         suspended_job(), ends(pod(1, code=43, message=behind), pod(0, code=43, message=ahead)), Reason.PAUSED_BY_USER
     )
     assert ending.progress is not None

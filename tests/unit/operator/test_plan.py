@@ -96,7 +96,7 @@ CASES: list[tuple[str, Observed, Situation, list[type]]] = [
     ),
     (
         "suspended, but the Job controller has not seen it yet",
-        look(training_job(open_status(pause=PAUSING), **SUSPEND), job(suspended=True)),
+        look(training_job(open_status(pause=PAUSING), **SUSPEND), job(suspended=True, stopped_for="PausedByUser")),
         Situation.STOPPING,
         [],
     ),
@@ -201,8 +201,8 @@ CASES: list[tuple[str, Observed, Situation, list[type]]] = [
     (
         "a Job of ours under the right name but of another attempt is not this attempt's",
         look(training_job(open_status(recorded=False)), job(2, name="digits-1")),
-        Situation.CREATING,
-        [CreateChildren],
+        Situation.WAITING_FOR_PODS,
+        [DeleteJob],
     ),
     (
         "a spec that changed while the attempt ran stops it",
@@ -231,9 +231,9 @@ CASES: list[tuple[str, Observed, Situation, list[type]]] = [
         [],
     ),
     (
-        "suspended by a stranger: it stops, and then goes on",
+        "suspended by a stranger: it waits until they let it run",
         look(training_job(open_status()), job(suspended=True), pod()),
-        Situation.STOPPING,
+        Situation.QUEUED,
         [],
     ),
     (

@@ -6,17 +6,19 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from support.manifests import ABSENT
 from training_operator.deadlines import first_step, look_again
 from training_operator.observe import Observed
 from training_operator.obstacle import Obstacle
-from training_operator.plan import decide
-from training_operator.records import Unreadable, read_training_job
+from training_operator.plan import DeleteJob, SuspendJob, decide
+from training_operator.reading import ReadInPart, read_training_job
 from training_operator.situation import Situation
 from training_operator.status import reported
-from training_operator.status.derive import derive, refusal, same
+from training_operator.status.derive import derive, held_up, same
 from trainingjob_api.progress import Outcome, State
+from trainingjob_api.resource import TrainingJob
 from trainingjob_api.status import Condition, ConditionType, PauseStatus, Phase, Reason, TrainingJobStatus
 from unit.operator.factories import (
     NOW,
@@ -118,7 +120,19 @@ CASES: list[tuple[str, Observed, Phase, dict[str, str]]] = [
     ),
     (
         "the image cannot be pulled",
-        look(training_job(open_status()), job(), pod(waiting=("ImagePullBackOff", "no such image"))),
+        look(training_job(open_status()), job(age=70), pod(waiting=("ImagePullBackOff", "no such image"), age=61)),
+        Phase.STARTING,
+        {"Stalled": "ImagePullFailed"},
+    ),
+    (
+        "a registry may be away for a moment",
+        look(training_job(open_status()), job(), pod(waiting=("ErrImagePull", "connection refused"), age=59)),
+        Phase.STARTING,
+        {"Reconciling": "ImagePullFailed"},
+    ),
+    (
+        "no time mends the name of an image",
+        look(training_job(open_status()), job(), pod(waiting=("InvalidImageName", "Trainer:1"), age=2)),
         Phase.STARTING,
         {"Stalled": "ImagePullFailed"},
     ),
@@ -535,29 +549,85 @@ def test_a_lost_node_is_told_with_what_helps() -> None:
     assert "kubectl delete node node-a" in (status.condition(ConditionType.STALLED) or fail()).message
 
 
-class TestRefusal:
-    def unreadable(self, **status: Any) -> Unreadable:
-        raw = raw_training_job() | {"status": status}
+class TestReadInPart:
+    """A manifest with a field that is newer than the operator."""
+
+    def unreadable(self, status: TrainingJobStatus | None = None, **spec: Any) -> TrainingJob:
+        raw = raw_training_job(**spec) | {"status": (status or TrainingJobStatus()).to_json_object()}
         raw["spec"]["training"] = {"task": "alchemy"}
         read = read_training_job(raw)
-        assert isinstance(read, Unreadable)
+        assert isinstance(read, ReadInPart)
         return read
 
-    def test_the_field_is_named(self) -> None:
-        status = refusal(self.unreadable(), NOW)
-        assert status is not None
+    def test_nothing_begins_and_the_field_is_named(self) -> None:
+        status = shown(look(self.unreadable()))
+        assert (status.phase, status.attempt) == (Phase.PENDING, 0)
         assert true_conditions(status) == {"Stalled": "InvalidSpec"}
         assert "training.task" in (status.condition(ConditionType.STALLED) or fail()).message
 
     def test_it_settles(self) -> None:
-        status = refusal(self.unreadable(), ago(5))
-        assert status is not None
-        again = refusal(self.unreadable(**status.to_json_object()), NOW)
-        assert again is not None
-        assert same(again, status)
+        status = shown(look(self.unreadable()))
+        assert same(shown(look(self.unreadable(status), now=NOW + timedelta(seconds=5))), status)
 
-    def test_a_status_that_cannot_be_read_is_left_alone(self) -> None:
-        assert refusal(self.unreadable(attempt="many"), NOW) is None
+    def test_what_runs_goes_on(self) -> None:
+        status = shown(look(self.unreadable(open_status()), job(digest="of the whole spec"), pod()))
+        assert true_conditions(status) == {"Stalled": "InvalidSpec", "Running": "InvalidSpec"}
+
+    def test_it_can_be_paused(self) -> None:
+        running = look(self.unreadable(open_status(), suspend=True), job(digest="of the whole spec"), pod())
+        assert [type(action) for action in decide(running).actions] == [SuspendJob]
+        saved = pod(code=43, message=said(43, Outcome.STOPPED))
+        ended = shown(look(self.unreadable(shown(running), suspend=True), suspended_job(), gone=(saved,)))
+        assert ended.is_true(ConditionType.SUSPENDED)
+        assert (ended.pause or fail()).saved_step == 30
+
+    def test_its_end_is_recorded(self) -> None:
+        done = shown(look(self.unreadable(open_status()), complete_job(), pod(code=0)))
+        assert done.is_true(ConditionType.COMPLETE)
+
+    def test_an_attempts_number_is_never_guessed(self) -> None:
+        raw = raw_training_job() | {"status": {"attempt": "many"}}
+        with pytest.raises(ValidationError):
+            read_training_job(raw)
+
+
+class TestOtherReleases:
+    """Objects that an older or a newer release has written."""
+
+    def test_words_of_a_newer_release_are_kept(self) -> None:
+        status = shown(look(training_job(open_status()), job(), pod())).to_json_object()
+        status["conditions"][0]["reason"] = "Levitating"
+        status["phase"] = "Floating"
+        status["conditions"].append({**status["conditions"][0], "type": "Weightless", "status": "True"})
+        status["lastFailure"] = {"attempt": 1, "reason": "Gravity", "message": "", "time": "2026-01-31T12:00:00Z"}
+        raw = raw_training_job(suspend=True) | {"status": status}
+        read = read_training_job(raw)
+        assert not isinstance(read, ReadInPart)
+        plan = decide(look(read, job(), pod()))
+        assert [type(action) for action in plan.actions] == [SuspendJob]
+
+    def test_restarts_that_an_older_release_has_counted_count(self) -> None:
+        old = open_status(restarts=3)
+        assert old.recent_restarts is None
+        failed = shown(look(training_job(old), failed_job(), pod(code=1)))
+        assert (failed.condition(ConditionType.FAILED) or fail()).reason == "RestartBudgetSpent"
+
+    def test_a_pause_that_an_older_release_began_ends(self) -> None:
+        """It suspended Jobs without writing why."""
+        pausing = PauseStatus(request_time=ago(5), resources_released=False)
+        suspended = job(1, condition("Suspended"), suspended=True)
+        observed = look(training_job(open_status(pause=pausing), suspend=True), suspended)
+        assert [type(action) for action in decide(observed).actions] == [DeleteJob]
+        saved = pod(code=43, message=said(43, Outcome.STOPPED))
+        ended = shown(look(training_job(open_status(pause=pausing), suspend=True), gone=(saved,)))
+        assert (ended.pause or fail()).saved_step == 30
+
+
+def test_what_a_failed_pass_has_met_is_shown_over_the_status_of_before() -> None:
+    before = shown(look(training_job(open_status()), job(), pod()))
+    status = held_up(before, Obstacle(Reason.RECONCILE_FAILED, "a webhook answers 500"), 2, NOW)
+    assert true_conditions(status) == {"Stalled": "ReconcileFailed", "Running": "Training"}
+    assert same(held_up(status, Obstacle(Reason.RECONCILE_FAILED, "a webhook answers 500"), 2, ago(-9)), status)
 
 
 def fail() -> Any:

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from training_operator.records import Key, Unreadable
+from training_operator.reading import ReadInPart
+from training_operator.records import Key
 from training_operator.store import Kind, Store
 from unit.operator.factories import raw_job, raw_pod, raw_training_job
 
@@ -212,7 +213,7 @@ def test_garbage_is_kept_as_what_it_is() -> None:
     raw["spec"] = {"epochs": "many"}
     assert store.put(Kind.TRAINING_JOB, raw) == {KEY}
     found = store.view(KEY).training_job
-    assert isinstance(found, Unreadable)
+    assert isinstance(found, ReadInPart)
     assert "checkpoint" in found.problem
 
 
@@ -246,14 +247,14 @@ def test_a_job_that_cannot_be_read_is_named_until_it_can_be(caplog: pytest.LogCa
     assert len(store.view(KEY).jobs) == 1
 
 
-@pytest.mark.parametrize(("suspend", "expected"), [(True, True), (False, False), ("yes", False), (None, False)])
+@pytest.mark.parametrize(("suspend", "expected"), [(True, False), (False, True), (None, True)])
 def test_whether_a_training_job_that_cannot_be_read_shall_pause_is_known(suspend: Any, expected: bool) -> None:
     store, raw = Store(), raw_training_job()
     raw["spec"] |= {"epochs": "many", "suspend": suspend}
     store.put(Kind.TRAINING_JOB, raw)
     found = store.view(KEY).training_job
-    assert isinstance(found, Unreadable)
-    assert found.suspend is expected
+    assert isinstance(found, ReadInPart)
+    assert found.spec.wants_to_run is expected
 
 
 def test_a_training_job_whose_times_cannot_be_read_is_unreadable() -> None:
@@ -262,8 +263,8 @@ def test_a_training_job_whose_times_cannot_be_read_is_unreadable() -> None:
     raw["status"] = {"startTime": BEYOND}
     store.put(Kind.TRAINING_JOB, raw)
     found = store.view(KEY).training_job
-    assert isinstance(found, Unreadable)
-    assert found.status is None
+    assert isinstance(found, ReadInPart)
+    assert found.status.start_time is None
     assert "9999" in found.problem
 
 
