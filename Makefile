@@ -85,6 +85,10 @@ crd: $(READY) ## write crds/trainingjob.yaml from the models
 reference: $(READY) ## write docs/reference.md from the models
 	@$(BIN)/python -m trainingjob_api reference > docs/reference.md
 
+.PHONY: metrics-reference
+metrics-reference: $(READY) ## write docs/metrics-reference.md from what is served
+	@$(BIN)/python docs/metrics_reference.py > docs/metrics-reference.md
+
 .PHONY: examples
 examples: $(READY) ## write deploy/examples/*.yaml
 	@$(BIN)/python deploy/examples/generate.py

@@ -1,5 +1,6 @@
 """What is read from the environment and files, and what is shown: configuration, history, metrics, signs of life."""
 
+import gzip
 import json
 import os
 import re
@@ -9,10 +10,11 @@ import time
 from pathlib import Path
 from subprocess import run
 from urllib.error import HTTPError
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 import pytest
 import torch
+from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from support.trainer import recipe, run_config
 from trainer import command_line, config
@@ -26,7 +28,7 @@ from trainer.manifest import Places, documents_in, launch_from_manifest
 from trainer.models import Shapes, build_model
 from trainer.pod.pulse import PulseWriter, read_pulse
 from trainer.reporting import exporter
-from trainer.reporting.board import Board
+from trainer.reporting.board import Activity, Board
 from trainer.reporting.history import History
 from trainingjob_api.progress import EpochMetrics, Progress, State
 from trainingjob_api.progress import TestMetrics as OfTest
@@ -248,6 +250,26 @@ def test_what_is_scraped() -> None:
     with pytest.raises(HTTPError) as refused:
         urlopen(f"{address}/etc/passwd")
     refused.value.close()
+
+
+def test_open_metrics_and_gzip_are_for_those_who_ask() -> None:
+    address = exporter.serve(Board(run_config(Path("/c"), recipe(TABLE)), plan=PLAN), None)
+    accept = {"Accept": "application/openmetrics-text; version=1.0.0", "Accept-Encoding": "gzip"}
+    with urlopen(Request(f"{address}/metrics", headers=accept)) as answer:
+        assert answer.headers["Content-Type"].startswith("application/openmetrics-text; version=1.0.0")
+        text = gzip.decompress(answer.read()).decode()
+    names = {family.name for family in text_string_to_metric_families(text)}
+    assert {"trainingjob", "trainingjob_step", "trainingjob_activity_seconds"} <= names
+
+
+def test_time_is_counted_by_what_was_done() -> None:
+    activity = Activity(State.STARTING, 100.0)
+    for state, now in ((State.TRAINING, 105), (State.EVALUATING, 125), (State.TRAINING, 127), (State.STOPPING, 137)):
+        activity = activity.followed_by(state, now)
+    assert activity.until(138) == {State.STARTING: 5, State.TRAINING: 30, State.EVALUATING: 2, State.STOPPING: 1}
+    board = Board(run_config(Path("/c"), recipe(TABLE)), plan=PLAN)
+    board.enter(State.TRAINING)
+    assert board.activity().keys() == {State.STARTING, State.TRAINING}
 
 
 FULL_EPOCH = {name: 0.5 for name in EpochMetrics.model_fields if name not in ("epoch", "extra")}

@@ -5,7 +5,7 @@ Plain attributes; documents and metrics are made from them only when somebody as
 
 import time
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TypeVar
@@ -36,6 +36,21 @@ class StepTimes:
     def add(self, seconds: float) -> None:
         self.counts[bisect_left(STEP_BUCKETS, seconds)] += 1
         self.total += seconds
+
+
+@dataclass(frozen=True)
+class Activity:
+    """How long each state has lasted so far; another one takes its place, so that who reads it sees one moment."""
+
+    state: State = State.STARTING
+    since: float = field(default_factory=time.monotonic)
+    seconds: Mapping[State, float] = field(default_factory=dict)
+
+    def until(self, now: float) -> dict[State, float]:
+        return {**self.seconds, self.state: self.seconds.get(self.state, 0.0) + now - self.since}
+
+    def followed_by(self, state: State, now: float) -> "Activity":
+        return Activity(state, now, self.until(now))
 
 
 @dataclass
@@ -69,13 +84,19 @@ class Board:
     """Seconds of this attempt that the loop has waited for batches."""
     device_memory: Callable[[], int] | None = None
     """Bytes in use on the accelerator; None without one."""
+    _activity: Activity = field(default_factory=Activity)
     _previous: float | None = None
     _pace: float | None = None
 
     def enter(self, state: State) -> None:
         """A pause between steps must not count as a slow step."""
+        self._activity = self._activity.followed_by(state, time.monotonic())
         self.state = state
         self._previous = None
+
+    def activity(self) -> dict[State, float]:
+        """Seconds in every state that there was."""
+        return self._activity.until(time.monotonic())
 
     def stepped(self, samples: int) -> None:
         """One optimizer step more, of so many samples over all ranks."""

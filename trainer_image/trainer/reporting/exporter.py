@@ -1,14 +1,15 @@
 """/metrics and /progress of rank 0, from before torch is imported until the process ends."""
 
+import gzip
 import os
 import socket
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import accumulate
-from typing import Any
+from typing import Any, TypeVar
 
-from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client import CollectorRegistry
 from prometheus_client.core import (
     CounterMetricFamily,
     GaugeMetricFamily,
@@ -16,9 +17,14 @@ from prometheus_client.core import (
     InfoMetricFamily,
     Metric,
 )
+from prometheus_client.exposition import choose_encoder, gzip_accepted
 
+from trainer.reporting import catalogue
 from trainer.reporting.board import STEP_BUCKETS, Board
 from trainingjob_api.contract import METRICS_PORT
+from trainingjob_api.metrics import MetricFamily
+
+_Labelled = TypeVar("_Labelled", GaugeMetricFamily, CounterMetricFamily)
 
 
 def serve(board: Board, pod_ip: str | None) -> str:
@@ -49,16 +55,24 @@ def _handler_for(board: Board) -> type[BaseHTTPRequestHandler]:
 
         def do_GET(self) -> None:
             if self.path == "/metrics":
-                self._answer("text/plain; version=0.0.4; charset=utf-8", generate_latest(registry))
+                self._answer_metrics()
             elif self.path == "/progress":
                 text = board.progress().model_dump_json(by_alias=True, exclude_none=True)
-                self._answer("application/json", text.encode())
+                self._answer(text.encode(), {"Content-Type": "application/json"})
             else:
                 self.send_error(404)
 
-        def _answer(self, kind: str, body: bytes) -> None:
+        def _answer_metrics(self) -> None:
+            make, kind = choose_encoder(self.headers.get("Accept", ""))
+            body, headers = make(registry), {"Content-Type": kind, "Vary": "Accept, Accept-Encoding"}
+            if gzip_accepted(self.headers.get("Accept-Encoding", "")):
+                body, headers["Content-Encoding"] = gzip.compress(body, compresslevel=1), "gzip"
+            self._answer(body, headers)
+
+        def _answer(self, body: bytes, headers: Mapping[str, str]) -> None:
             self.send_response(200)
-            self.send_header("Content-Type", kind)
+            for name, value in headers.items():
+                self.send_header(name, value)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)
@@ -82,63 +96,56 @@ class _BoardCollector:
         yield from _of_ones_own(board)
         yield from _counters(board)
         yield _step_durations(board)
-        yield InfoMetricFamily("trainingjob", "What is trained, and how.", value=_info(board))
+        yield InfoMetricFamily(catalogue.INFO.family_name, catalogue.INFO.meaning, value=_info(board))
+
+
+Value = float | None
+
+_GAUGES: dict[MetricFamily, Callable[[Board], Value]] = {
+    catalogue.EPOCH: lambda board: board.epoch,
+    catalogue.EPOCHS: lambda board: board.epochs or None,
+    catalogue.LEARNING_RATE: lambda board: board.latest.learning_rate if board.latest else None,
+    catalogue.GRADIENT_NORM: lambda board: board.gradient_norm,
+    catalogue.EPOCH_DURATION: lambda board: board.latest.seconds_per_epoch if board.latest else None,
+    catalogue.SAMPLES_PER_SECOND: lambda board: board.latest.samples_per_second if board.latest else None,
+    catalogue.MEMORY: lambda board: _resident_memory(),
+    catalogue.DEVICE_MEMORY: lambda board: float(board.device_memory()) if board.device_memory else None,
+    catalogue.LAST_STEP: lambda board: board.last_step_time,
+    catalogue.LAST_CHECKPOINT: lambda board: board.checkpoint.save_time.timestamp() if board.checkpoint else None,
+    catalogue.CHECKPOINT_DURATION: lambda board: board.checkpoint.save_seconds if board.checkpoint else None,
+    catalogue.CHECKPOINT_SIZE: lambda board: board.checkpoint.size_bytes if board.checkpoint else None,
+    catalogue.CHECKPOINT_PROBLEM: lambda board: board.checkpoint_problem is not None,
+}
 
 
 def _gauges(board: Board) -> Iterable[Metric]:
-    latest, checkpoint = board.latest, board.checkpoint
-    values = {
-        "epoch": (board.epoch, "Whole epochs done."),
-        "epochs": (board.epochs or None, "Epochs asked for."),
-        "learning_rate": (latest.learning_rate if latest else None, "Learning rate at the end of the last epoch."),
-        "gradient_norm": (board.gradient_norm, "Norm of the last gradient that was looked at."),
-        "epoch_duration_seconds": (latest.seconds_per_epoch if latest else None, "Duration of the last epoch."),
-        "samples_per_second": (
-            latest.samples_per_second if latest else None,
-            "Training samples a second in the last epoch.",
-        ),
-        "memory_bytes": (_resident_memory(), "Main memory that rank 0's process has resident."),
-        "device_memory_bytes": (
-            float(board.device_memory()) if board.device_memory else None,
-            "Memory that rank 0's tensors take on its accelerator.",
-        ),
-        "last_step_timestamp_seconds": (board.last_step_time, "When the last step ended."),
-        "last_checkpoint_timestamp_seconds": (
-            checkpoint.save_time.timestamp() if checkpoint else None,
-            "When the last checkpoint was saved.",
-        ),
-        "checkpoint_duration_seconds": (checkpoint.save_seconds if checkpoint else None, "How long saving it took."),
-        "checkpoint_size_bytes": (checkpoint.size_bytes if checkpoint else None, "Its size."),
-        "checkpoint_problem": (float(board.checkpoint_problem is not None), "1 while the last save has failed."),
-    }
-    for name, (value, text) in values.items():
-        if value is not None:
-            yield GaugeMetricFamily(f"trainingjob_{name}", text, value=value)
+    for family, value_of in _GAUGES.items():
+        if (value := value_of(board)) is not None:
+            yield GaugeMetricFamily(family.family_name, family.meaning, value=value, unit=family.base_unit)
 
 
 _SPLITS = ("train", "validation", "test")
 _MEASURES = {
-    "loss": ("loss", "Loss."),
-    "accuracy": ("accuracy_ratio", "Share of right answers, 0 to 1."),
-    "precision": ("precision", "Macro average over classes, 0 to 1."),
-    "recall": ("recall", "Macro average over classes, 0 to 1."),
-    "f1": ("f1", "Macro average over classes, 0 to 1."),
-    "roc_auc": ("roc_auc", "Area under the ROC curve, 0 to 1; one against rest, macro average over classes."),
-    "mae": ("mae", "Mean absolute error, in units of the target."),
-    "mse": ("mse", "Mean squared error, in squared units of the target."),
-    "rmse": ("rmse", "Root of the mean squared error, in units of the target."),
-    "r2": ("r2", "Coefficient of determination, at most 1."),
+    "loss": catalogue.LOSS,
+    "accuracy": catalogue.ACCURACY,
+    "precision": catalogue.PRECISION,
+    "recall": catalogue.RECALL,
+    "f1": catalogue.F1,
+    "roc_auc": catalogue.ROC_AUC,
+    "mae": catalogue.MAE,
+    "mse": catalogue.MSE,
+    "rmse": catalogue.RMSE,
+    "r2": catalogue.R2,
 }
-"""Field -> name and text."""
 
 
 def _per_split(board: Board) -> Iterable[Metric]:
     """Of the last epoch, and of the test once it is done."""
-    for field, (name, text) in _MEASURES.items():
-        family = GaugeMetricFamily(f"trainingjob_{name}", text, labels=["split"])
+    for field, described in _MEASURES.items():
+        family = _labelled(GaugeMetricFamily, described)
         for split in _SPLITS:
             source, key = (board.test, field) if split == "test" else (board.latest, f"{split}_{field}")
-            value: float | None = getattr(source, key, None)
+            value: Value = getattr(source, key, None)
             if value is not None:
                 family.add_metric([split], value)
         if family.samples:
@@ -148,21 +155,31 @@ def _per_split(board: Board) -> Iterable[Metric]:
 def _of_ones_own(board: Board) -> Iterable[Metric]:
     extra = board.latest.extra if board.latest else None
     if extra:
-        family = GaugeMetricFamily("trainingjob_user_metric", "What the program reports.", labels=["name"])
+        family = _labelled(GaugeMetricFamily, catalogue.USER_METRIC)
         for name, value in extra.items():
             family.add_metric([name], value)
         yield family
 
 
+_COUNTERS: dict[MetricFamily, Callable[[Board], float]] = {
+    catalogue.STEPS: lambda board: board.step,
+    catalogue.SAMPLES: lambda board: board.samples,
+    catalogue.STEPS_REPLAYED: lambda board: board.steps_replayed,
+    catalogue.DATA_WAIT: lambda board: board.data_wait,
+}
+
+
 def _counters(board: Board) -> Iterable[Metric]:
-    yield CounterMetricFamily("trainingjob_step", "Optimizer steps, earlier attempts included.", value=board.step)
-    yield CounterMetricFamily("trainingjob_samples", "Training samples of this attempt.", value=board.samples)
-    yield CounterMetricFamily(
-        "trainingjob_steps_replayed", "Steps of this attempt that an earlier one had done.", value=board.steps_replayed
-    )
-    yield CounterMetricFamily(
-        "trainingjob_data_wait_seconds", "Time of this attempt that steps waited for data.", value=board.data_wait
-    )
+    for family, value_of in _COUNTERS.items():
+        yield CounterMetricFamily(family.family_name, family.meaning, value=value_of(board), unit=family.base_unit)
+    activity = _labelled(CounterMetricFamily, catalogue.ACTIVITY)
+    for state, seconds in board.activity().items():
+        activity.add_metric([state.value], seconds)
+    yield activity
+
+
+def _labelled(kind: type[_Labelled], family: MetricFamily) -> _Labelled:
+    return kind(family.family_name, family.meaning, labels=family.labels, unit=family.base_unit)
 
 
 def _resident_memory() -> float:
@@ -174,10 +191,11 @@ def _step_durations(board: Board) -> Metric:
     counts = list(accumulate(board.step_times.counts))
     bounds = [*map(str, STEP_BUCKETS), "+Inf"]
     return HistogramMetricFamily(
-        "trainingjob_step_duration_seconds",
-        "Duration of optimizer steps.",
+        catalogue.STEP_DURATION.family_name,
+        catalogue.STEP_DURATION.meaning,
         buckets=list(zip(bounds, map(float, counts), strict=True)),
         sum_value=board.step_times.total,
+        unit=catalogue.STEP_DURATION.base_unit,
     )
 
 
