@@ -27,7 +27,13 @@ Quantity = Annotated[
     PlainValidator(_as_in_a_container),
     # A fraction without quotes is a number to JSON, which is neither integer nor string: hence no type.
     WithJsonSchema(
-        {"x-kubernetes-preserve-unknown-fields": True, "pattern": PATTERN, "maxLength": _LENGTH, "minimum": 0}
+        {
+            "x-kubernetes-preserve-unknown-fields": True,
+            "pattern": PATTERN,
+            "maxLength": _LENGTH,
+            "minimum": 0,
+            "not": {"enum": [True, False]},
+        }
     ),
 ]
 

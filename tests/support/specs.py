@@ -32,7 +32,7 @@ BAD_MANIFESTS: list[tuple[str, dict[str, Any], str]] = [
     ),
     *[
         (f"the amount {amount!r}", {"spec.pod.resources": {"limits": {"cpu": amount}}}, "spec.pod.resources.limits.cpu")
-        for amount in ("abc", "4K", "-1", -0.5)
+        for amount in ("abc", "4K", "-1", -0.5, True)
     ],
     ("a folder outside the volume", {"spec.checkpoint.subPath": "a/../../b"}, "spec.checkpoint.subPath"),
     ("an absolute folder", {"spec.checkpoint.subPath": "/etc"}, "spec.checkpoint.subPath"),
@@ -90,6 +90,7 @@ GOOD_MANIFESTS: list[tuple[str, dict[str, Any]]] = [
         for amount in (0.5, 2, ".5", "129e6", "1.5Gi", "1500m", "100u", "+1")
     ],
     ("a size as a number", {"spec.checkpoint.volume": {"claimTemplate": {"size": 1_000_000_000}}}),
+    ("fields that are null", {"spec.training.epochs": None, "spec.pod.resources": {"limits": {"cpu": None}}}),
     ("another operator's", {"spec.managedBy": "example.com/other"}),
     ("a longest name", {"metadata.name": "a" * 48}),
     (

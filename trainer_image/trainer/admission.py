@@ -1,7 +1,7 @@
 """What a cluster would refuse is refused without one as well: models that read strictly, and words for people."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
 
@@ -26,29 +26,21 @@ _KINDS = {
 
 def admitted(document: Mapping[str, Any], source: object) -> TrainingJob:
     """The job that a document describes; a UserError names every field that is wrong. source: where it came from."""
-    lines = list(_problems(document))
-    if not lines:
-        try:
-            return TrainingJob.model_validate_json(json.dumps(document), strict=True, by_alias=True, by_name=False)
-        except ValidationError as error:
-            lines = [_line(problem) for problem in error.errors()]
-    raise UserError("\n".join([f"{source}:", *(f"  {line}" for line in lines)]))
+    if document.get("apiVersion") != API_VERSION:  # the models would fill it in
+        raise UserError(f"{source}:\n  apiVersion: must be {API_VERSION}")
+    text = json.dumps(_without_nulls(document))
+    try:
+        return TrainingJob.model_validate_json(text, strict=True, by_alias=True, by_name=False)
+    except ValidationError as error:
+        lines = [f"  {_line(problem)}" for problem in error.errors()]
+        raise UserError("\n".join([f"{source}:", *lines])) from error
 
 
-def _problems(document: Mapping[str, Any]) -> Iterator[str]:
-    """What the models let pass: they fill in what is missing."""
-    if document.get("apiVersion") != API_VERSION:
-        yield f"apiVersion: must be {API_VERSION}"
-    for path in _nulls(document.get("spec"), ("spec",)):
-        yield f"{_shown(path)}: must not be null: give a value, or leave the field out"
-
-
-def _nulls(value: Any, path: tuple[str | int, ...]) -> Iterator[tuple[str | int, ...]]:
-    if value is None and len(path) > 1:
-        yield path
-    inner = value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else ()
-    for key, child in inner:
-        yield from _nulls(child, (*path, key))
+def _without_nulls(value: Any) -> Any:
+    """As the API server drops fields that are null; in a list it refuses them."""
+    if isinstance(value, Mapping):
+        return {key: _without_nulls(child) for key, child in value.items() if child is not None}
+    return [_without_nulls(child) for child in value] if isinstance(value, list) else value
 
 
 def _line(problem: ErrorDetails) -> str:

@@ -46,7 +46,7 @@ def plain_value(text: str) -> str | int | float | bool | None:
     if text in _WORDS:
         return _WORDS[text]
     digits = text.replace("_", "") if text[0] in "+-0123456789" else text
-    if (found := _INTEGER.fullmatch(digits)) and -(2**63) <= (whole := _integer(found)) < 2**64:
+    if (found := _INTEGER.fullmatch(digits)) and -(2**63) <= (whole := _integer(found)) < 2**63:
         return whole
     if _FRACTION.fullmatch(digits) and isfinite(number := float(digits)):
         return int(number) if number.is_integer() and abs(number) < 1e21 else number
