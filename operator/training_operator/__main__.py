@@ -28,6 +28,7 @@ _MEANING = {
     "relist_seconds": "how often everything is listed, to find what the watches missed",
     "poll_seconds": "how often rank 0 is asked for its progress",
     "retry_seconds": "how often something is tried again that was refused, by a quota or because a name is taken",
+    "lease": "namespace/name of the Lease by which replicas agree on who acts; none: this process always acts",
 }
 
 

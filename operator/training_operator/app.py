@@ -5,6 +5,7 @@ import logging
 import time
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -15,12 +16,13 @@ from training_operator import stopping
 from training_operator.act import Actor
 from training_operator.asking import Asker
 from training_operator.cluster import Cluster
+from training_operator.election import Election, Leadership, Unopposed
 from training_operator.gate import Gate
 from training_operator.handlers import Inbox, watch
 from training_operator.metrics.counted import Metrics
 from training_operator.metrics.page import Page
 from training_operator.poller import Poller
-from training_operator.queue import Work, WorkQueue
+from training_operator.queue import WorkQueue
 from training_operator.reconcile import Reconciler
 from training_operator.records import Key
 from training_operator.relist import Relist
@@ -43,12 +45,15 @@ async def run(settings: Settings) -> None:
     store = Store(page.change)
     async with AsyncExitStack() as stack:
         cluster = await stack.enter_async_context(await Cluster.connect(metrics.count_call))
+        leadership: Leadership = Election(cluster, settings.lease) if settings.lease else Unopposed()
         asker = await stack.enter_async_context(Asker())
         relist = Relist(cluster, store, settings.namespaces, settings.relist_seconds, queue.add)
         health = Health(relist, queue.longest_pass)
+        metrics.watch_leadership(leadership.is_leading)
         metrics.watch_queue(lambda: len(queue), lambda: queue.age)
         metrics.watch_lag(relist.seconds_behind, health.list_age)
         await stack.enter_async_context(_serving(settings, health, page, cluster))
+        queue.close()
         await relist.until_first()
 
         background = await stack.enter_async_context(asyncio.TaskGroup())
@@ -62,22 +67,25 @@ async def run(settings: Settings) -> None:
             on_news=queue.add,
             on_silence=lambda key: _start(background, reconciler.tell_silence(key)),
         )
-        actor = Actor(cluster, store, settings.trainer_image)
+        leaders = replace(cluster, may_write=leadership.is_leading)
+        actor = Actor(leaders, store, settings.trainer_image)
         reconciler = Reconciler(
-            cluster, store, poller, actor, _now, settings.retry_seconds, may_read_nodes=settings.is_cluster_wide
+            leaders, store, poller, actor, _now, settings.retry_seconds, may_read_nodes=settings.is_cluster_wide
         )
         timed = _Timed(reconciler, metrics)
-        await _act(queue, poller, timed.work, settings.workers)
 
+        async def lead() -> None:
+            """Work until cancelled."""
+            queue.open(store.keys())
+            try:
+                async with asyncio.TaskGroup() as group:
+                    for _ in range(settings.workers):
+                        group.create_task(queue.work(timed.work))
+            finally:
+                queue.close()
+                poller.leave_all()
 
-async def _act(queue: WorkQueue, poller: Poller, work: Work, workers: int) -> None:
-    """Work on what is in the queue until cancelled."""
-    try:
-        async with asyncio.TaskGroup() as group:
-            for _ in range(workers):
-                group.create_task(queue.work(work))
-    finally:
-        poller.leave_all()
+        await leadership.run(lead)
 
 
 @asynccontextmanager

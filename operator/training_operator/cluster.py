@@ -37,6 +37,7 @@ Plural = Literal[
     "persistentvolumeclaims",
     "events",
     "nodes",
+    "leases",
     "tokenreviews",
     "subjectaccessreviews",
 ]
@@ -48,6 +49,7 @@ _API: dict[Plural, str] = {
     "persistentvolumeclaims": "/api/v1",
     "events": "/api/v1",
     "nodes": "/api/v1",
+    "leases": "/apis/coordination.k8s.io/v1",
     "tokenreviews": "/apis/authentication.k8s.io/v1",
     "subjectaccessreviews": "/apis/authorization.k8s.io/v1",
 }
@@ -98,6 +100,8 @@ class Cluster:
 
     client: ApiClient
     on_call: Observer = field(default=lambda verb, plural, code, seconds: None)
+    may_write: Callable[[], bool] = field(default=lambda: True)
+    """Is asked before every write."""
 
     @classmethod
     async def connect(cls, on_call: Observer) -> Self:
@@ -150,6 +154,11 @@ class Cluster:
 
     async def create(self, plural: Plural, manifest: Raw) -> Raw:
         return await self._call("POST", plural, manifest["metadata"]["namespace"], body=manifest)
+
+    async def replace(self, plural: Plural, manifest: Raw) -> Raw:
+        """The whole object, where it is as it was seen."""
+        metadata = manifest["metadata"]
+        return await self._call("PUT", plural, metadata["namespace"], metadata["name"], body=manifest)
 
     async def suspend_job(self, namespace: str, name: str, version: str, reason: str) -> Raw:
         """One field and why, and only on the Job as it was seen."""
@@ -218,6 +227,8 @@ class Cluster:
         body: Raw | None = None,
     ) -> Raw:
         path = _path(plural, namespace, name, subresource)
+        if method != "GET" and not self.may_write():
+            raise TryAgainError(f"{method} {path}: another replica may act")
         began, code = time.monotonic(), 0
         try:
             code, text = await self._send(method, path, query or {}, body)

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 from training_operator.records import Key
@@ -27,8 +27,25 @@ class WorkQueue:
         self._failures: dict[Key, int] = {}
         self._timers: dict[Key, asyncio.TimerHandle] = {}
         self._arrived = asyncio.Event()
+        self._is_open = True
+
+    def close(self) -> None:
+        """Forget everything and take nothing: another process does the work."""
+        self._is_open = False
+        for timer in self._timers.values():
+            timer.cancel()
+        for held in (self._waiting, self._again, self._failures, self._timers):
+            held.clear()
+
+    def open(self, keys: Iterable[Key]) -> None:
+        """Take what comes, and these first: what came while it was closed is among them."""
+        self._is_open = True
+        for key in keys:
+            self.add(key)
 
     def add(self, key: Key) -> None:
+        if not self._is_open:
+            return
         if key in self._busy:
             self._again.add(key)
             return

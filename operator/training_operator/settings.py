@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Literal, cast, get_args
@@ -43,7 +44,12 @@ class Settings:
     retry_seconds: float = 15.0
     """How often something is tried again that was refused, by a quota or because a name is taken."""
 
+    lease: str = ""
+    """namespace/name of the Lease by which replicas agree on who acts; none: this process acts whoever else does."""
+
     def __post_init__(self) -> None:
+        if self.lease and not re.fullmatch("[^/]+/[^/]+", self.lease):
+            raise ValueError(f"{PREFIX}LEASE must be namespace/name, not {self.lease!r}")
         if self.log_format not in get_args(LogFormat):
             raise ValueError(f"{PREFIX}LOG_FORMAT must be one of {', '.join(get_args(LogFormat))}")
         if self.log_level not in logging.getLevelNamesMapping():

@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass
 from enum import StrEnum
+from math import inf
 
 from training_operator.children import Job, Pod, read_job, read_pod
 from training_operator.records import Key, Raw, Record, UnreadableChild
@@ -183,13 +184,17 @@ class Store:
             unreadable=tuple(str(one) for one in stored if isinstance(one, UnreadableChild)),
         )
 
+    def keys(self) -> set[Key]:
+        """Of all TrainingJobs."""
+        return {one.key for one in self._objects[Kind.TRAINING_JOB].values()}
+
     def seconds_behind(self, kind: Kind, now: float) -> float:
         """For how long the watch has failed to show something that a LIST has shown."""
         return now - min(self._unconfirmed[kind].values(), default=now)
 
     # What is forgotten
 
-    def forget_ends(self, key: Key, attempt: int) -> None:
+    def forget_ends(self, key: Key, attempt: float) -> None:
         """Status has recorded how this attempt ended, so its pods need not be remembered."""
         kept = {uid: pod for uid, pod in self._gone_pods.get(key, {}).items() if pod.attempt > attempt}
         if kept:
@@ -198,9 +203,19 @@ class Store:
             self._gone_pods.pop(key, None)
 
     def sweep(self, oldest_version: int) -> None:
-        """Forget tombstones that no late answer can contradict any more, and pods of TrainingJobs that are gone."""
+        """Forget tombstones that no late answer can contradict any more, and ends that nobody will ask for."""
         self._tombstones = {uid: v for uid, v in self._tombstones.items() if v > oldest_version}
-        owners = {record.key for record in self._objects[Kind.TRAINING_JOB].values()}
-        for key in self._gone_pods.keys() - owners:
-            del self._gone_pods[key]
+        for key in list(self._gone_pods):
+            self.forget_ends(key, _last_recorded(self._newest(key)))
         self._vanished &= {uid for pods in self._gone_pods.values() for uid in pods}
+
+
+def _last_recorded(job: Record | None) -> float:
+    """The last attempt whose end is in status, whichever replica wrote it there."""
+    if job is None:
+        return inf
+    status = job.read_status()
+    if status is None:
+        return -inf
+    is_open = status.job is not None and status.job.end is None
+    return status.attempt - is_open

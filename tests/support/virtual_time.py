@@ -28,6 +28,10 @@ class VirtualTime(asyncio.SelectorEventLoop):
     def time(self) -> float:
         return self._leaping.now
 
+    def stand_still(self, seconds: float) -> None:
+        """Time passes and nothing is done, as when the process is stopped or the machine is too busy."""
+        self._leaping.now += seconds
+
 
 def live(life: Coroutine[Any, Any, Result]) -> Result:
     """Run this life in virtual time."""

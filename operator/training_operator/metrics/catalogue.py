@@ -14,6 +14,12 @@ BUILD = MetricFamily(
     ("version",),
     query="count by (version) (trainingjob_operator_build_info)",
 )
+IS_LEADER = MetricFamily(
+    "trainingjob_operator_is_leader",
+    "gauge",
+    "1 for the replica that acts, 0 for one that stands by.",
+    query="sum(trainingjob_operator_is_leader) != 1",
+)
 RECONCILES = MetricFamily(
     "trainingjob_operator_reconciles_total",
     "counter",

@@ -30,6 +30,10 @@ class Metrics:
         self.calls.labels(verb, resource, str(code)).inc()
         self.call_duration.labels(verb).observe(seconds)
 
+    def watch_leadership(self, is_leading: Callable[[], bool]) -> None:
+        """Show whether it is this replica that acts."""
+        gauge(catalogue.IS_LEADER, self.registry).set_function(is_leading)
+
     def watch_queue(self, depth: Callable[[], float], age: Callable[[], float]) -> None:
         """Show the queue's state as it is at scrape time."""
         gauge(catalogue.QUEUE_DEPTH, self.registry).set_function(depth)

@@ -3,6 +3,7 @@
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -181,3 +182,29 @@ async def test_an_api_server_that_is_away_says_nothing_about_a_token() -> None:
     async with Cluster(ApiClient(Configuration(host="http://127.0.0.1:9"))) as cluster:
         with pytest.raises(TryAgainError):
             await cluster.who_is("secret")
+
+
+async def test_who_may_not_act_reads_and_does_not_write() -> None:
+    async with answering(200, {}) as (cluster, seen):
+        follower = replace(cluster, may_write=lambda: False)
+        writes = (
+            follower.create("jobs", {"metadata": {"namespace": "team"}}),
+            follower.replace("leases", {"metadata": {"namespace": "team", "name": "x"}}),
+            follower.suspend_job("team", "digits-1", "41", "PausedByUser"),
+            follower.delete("jobs", "team", "digits-1", "uid-1", None),
+            follower.replace_status(StatusTarget("team", "digits", "uid", "41"), open_status()),
+        )
+        for write in writes:
+            with pytest.raises(TryAgainError, match="another replica may act"):
+                await write
+        await follower.get("jobs", "team", "digits-1")
+    assert [method for method, *_ in seen] == ["GET"]
+
+
+async def test_a_whole_object_is_put_where_it_is() -> None:
+    lease = {"metadata": {"namespace": "team", "name": "operator", "resourceVersion": "7"}}
+    async with answering(200, {}) as (cluster, seen):
+        await cluster.replace("leases", lease)
+    method, url, _, body = seen[0]
+    assert (method, url) == ("PUT", "/apis/coordination.k8s.io/v1/namespaces/team/leases/operator")
+    assert body == lease

@@ -43,7 +43,14 @@ class TestSettings:
 
     @pytest.mark.parametrize(
         ("name", "value"),
-        [("PORT", "http"), ("LOG_FORMAT", "xml"), ("LOG_LEVEL", "LOUD"), ("WORKERS", "1.5"), ("METRICS_AUTH", "1")],
+        [
+            ("PORT", "http"),
+            ("LOG_FORMAT", "xml"),
+            ("LOG_LEVEL", "LOUD"),
+            ("WORKERS", "1.5"),
+            ("METRICS_AUTH", "1"),
+            ("LEASE", "no-namespace"),
+        ],
     )
     def test_what_is_wrong_is_named(self, name: str, value: str) -> None:
         with pytest.raises(ValueError, match=f"TRAININGJOB_OPERATOR_{name}"):

@@ -133,3 +133,45 @@ def test_backoff(failures: int, longest: float) -> None:
     tries = [backoff(failures) for _ in range(200)]
     assert longest / 2 <= min(tries) <= max(tries) <= longest
     assert max(tries) - min(tries) > longest / 10
+
+
+async def test_a_closed_queue_forgets_everything_and_takes_nothing() -> None:
+    queue = WorkQueue()
+    queue.add(ONE)
+    queue.later(TWO, 0)
+    queue.close()
+    queue.add(ONE)
+    await asyncio.sleep(0)
+    assert (len(queue), queue.age) == (0, 0.0)
+
+
+async def test_a_queue_that_is_opened_begins_with_all_keys() -> None:
+    queue, seen, both = WorkQueue(), set[Key](), asyncio.Event()
+
+    async def work(key: Key) -> None:
+        seen.add(key)
+        if seen == {ONE, TWO}:
+            both.set()
+
+    queue.close()
+    queue.open([ONE])
+    queue.add(TWO)
+    async with working(queue, work):
+        await until(both)
+
+
+async def test_a_pass_that_is_broken_off_leaves_nothing_behind() -> None:
+    queue, begun = WorkQueue(), asyncio.Event()
+
+    async def work(key: Key) -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    async with working(queue, work):
+        queue.add(ONE)
+        await until(begun)
+        queue.add(ONE)
+        queue.close()
+    assert len(queue) == 0
+    queue.open([TWO])
+    assert len(queue) == 1

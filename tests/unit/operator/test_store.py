@@ -7,7 +7,7 @@ import pytest
 from training_operator.reading import ReadInPart
 from training_operator.records import Key
 from training_operator.store import Kind, Store
-from unit.operator.factories import raw_job, raw_pod, raw_training_job
+from unit.operator.factories import ended_status, open_status, raw_job, raw_pod, raw_training_job
 
 KEY = ("team", "digits")
 
@@ -142,6 +142,17 @@ def test_ends_of_a_training_job_that_is_gone_are_swept() -> None:
     store.remove(Kind.POD, raw_pod(code=43))
     store.sweep(0)
     assert store.view(KEY).gone_pods == ()
+
+
+def test_ends_that_another_replica_has_recorded_are_swept() -> None:
+    store = Store()
+    for attempt in (1, 2, 3):
+        store.remove(Kind.POD, raw_pod(attempt=attempt, code=43))
+    statuses = [open_status(2), ended_status(2)]
+    for status, kept in zip(statuses, ([2, 3], [3]), strict=True):
+        store.put(Kind.TRAINING_JOB, {**raw_training_job(), "status": status.to_json_object()})
+        store.sweep(0)
+        assert [pod.attempt for pod in store.view(KEY).gone_pods] == kept
 
 
 def test_a_list_heals_what_a_watch_missed() -> None:
