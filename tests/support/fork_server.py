@@ -28,6 +28,7 @@ from trainer.pod.launching import environment_of
 from trainer.pod.ports import reserved_port
 from trainer.pod.pulse import read_pulse
 from trainer.pod.run_folder import RankEnd, RunFolder
+from trainer.pod.stopping import REQUEST
 from trainingjob_api.progress import RunConfig
 
 if TYPE_CHECKING:
@@ -190,7 +191,7 @@ def _serve() -> None:
         *sys.argv[1:],
     ):  # torch and matplotlib, once
         importlib.import_module(slow)
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})  # as the supervisor does
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, REQUEST})  # as the supervisor does
     for line in sys.stdin:
         question = json.loads(line)
         answer = _wait(question) if "wait" in question else {"pid": _fork(question)}

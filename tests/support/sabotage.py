@@ -15,6 +15,7 @@ from typing import Any
 import torch
 
 from support.disk import failing
+from trainer.pod.stopping import REQUEST
 
 VARIABLE = "TRAINER_TESTS_SABOTAGE"
 
@@ -61,8 +62,8 @@ def _disturbed(function: Callable[..., Any], act: Callable[..., None], call: int
 
 def _stop(*_: Any) -> None:
     """As the supervisor does; returns once the request is noticed."""
-    os.kill(os.getpid(), signal.SIGTERM)
-    while signal.SIGTERM in signal.sigpending():
+    os.kill(os.getpid(), REQUEST)
+    while REQUEST in signal.sigpending():
         os.sched_yield()
 
 

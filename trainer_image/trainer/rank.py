@@ -85,7 +85,7 @@ def _leave(end: "RankEnd", config: "RankConfig") -> NoReturn:
 
 
 def _end_daemons() -> None:
-    """Python's own exit function would wait for them for ever: SIGTERM is blocked in all that a rank has started."""
+    """Python's own exit function would wait for ever for a DataLoader's workers, which are deaf to SIGTERM."""
     import multiprocessing
 
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # a DataLoader's handler takes the end of a worker for a failure

@@ -1,4 +1,4 @@
-"""A program of one's own with a DataLoader's workers: a SIGTERM to their group ends none, the pod's end all."""
+"""What a program starts obeys signals as without a trainer; only a DataLoader's workers do not, until the end."""
 
 import os
 import signal
@@ -13,28 +13,99 @@ from support.trainer import command_of, trainer
 from support.waiting import PATIENCE
 from trainingjob_api.contract import ExitCode
 
-PROGRAM = """
-import os, signal
-from trainer.pod.stopping import StopRequest, listen
+STARTS = """
+    import multiprocessing, os, signal, subprocess, sys, threading, time
 
-stop = StopRequest()
-listen(stop)
-import torch
-from torch.utils.data import DataLoader, TensorDataset
+    def square(number):
+        return number * number
 
-loader = DataLoader(TensorDataset(torch.arange(400)), batch_size=4, num_workers=2)
-seen = []
-for number, (batch,) in enumerate(loader):
-    seen += batch.tolist()
-    if number in (0, 50):
-        os.killpg(0, signal.SIGTERM)
-print(seen == list(range(400)), stop.is_set)
+    def ended(process):
+        process.start(), process.terminate(), process.join()
+        return process.exitcode
+
+    def commanded(number):
+        command = subprocess.Popen(["sleep", "600"])
+        command.send_signal(number)
+        return command.wait()
+
+    def forked(number):
+        pid = os.fork()
+        if pid == 0:
+            signal.pause()
+        os.kill(pid, number)
+        return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+    def in_thread(call, *arguments):
+        found = []
+        thread = threading.Thread(target=lambda: found.append(call(*arguments)))
+        thread.start(), thread.join()
+        return found[0]
+
+    def try_all():
+        for method in ("fork", "spawn"):
+            context = multiprocessing.get_context(method)
+            with context.Pool(2) as pool:  # which ends it by SIGTERM, and waits
+                assert pool.map(square, range(9)) == [n * n for n in range(9)]
+            assert ended(context.Process(target=time.sleep, args=(600,), daemon=True)) == -signal.SIGTERM
+        for number in (signal.SIGTERM, signal.SIGINT):
+            assert commanded(number) == in_thread(commanded, number) == -number
+        assert forked(signal.SIGTERM) == in_thread(forked, signal.SIGTERM) == -signal.SIGTERM
+        assert os.waitstatus_to_exitcode(os.system("kill -TERM $$")) == -signal.SIGTERM
+
+    if __name__ == "__main__":
+        try_all()
+        if "knows nothing" not in sys.argv:
+            import torch
+            from trainer.script import start
+            start(model=torch.nn.Linear(2, 1))
+            try_all()
+        print("ended", flush=True)
 """
 
 
-def test_a_request_to_stop_leaves_the_workers_alone(tmp_path: Path) -> None:
+@pytest.mark.parametrize("way", ["in a pod", "in a pod, knows nothing", "alone"])
+def test_what_a_program_starts_can_be_ended(tmp_path: Path, way: str) -> None:
+    script = write_script(tmp_path, STARTS)
+    if way == "alone":
+        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+        command = [sys.executable, str(script)]
+        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=PATIENCE)
+        assert done.stdout.splitlines()[-1] == "ended", done.stderr
+        return
+    with trainer(script_config(tmp_path / "c", script, *way.split(", ")[1:]), tmp_path) as pod:
+        assert pod.end() == ExitCode.COMPLETED, pod.text()
+        assert "ended\n" in pod.lines
+
+
+PROGRAM = """
+import os, signal
+import torch
+from torch.utils.data import DataLoader, TensorDataset
+from trainer.pod.stopping import StopRequest, listen
+from trainer.script.order import spare_workers
+
+if __name__ == "__main__":
+    stop = StopRequest()
+    listen(stop)
+    spare_workers()
+    data = TensorDataset(torch.arange(400))
+    loader = DataLoader(data, batch_size=4, num_workers={workers}, multiprocessing_context={method!r})
+    seen = []
+    for number, (batch,) in enumerate(loader):
+        seen += batch.tolist()
+        if number in (0, 50):
+            os.killpg(0, signal.SIGTERM)
+            os.killpg(0, signal.SIGINT)
+    print(seen == list(range(400)), stop.is_set)
+"""
+
+
+@pytest.mark.parametrize(("method", "workers"), [("fork", 2), ("spawn", 1)])
+def test_signals_to_a_group_leave_the_workers_alone_and_are_a_request(
+    tmp_path: Path, method: str, workers: int
+) -> None:
     program = tmp_path / "program.py"
-    program.write_text(PROGRAM)
+    program.write_text(PROGRAM.format(method=method, workers=workers))
     done = subprocess.run(
         [sys.executable, str(program)],
         capture_output=True,

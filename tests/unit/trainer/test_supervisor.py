@@ -23,7 +23,7 @@ from trainer.distributed import World
 from trainer.pod import supervisor
 from trainer.pod.pulse import PulseWriter, read_pulse
 from trainer.pod.run_folder import RankEnd, RunFolder
-from trainer.pod.stopping import StopRequest
+from trainer.pod.stopping import REQUEST, StopRequest
 from trainer.pod.surroundings import Surroundings
 from trainer.reporting.board import Board
 from trainer.reporting.log import Silence
@@ -330,7 +330,7 @@ def test_a_request_is_passed_on_to_those_that_still_live(tmp_path: Path, sent: l
         pod.beat(State.TRAINING, REACHED)
     pod.watch._note(RankEnd(0, Outcome.COMPLETED, 0.0))
     pod.watch.pass_on()
-    assert sent == [(NOBODY + 1, signal.SIGTERM)]
+    assert sent == [(NOBODY + 1, REQUEST)]
 
 
 def test_a_second_request_to_stop_does_not_begin_the_grace_anew(

@@ -21,6 +21,7 @@ from trainer.pod.outcome import SUCCESSES, end_of, root_cause, silent_end
 from trainer.pod.ports import reserved_port
 from trainer.pod.pulse import Pulse, read_pulse
 from trainer.pod.run_folder import RankEnd, RunFolder
+from trainer.pod.stopping import REQUEST
 from trainer.reporting.log import JsonLog
 from trainingjob_api.progress import EXIT_CODE_OF, Outcome, Progress, SavedCheckpoint, State, TerminationMessage
 
@@ -34,8 +35,8 @@ _TOGETHER = SUCCESSES | {Outcome.STOPPED}
 
 def supervise(launch: Launch) -> TerminationMessage:
     """Runs one pod to its end, whatever that is, and leaves no process behind."""
-    # Blocked and asked for, instead of handled: nothing is ever interrupted, and children inherit it (see `stopping`).
-    signal.pthread_sigmask(signal.SIG_BLOCK, {*_REQUESTS, signal.SIGCHLD})
+    # Blocked and asked for, instead of handled: nothing is ever interrupted. Ranks inherit it until they `listen`.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {*_REQUESTS, signal.SIGCHLD, REQUEST})
     processes.adopt_orphans()
     with _run_folder() as folder:
         try:
@@ -105,7 +106,7 @@ class _Watch:
         """Ranks before their first step have nothing new to save, and a rendezvous would keep them for minutes."""
         self._asked, self._is_passed_on = time.monotonic(), self._all_under_way()
         if self._is_passed_on:
-            self._send(signal.SIGTERM)
+            self._send(REQUEST)
 
     def look(self) -> RankEnd | None:
         """The end, once there is one."""

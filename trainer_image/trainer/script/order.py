@@ -1,9 +1,11 @@
 """Batches of a program's own loader in an order that depends on the epoch alone, from any place in it."""
 
+import multiprocessing
 import random
 from collections.abc import Iterable, Iterator, Sequence, Sized
 from dataclasses import dataclass
 from itertools import chain, islice
+from multiprocessing import resource_tracker
 from typing import Any, cast
 from weakref import WeakKeyDictionary
 
@@ -12,6 +14,7 @@ import torch
 from torch.utils.data import BatchSampler, DataLoader, Dataset, IterableDataset, RandomSampler, Sampler, get_worker_info
 from torch.utils.data.sampler import SubsetRandomSampler, WeightedRandomSampler
 
+from trainer.pod.stopping import deaf_children
 from trainer.script.random_state import seed_all, seeded
 from trainer.seeds import derived_seed
 
@@ -117,6 +120,21 @@ class _Beginning:
         object.__setattr__(info, "dataset", cast(_SeededRows, info.dataset).dataset)  # torch freezes it
         if self.theirs is not None:
             self.theirs(worker)
+
+
+def spare_workers() -> None:
+    """From here on a signal to a whole group ends no worker of any DataLoader: the step in hand needs its batch."""
+    make_iterator = DataLoader._get_iterator
+    if make_iterator.__module__ == __name__:
+        return
+
+    def make(self: DataLoader[Any]) -> Any:
+        if self.num_workers and (self.multiprocessing_context or multiprocessing).get_start_method() != "fork":
+            resource_tracker.ensure_running()  # which it would start itself, and make ours hear signals again
+        with deaf_children():
+            return make_iterator(self)
+
+    DataLoader._get_iterator = make  # type: ignore[method-assign]
 
 
 def _loader_like(loader: DataLoader[Any], order: _Order) -> DataLoader[Any]:

@@ -19,9 +19,10 @@ from trainer.errors import UserError
 from trainer.learning.exactness import Circumstances, machine
 from trainer.pod import program
 from trainer.pod.program import Program
-from trainer.pod.stopping import StopRequest
+from trainer.pod.stopping import StopRequest, handle
 from trainer.pod.surroundings import Surroundings, prepare
 from trainer.script.objects import Objects
+from trainer.script.order import spare_workers
 from trainer.script.run import ScriptRun
 from trainer.script.state import ScriptState, device_of, with_generators
 from trainer.session import Run
@@ -43,6 +44,7 @@ def start(*, own: Mapping[str, object] | None = None, **objects: object) -> Scri
     shared, mine = Objects(objects), with_generators(own or {})
     mine.pack(), shared.pack()  # what cannot be saved is told now, not after the first epoch
     device = device_of(shared)
+    spare_workers()
     running = program.running
     if running is not None and running.finish is not None:
         raise UserError("start() can be called once in a program")
@@ -89,8 +91,7 @@ def _listen(size: int) -> StopRequest:
             raise KeyboardInterrupt  # twice: somebody does not want to wait
         stop.set()
 
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, ask)
+    handle({signal.SIGINT: ask, signal.SIGTERM: ask})
     return stop
 
 
