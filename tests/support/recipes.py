@@ -84,6 +84,16 @@ BAD_RECIPES: list[tuple[str, dict[str, Any], str]] = [
         "spec.training.data.validation.fraction",
     ),
     ("no path", {"spec.training.data.path": ABSENT}, "spec.training.data.path"),
+    (
+        "test by fraction and by path",
+        {"spec.training.data.test": {"fraction": 0.1, "path": "/data/t.csv"}},
+        "spec.training.data.test",
+    ),
+    (
+        "fractions that leave nothing to train on",
+        {"spec.training.data.validation": {"fraction": 0.5}, "spec.training.data.test": {"fraction": 0.45}},
+        "spec.training.data.test.fraction",
+    ),
     ("a path for data that is drawn", {"spec.training.data.format": "synthetic"}, "spec.training.data.path"),
     (
         "a test of data that is drawn",

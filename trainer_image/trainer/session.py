@@ -20,7 +20,7 @@ from trainer.learning.exactness import Likeness
 from trainer.pod.run_folder import RunFolder
 from trainer.pod.surroundings import Surroundings
 from trainer.reporting.history import History
-from trainer.resumable import Resumable
+from trainer.resumable import FACTS, Resumable
 from trainingjob_api.progress import EpochMetrics, Resumption, State
 
 if TYPE_CHECKING:
@@ -52,6 +52,11 @@ class Run:
     def watch(self, check: Callable[[], None]) -> None:
         """check raises if the state is not fit to go on; it runs before every save and a few times a second."""
         self._checks.append(check)
+
+    def facts_before(self) -> Content | None:
+        """The facts of the newest checkpoint, before its state can be loaded; None if there is none. Collective."""
+        found = self._folder.store().file_of_newest(FACTS) if self.world.is_rank_zero else None
+        return self.world.from_rank_zero(found or b"") or None
 
     def restore(self, state: Resumable) -> None:
         """Makes the state that of the newest checkpoint that is whole, if there is one."""

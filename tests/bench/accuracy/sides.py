@@ -10,10 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
 import yaml
 from tests.bench.trainer.harness import one_thread
 
-from trainer.data.resident import held_back_of
+from trainer.data.choices import Choices
+from trainer.data.classes import as_read_at_once
+from trainer.data.resident import parts_of
+from trainer.data.split import Part
 from trainingjob_api.resource import TrainingJob
 
 EXAMPLES = Path(__file__).parents[3] / "deploy/examples"
@@ -70,9 +75,14 @@ def write_rows(files: dict[str, str], job: TrainingJob, folder: Path) -> None:
     header, *lines = unpacked["train.csv.gz"].splitlines()
     recipe = job.spec.training
     assert recipe is not None
-    held_back = held_back_of(recipe.data, lines, recipe.seed)
-    for name, wanted in (("train", False), ("validation", True)):
-        chosen = [line for line, is_held_back in zip(lines, held_back, strict=True) if is_held_back == wanted]
+    place = header.split(",").index(recipe.data.target or "")
+    targets = as_read_at_once(pa.array([line.split(",")[place] for line in lines])).to_numpy(zero_copy_only=False)
+    classes = (
+        np.unique(targets, return_inverse=True)[1] if recipe.task == "classification" else np.zeros(len(lines), int)
+    )
+    parts = parts_of(recipe.data, classes, recipe.seed, Choices(), "train.csv")
+    for name, wanted in (("train", Part.TRAINING), ("validation", Part.VALIDATION)):
+        chosen = [line for line, part in zip(lines, parts, strict=True) if part == wanted]
         (folder / f"{name}.csv").write_text("\n".join([header, *chosen, ""]))
     (folder / "test.csv").write_text(unpacked["test.csv.gz"])
 

@@ -17,12 +17,13 @@ from support.waiting import PATIENCE
 from trainer.config import Mounts
 from trainer.data import pieces, stream
 from trainer.data.batches import Batch, batches
-from trainer.data.dataset import Dataset
+from trainer.data.choices import Choices
+from trainer.data.dataset import Dataset, is_streamed
 from trainer.data.loading import load_dataset
 from trainer.data.memory import memory_of_a_rank
 from trainer.data.pieces import Piece
 from trainer.data.rows import Rows, epoch_order
-from trainer.data.stream import Split
+from trainer.data.stream_split import DrawnByPiece
 from trainer.distributed import World
 from trainer.errors import DataError, UserError
 from trainer.learning.plan import plan_for
@@ -57,10 +58,10 @@ def write(folder: Path, kind: str, files: int = 2) -> str:
     return str(folder / f"part-*.{kind}")
 
 
-def load(path: str | Path, task: str = "classification", **data: object) -> Dataset:
+def load(path: str | Path, task: str = "classification", choices: Choices | None = None, **data: object) -> Dataset:
     fields = recipe(Path(path), task=task, earlyStopping=None)
     fields["data"] = {"path": str(path), "target": "y", "normalize": "none", "loading": "stream", **data}
-    return load_dataset(Training.model_validate(fields), Mounts())
+    return load_dataset(Training.model_validate(fields), Mounts(), choices or Choices())
 
 
 def epoch_of(rows: Rows, world: World, consumed: int = 0, epoch: int = 0, size: int = 16) -> list[Batch]:
@@ -170,8 +171,8 @@ def test_every_window_is_as_large_as_it_may_be_and_has_an_order_of_its_own(
     assert all(60 <= size < 80 for size in sizes[1:-1]), "120 values are 60 rows, and a piece may end later"
 
 
-def test_every_piece_holds_back_rows_of_its_own() -> None:
-    masks = [Split(1, 0.5).mask(Piece(None, 0, 40, first, first)) for first in (0, 40)]  # type: ignore[arg-type]
+def test_every_piece_held_back_rows_of_its_own_before_classes_were_looked_at() -> None:
+    masks = [DrawnByPiece(1, 0.5, held_back=True).mask(Piece(None, 0, 40, first, first)) for first in (0, 40)]  # type: ignore[arg-type]
     assert masks[0].sum() == masks[1].sum() == 20
     assert (masks[0] != masks[1]).any()
 
@@ -197,11 +198,13 @@ def test_the_numbers_of_a_share_are_those_of_its_rows(tmp_path: Path) -> None:
         assert torch.equal(data.train.take(share.numbers)[0], share.features)
 
 
-@pytest.mark.parametrize("fraction", [0.001, 0.2, 0.9])
-def test_a_fraction_of_the_rows_is_held_back_from_training_and_scaling(tmp_path: Path, fraction: float) -> None:
+@pytest.mark.parametrize(("fraction", "rows"), [(0.001, 3), (0.2, 91), (0.9, 411)])
+def test_a_fraction_of_the_rows_is_held_back_from_training_and_scaling(
+    tmp_path: Path, fraction: float, rows: int
+) -> None:
     data = load(write(tmp_path, "parquet"), validation={"fraction": fraction}, normalize="minMax")
     assert data.validation is not None
-    assert len(data.validation) == -(-fraction * ROWS // 1)
+    assert len(data.validation) == rows
     parts = [rows.take(torch.arange(len(rows)))[0][:, 0] for rows in (data.train, data.validation)]
     assert (float(parts[0].min()), float(parts[0].max())) == (0, 1)
     together = torch.cat(parts) * float(data.facts.scaling.scale[0]) + float(data.facts.scaling.shift[0])
@@ -286,11 +289,11 @@ def test_a_file_that_keeps_its_number_of_rows_when_it_changes_is_named(tmp_path:
 
 
 @pytest.mark.parametrize("loading", ["stream", "memory"])
-def test_a_class_whose_rows_are_all_held_back_is_named(tmp_path: Path, loading: str) -> None:
+def test_a_class_whose_rows_were_all_held_back_is_named(tmp_path: Path, loading: str) -> None:
     """Every row is of a class of its own, so that whatever is drawn takes a class away."""
     (tmp_path / "x.csv").write_text("a,y\n" + "".join(f"{row},c{row}\n" for row in range(10)))
     with pytest.raises(DataError, match=r"x\.csv, column 'y': all rows of the class 'c\d' are held back.*change the"):
-        load(tmp_path / "x.csv", loading=loading, validation={"fraction": 0.2})
+        load(tmp_path / "x.csv", choices=Choices(by_class=False), loading=loading, validation={"fraction": 0.2})
 
 
 def test_what_cannot_be_cut_is_not_streamed(tmp_path: Path) -> None:
@@ -309,6 +312,23 @@ def test_what_would_fill_half_of_the_memory_is_streamed(
     for memory, expected in ((needed * 3, False), (needed, True)):
         monkeypatch.setattr("trainer.data.loading.memory_of_a_rank", lambda memory=memory: memory)
         assert isinstance(load(path, loading="auto").train, stream.StreamedRows) == expected
+
+
+@pytest.mark.parametrize(
+    ("memory", "streamed_before", "expected"),
+    [
+        pytest.param(3.0, True, True, id="a stream, with more memory"),
+        pytest.param(1.5, False, False, id="in memory, with less than would be chosen now"),
+        pytest.param(0.9, False, True, id="in memory, where it does not fit any more"),
+    ],
+)
+def test_a_resume_reads_as_before_whatever_memory_there_is(
+    tmp_path: Path, memory: float, streamed_before: bool, expected: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write(tmp_path, "csv")
+    monkeypatch.setattr("trainer.data.loading.memory_of_a_rank", lambda: int(ROWS * 3 * 20 * memory))
+    data = load(path, choices=Choices(streams=streamed_before), loading="auto")
+    assert isinstance(data.train, stream.StreamedRows) == expected == is_streamed(data.digest)
 
 
 def test_memory_is_shared_by_the_ranks_of_a_pod(tmp_path: Path) -> None:

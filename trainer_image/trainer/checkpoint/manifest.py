@@ -74,6 +74,13 @@ def read_files(folder: Path, manifest: Manifest) -> dict[str, Content]:
     return {name: _read_file(folder / name, expected) for name, expected in manifest.files.items()}
 
 
+def read_file(folder: Path, name: str, manifest: Manifest) -> Content:
+    """The same of one file."""
+    if name not in manifest.files:
+        raise Damaged(f"{folder.name} has no {name}")
+    return _read_file(folder / name, manifest.files[name])
+
+
 def verify_files(folder: Path, manifest: Manifest) -> None:
     """Damaged unless every file is what was written; holds a few of their bytes at a time."""
     for name, expected in manifest.files.items():

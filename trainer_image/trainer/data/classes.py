@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from math import isfinite
 
 import numpy as np
@@ -24,26 +25,37 @@ class Classes:
     labels: tuple[Label, ...]
 
     @classmethod
-    def of(cls, column: str, found: Iterable[Label], trained: Iterable[Label], name: str) -> "Classes":
-        """found: the labels of all rows; trained: those of the rows that are not held back; name: of the data."""
+    def of(cls, column: str, found: Iterable[Label], name: str) -> "Classes":
+        """found: the labels of all rows; name: of the data."""
         labels = tuple(sorted(set(found), key=lambda value: (isinstance(value, str), value)))
         if len(labels) < 2:
             raise DataError(f"{name}: every row has the same {column!r}: there is nothing to tell apart")
         if bad := [label for label in labels if isinstance(label, float) and not isfinite(label)]:
             raise DataError(f"{name}, column {column!r}: a class is {bad[0]}")
-        known = set(trained)
-        if unseen := [label for label in labels if label not in known]:
-            raise DataError(
-                f"{name}, column {column!r}: all rows of the class {unseen[0]!r} are held back for validation, none is "
-                "left to train on: lower validation.fraction, change the seed, give validation.path, or add such rows"
-            )
         return cls(column, labels)
+
+    def require_all(self, trained: Iterable[int], name: str) -> None:
+        """DataError names a class none of whose rows is trained on; trained: the numbers of those that are."""
+        known = set(trained)
+        if unseen := [label for number, label in enumerate(self.labels) if number not in known]:
+            raise DataError(
+                f"{name}, column {self.column!r}: all rows of the class {unseen[0]!r} are held back for validation, "
+                "none is left to train on: lower validation.fraction, change the seed, give validation.path, or add "
+                "such rows"
+            )
+
+    def number_of(self, label: Label) -> int:
+        """The same whatever type it was read with."""
+        return self._known[_key(label)]
+
+    @cached_property
+    def _known(self) -> dict[str, int]:
+        return {_key(label): number for number, label in enumerate(self.labels)}
 
     def numbers(self, values: pa.ChunkedArray, where: Where) -> NDArray[np.int64]:
         """The class of each row."""
         unique = pc.unique(values)
-        known = {_key(label): number for number, label in enumerate(self.labels)}
-        numbers = np.array([known.get(_key(value), -1) for value in self._alike(unique)], dtype=np.int64)
+        numbers = np.array([self._known.get(_key(value), -1) for value in self._alike(unique)], dtype=np.int64)
         places = pc.index_in(values, value_set=unique).to_numpy()
         chosen: NDArray[np.int64] = numbers[places]
         if len(values) and chosen.min() < 0:

@@ -32,6 +32,19 @@ class DataFacts:
         return prod(self.shape)
 
 
+_STREAM = "stream:"
+"""What the digest of rows that stay in their files begins with."""
+
+
+def streamed(digest: str) -> str:
+    """The digest of a stream."""
+    return _STREAM + digest
+
+
+def is_streamed(digest: str) -> bool:
+    return digest.startswith(_STREAM)
+
+
 @dataclass(frozen=True)
 class Dataset:
     """Everything that a recipe's data section names."""

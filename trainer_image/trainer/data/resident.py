@@ -6,58 +6,60 @@ from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
-import pyarrow as pa
 import pyarrow.compute as pc
 import torch
 from numpy.typing import NDArray
 
+from trainer.data.choices import Choices
 from trainer.data.classes import Classes
 from trainer.data.dataset import DataFacts, Dataset
 from trainer.data.reading import Source
 from trainer.data.rows import ResidentRows, WindowRows
 from trainer.data.samples import Samples
 from trainer.data.scaling import Floats, Numbers, Scaling, Statistics
+from trainer.data.split import Counts, Dealer, Fractions, Part, Parts, at_the_end, drawn_at_random
 from trainer.errors import DataError
-from trainer.seeds import derived_seed
 from trainingjob_api.spec.training import Data, Training
 
 
-def load_resident(recipe: Training, source: Source) -> Dataset:
+def load_resident(recipe: Training, source: Source, choices: Choices) -> Dataset:
     data, whole = recipe.data, source.read_training()
-    held_back = held_back_of(data, whole, recipe.seed)
-    encoding = _Encoding.of(recipe.task, whole, ~held_back)
+    encoding = _Encoding.of(recipe.task, whole)
     targets = encoding.numbers(whole)
-    prepare = _Preparation.fitted(data, whole, whole.inputs[~held_back], encoding, targets[~held_back])
+    numbers = targets if encoding.classes else np.zeros(len(whole))
+    parts = parts_of(data, numbers.astype(np.int64), recipe.seed, choices, whole.name)
+    trained = parts == Part.TRAINING
+    if encoding.classes:
+        encoding.classes.require_all(np.unique(targets[trained]).tolist(), whole.name)
+    prepare = _Preparation.fitted(data, whole, whole.inputs[trained], encoding, targets[trained])
+
+    def held_back(part: Part, name: str) -> ResidentRows | WindowRows | None:
+        chosen = parts == part
+        return prepare.rows(whole.inputs[chosen], targets[chosen], f"{whole.name}, {name}") if chosen.any() else None
 
     def other(path: str) -> ResidentRows | WindowRows:
         extra = source.read_like(path, whole)
         return prepare.rows(extra.inputs, encoding.numbers(extra), extra.name)
 
-    train = prepare.rows(whole.inputs[~held_back], targets[~held_back], whole.name)
-    validation = None
-    if held_back.any():
-        validation = prepare.rows(whole.inputs[held_back], targets[held_back], f"{whole.name}, its end")
+    train = prepare.rows(whole.inputs[trained], targets[trained], whole.name)
+    validation, test = held_back(Part.VALIDATION, "what validates"), held_back(Part.TEST, "what tests")
     if data.validation and data.validation.path:
         validation = other(data.validation.path)
-    test = other(data.test.path) if data.test else None
+    if data.test and data.test.path:
+        test = other(data.test.path)
     return Dataset(prepare.facts, train, validation, test, _digest(train, validation))
 
 
-def held_back_of(data: Data, whole: Samples, seed: int) -> NDArray[np.bool_]:
-    """Which rows validate: at least one, and at least one is left to train on. Of a series: its end."""
-    mask = np.zeros(len(whole), dtype=np.bool_)
-    fraction = data.validation.fraction if data.validation else None
-    if fraction is None:
-        return mask
-    if len(whole) < 2:
-        raise DataError(f"{whole.name} has one row: it cannot be split for validation")
-    count = min(max(1, round(fraction * len(whole))), len(whole) - 1)
+def parts_of(data: Data, classes: Counts, seed: int, choices: Choices, name: str) -> Parts:
+    """What each row is for. classes: the number of that of each row, of a regression 0; name: of the data."""
+    rows, fractions = len(classes), Fractions.of(data)
+    if not fractions.parts:
+        return np.full(rows, Part.TRAINING, dtype=np.int8)
     if data.sequence:
-        mask[-count:] = True
-    else:
-        generator = torch.Generator().manual_seed(derived_seed(seed, "split"))
-        mask[torch.randperm(len(whole), generator=generator)[:count].numpy()] = True
-    return mask
+        return at_the_end(rows, fractions, name)
+    if not choices.by_class:
+        return drawn_at_random(rows, fractions.counts(rows, name)[0], seed)
+    return Dealer(seed, np.bincount(classes), fractions, name).deal(classes)
 
 
 @dataclass(frozen=True)
@@ -67,13 +69,10 @@ class _Encoding:
     classes: Classes | None
 
     @classmethod
-    def of(cls, task: str, samples: Samples, trained: NDArray[np.bool_]) -> "_Encoding":
-        """trained: which rows are not held back."""
+    def of(cls, task: str, samples: Samples) -> "_Encoding":
         if task == "regression":
             return cls(None)
-        labels = samples.labels()
-        found, kept = (pc.unique(each).to_pylist() for each in (labels, labels.filter(pa.array(trained))))
-        return cls(Classes.of(samples.target, found, kept, samples.name))
+        return cls(Classes.of(samples.target, pc.unique(samples.labels()).to_pylist(), samples.name))
 
     def numbers(self, samples: Samples) -> Floats | NDArray[np.int64]:
         if self.classes is None:

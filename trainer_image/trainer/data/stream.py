@@ -4,48 +4,18 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import groupby
-from math import ceil
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from trainer.data.pieces import Cursor, Piece
 from trainer.data.rows import Share, epoch_order
+from trainer.data.stream_split import Split
 from trainer.data.table import Table
-from trainer.seeds import derived_seed
 
 WINDOW_VALUES = 1 << 23
 """Inputs that are in memory to be shuffled; as many again are read ahead."""
-
-
-@dataclass(frozen=True)
-class Split:
-    """Which rows of a piece belong together: all, those that are held back, or those that are not."""
-
-    seed: int
-    fraction: float | None
-    held_back: bool = False
-
-    def rows(self, piece: Piece) -> int:
-        if self.fraction is None:
-            return piece.rows
-        held = self._held(piece)
-        return held if self.held_back else piece.rows - held
-
-    def mask(self, piece: Piece) -> NDArray[np.bool_]:
-        """Drawn by seed and piece alone, so that nothing has to be remembered of the rows."""
-        mask = np.zeros(piece.rows, dtype=np.bool_)
-        if self.fraction is not None:
-            generator = torch.Generator().manual_seed(derived_seed(self.seed, "split", piece.first))
-            mask[torch.randperm(piece.rows, generator=generator)[: self._held(piece)].numpy()] = True
-        return mask if self.held_back else ~mask
-
-    def _held(self, piece: Piece) -> int:
-        """So that all pieces together hold back the fraction, whatever their sizes are."""
-        assert self.fraction is not None
-        return ceil(self.fraction * (piece.first + piece.rows)) - ceil(self.fraction * piece.first)
 
 
 Decode = Callable[[Table], tuple[Tensor, Tensor]]
@@ -172,10 +142,10 @@ class StreamedRows:
     def _read(self, cursor: Cursor, number: int) -> tuple[Tensor, Tensor]:
         piece = self._pieces[number]
         features, targets = self._decode(cursor.read(piece))
-        if self._split.fraction is None:
+        if (mask := self._split.mask(piece)) is None:
             return features, targets
-        mask = torch.from_numpy(self._split.mask(piece))
-        return features[mask], targets[mask]
+        chosen = torch.from_numpy(mask)
+        return features[chosen], targets[chosen]
 
     def _first(self, number: int) -> int:
         return int(self._ends[number - 1]) if number else 0

@@ -1,8 +1,10 @@
 """Data that stays in its files: looked through once, in pieces, for everything that must be known of the whole."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -12,51 +14,56 @@ from numpy.typing import NDArray
 from pyarrow import parquet
 from torch import Tensor
 
+from trainer.data.choices import Choices
 from trainer.data.classes import Classes, Label, as_read_at_once
-from trainer.data.dataset import DataFacts, Dataset
+from trainer.data.dataset import DataFacts, Dataset, streamed
 from trainer.data.files import File, explained, locate
 from trainer.data.pieces import Cursor, Piece, walk
 from trainer.data.reading import Source
 from trainer.data.resident import scaling_of, target_scaling_of
 from trainer.data.samples import shaped
 from trainer.data.scaling import Statistics
-from trainer.data.stream import Split, StreamedRows
+from trainer.data.split import Dealer, Fractions, Mask, Part
+from trainer.data.stream import StreamedRows
+from trainer.data.stream_split import Dealt, DrawnByPiece, Split, Splits, Whole
 from trainer.data.table import Table
 from trainer.data.tabular import Columns, TableFormat, choose_columns, require_in_all
 from trainer.errors import DataError
 from trainingjob_api.spec.training import Training
 
-STREAM = b"stream:"
-"""What the digest of a stream begins with."""
 _BYTES_PER_VALUE = 20  # while a table is read: as it was found, in float64, and scaled in float32
 
 
-def load_streamed(recipe: Training, source: Source) -> Dataset:
-    """One pass over the files. Memory holds one piece of them, the labels and what is known of each piece."""
+def load_streamed(recipe: Training, source: Source, choices: Choices) -> Dataset:
+    """One pass over the files; two where rows are held back, the first over the targets alone.
+
+    Memory holds one piece of them, the labels, what is known of each piece, and two bits or three of each row.
+    """
     data, kind = recipe.data, _table_format(source)
     assert data.path is not None
     files = _files(source, data.path)
     look = _Look(kind, choose_columns(files, kind, data), is_classes=recipe.task == "classification")
-    fraction = data.validation.fraction if data.validation else None
-    training, held = Split(recipe.seed, fraction), Split(recipe.seed, fraction, held_back=True)
-    survey = look.over_training(files, training)
-    if not any(training.rows(piece) for piece in survey.pieces):
-        raise DataError(f"{files[0].name}: {survey.rows} rows are too few to hold back a fraction of {fraction}")
+    splits = _splits(recipe, look, files, choices)
+    survey = look.over_training(files, splits)
+    if not any(splits.training.rows(piece) for piece in survey.pieces):
+        raise DataError(f"{files[0].name}: {survey.rows} rows are too few to hold back a fraction of them")
     facts = survey.facts(recipe, kind, files[0].name)
     decode = _Decode(look, facts, survey.classes)
 
     def other(path: str) -> StreamedRows:
-        others = _files(source, path)
-        pieces = look.over_others(others, decode)
-        return look.rows(pieces, Split(recipe.seed, None), decode)
+        return look.rows(look.over_others(_files(source, path), decode), Whole(), decode)
 
-    train = look.rows(survey.pieces, training, decode)
-    validation = look.rows(survey.pieces, held, decode) if fraction is not None else None
+    def held_back(split: Split | None) -> StreamedRows | None:
+        return None if split is None else look.rows(survey.pieces, split, decode)
+
+    train = look.rows(survey.pieces, splits.training, decode)
+    validation, test = held_back(splits.validation), held_back(splits.test)
     if data.validation and data.validation.path:
         validation = other(data.validation.path)
     digest = look.digest.hexdigest()
-    test = other(data.test.path) if data.test else None
-    return Dataset(facts, train, validation, test, STREAM.decode() + digest)
+    if data.test and data.test.path:
+        test = other(data.test.path)
+    return Dataset(facts, train, validation, test, streamed(digest))
 
 
 @dataclass(frozen=True)
@@ -112,22 +119,33 @@ class _Look:
             self.digest.update(inputs.data)
             yield piece, table, inputs
 
-    def over_training(self, files: Sequence[File], split: Split) -> "_Survey":
+    def over_targets(self, files: Sequence[File]) -> tuple[int, dict[Label, int]]:
+        """How many rows there are, and of a classification how many of each label."""
+        rows, labels = 0, Counter[Label]()
+        target = self.columns.target
+        for piece, table in walk(files, self.kind, Columns((), target), self._text_target):
+            rows += piece.rows
+            if self.is_classes:
+                labels.update({each["values"]: each["counts"] for each in _counted(table.labels(target))})
+        return rows, labels
+
+    def over_training(self, files: Sequence[File], splits: "Splits") -> "_Survey":
         """Checks every value and gathers what the facts are made of."""
-        survey = _Survey(self.columns)
+        survey = _Survey(self.columns, classes=splits.classes)
         for piece, table, inputs in self._pieces(files):
-            mask = split.mask(piece)
+            splits.deal(piece, table)
+            mask = splits.training.mask(piece)
             survey.pieces.append(piece)
-            survey.add_inputs(Statistics.of(inputs[mask]))
+            survey.add_inputs(Statistics.of(inputs if mask is None else inputs[mask]))
             if self.is_classes:
                 labels = table.labels(self.columns.target)
-                unique = pc.unique(labels)
-                survey.add_labels(unique.to_pylist(), pc.unique(labels.filter(pa.array(mask))).to_pylist())
+                unique, trained = (pc.unique(each) for each in (labels, _chosen(labels, mask)))
+                survey.add_labels(unique.to_pylist(), trained.to_pylist())
                 self.digest.update(str(unique.to_pylist()).encode())
                 self.digest.update(pc.index_in(labels, value_set=unique).to_numpy().data)
             else:
                 targets = table.numbers([self.columns.target])
-                survey.add_targets(Statistics.of(targets[mask]))
+                survey.add_targets(Statistics.of(targets if mask is None else targets[mask]))
                 self.digest.update(targets.data)
         return survey
 
@@ -142,6 +160,40 @@ class _Look:
 
     def rows(self, pieces: Sequence[Piece], split: Split, decode: _Decode) -> StreamedRows:
         return StreamedRows(pieces, split, decode.nothing, lambda: Cursor(self.columns, self._text_target), decode)
+
+
+def _counted(labels: pa.ChunkedArray) -> list[dict[str, Any]]:
+    return pc.value_counts(labels).to_pylist()  # type: ignore[no-any-return]
+
+
+def _chosen(labels: pa.ChunkedArray, mask: Mask | None) -> pa.ChunkedArray:
+    return labels if mask is None else labels.filter(pa.array(mask))
+
+
+def _splits(recipe: Training, look: _Look, files: Sequence[File], choices: Choices) -> Splits:
+    fractions, name = Fractions.of(recipe.data), files[0].name
+    if not fractions.parts:
+        return Splits(look.columns.target)
+    if not choices.by_class:
+        assert fractions.validation is not None
+        training, validation = (DrawnByPiece(recipe.seed, fractions.validation, held) for held in (False, True))
+        return Splits(look.columns.target, training, validation)
+    rows, labels = look.over_targets(files)
+    counts, classes = np.array([rows]), None
+    if look.is_classes:
+        typed = _as_one_type(list(labels), look.kind)
+        classes = Classes.of(look.columns.target, typed, name)
+        counts = np.zeros(len(classes.labels), dtype=np.int64)
+        np.add.at(counts, [classes.number_of(label) for label in typed], list(labels.values()))
+    held_back = {part: Dealt(part) for part in fractions.parts}
+    return Splits(
+        look.columns.target,
+        Dealt(Part.TRAINING),
+        held_back.get(Part.VALIDATION),
+        held_back.get(Part.TEST),
+        Dealer(recipe.seed, counts, fractions, name),
+        classes,
+    )
 
 
 @dataclass
@@ -175,8 +227,9 @@ class _Survey:
         assert self.inputs is not None
         if self.labels:
             found = _as_one_type(list(self.labels), kind)
+            self.classes = self.classes or Classes.of(self.columns.target, found, name)
             trained = [label for label, is_trained in zip(found, self.labels.values(), strict=True) if is_trained]
-            self.classes = Classes.of(self.columns.target, found, trained, name)
+            self.classes.require_all(map(self.classes.number_of, trained), name)
         shape = shaped(name, [len(self.columns.features)], recipe.data.shape)
         return DataFacts(
             self.columns.features,

@@ -14,6 +14,9 @@ from trainingjob_api.spec.training import Training
 Exactness = Literal["Bitwise", "StepExact", "Approximate"]
 AS_ASKED, IN_FLOAT32 = "in the precision asked for", "in float32"
 
+RULES = 2
+"""What a recipe means. 1, of version 0.1: rows are held back without a look at their classes."""
+
 
 class Likeness(NamedTuple):
     """The word for status and the reason, if it is not Bitwise."""
@@ -35,17 +38,21 @@ class Circumstances(Report):
     lstms: str = AS_ASKED
     """What they compute in, which the CPU may have a say in."""
     data_digest: str = ""
+    rules: int = 1
+    """Of the release that the training began with (see RULES), by which it goes on."""
     program: str | None = None
     """Digest of the user's own program, which stands for data and recipe."""
     recipe: dict[str, Any]
 
 
-def circumstances(recipe: Training, data_digest: str, world: World, lstms: str = AS_ASKED) -> Circumstances:
+def circumstances(
+    recipe: Training, data_digest: str, world: World, lstms: str = AS_ASKED, rules: int = RULES
+) -> Circumstances:
     """Of the built-in trainer."""
     here = machine(world.device, world.size)
     sums = "by rank" if world.sums and world.size > 2 else here.sums  # two numbers have the same sum in any order
-    own = {"sums": sums, "lstms": lstms, "data_digest": data_digest, "recipe": _what_matters(recipe)}
-    return here.model_copy(update=own)
+    asked = {"rules": rules, "data_digest": data_digest, "recipe": _what_matters(recipe)}
+    return here.model_copy(update={"sums": sums, "lstms": lstms, **asked})
 
 
 def machine(device: torch.device, world_size: int) -> Circumstances:

@@ -4,24 +4,33 @@ import torch
 from torch import Tensor, nn
 
 from trainer.checkpoint.folder import Folder
-from trainer.data.dataset import Dataset
+from trainer.data.choices import Choices
+from trainer.data.dataset import Dataset, is_streamed
 from trainer.data.loading import load_dataset, require_same_data
 from trainer.distributed import World, join
 from trainer.export import export_folder, require_writable
 from trainer.learning.early_stopping import Standing, criterion
 from trainer.learning.epoch_sums import EpochSums
-from trainer.learning.exactness import AS_ASKED, IN_FLOAT32, circumstances, use_deterministic_kernels
+from trainer.learning.exactness import (
+    AS_ASKED,
+    IN_FLOAT32,
+    RULES,
+    Circumstances,
+    circumstances,
+    use_deterministic_kernels,
+)
 from trainer.learning.finish import finish
 from trainer.learning.learner import Learner
 from trainer.learning.loop import train
 from trainer.learning.objectives import Objective, objective_for
 from trainer.learning.optimizers import build_optimizer
 from trainer.learning.plan import plan_for
-from trainer.learning.state import TrainState
+from trainer.learning.state import TrainState, read_facts
 from trainer.learning.without_compiler import skip_compiler
 from trainer.models import Shapes, build_model, effort_of
 from trainer.models.lstms import can_train_lstms, has_lstms, keep_lstms_in_float32
 from trainer.pod.surroundings import Surroundings
+from trainer.resumable import FACTS
 from trainer.seeds import derived_seed
 from trainer.session import Run
 from trainingjob_api.progress import Outcome
@@ -40,15 +49,16 @@ def work(around: Surroundings) -> tuple[Outcome, str]:
     model_folder = export_folder(recipe, Folder(config.run).path, config.mounts)
     if config.rank == 0:
         require_writable(model_folder, recipe)
-    data = load_dataset(recipe, config.mounts)
+    world = join(config)
+    run = Run(around, world)
+    before = _circumstances_before(run)
+    data = load_dataset(recipe, config.mounts, _choices(before))
     plan = around.board.plan = plan_for(recipe, len(data.train))
     _tell_size(around, data)
-    world = join(config)
     require_same_data(world.gather(data.digest.encode()))
     data = data.to(world.device)
     if world.device.type == "cuda":
         around.board.device_memory = lambda: torch.cuda.memory_allocated(world.device)
-    run = Run(around, world)
     objective = objective_for(recipe, data.facts)
     shapes = Shapes(data.facts.shape, objective.outputs)
     some = data.train.take(torch.arange(3) % len(data.train))[0].cpu()
@@ -59,11 +69,25 @@ def work(around: Surroundings) -> tuple[Outcome, str]:
     learner.values_of_a_row = effort.widest
     _use_threads(effort.multiply_adds, -(-min(stage.batch_size for stage in plan.stages) // world.size))
     run.watch(learner.check_finite)
-    state = _state(run, recipe, learner, data, lstms)
+    here = circumstances(recipe, data.digest, world, lstms, before.rules if before else RULES)
+    state = _state(run, recipe, learner, data, here)
     learner.warm_up(data.train)
     run.restore(state)
     train(run, recipe, plan, learner, state, data)
     return finish(run, recipe, learner, state, data, model_folder, some)
+
+
+def _circumstances_before(run: Run) -> Circumstances | None:
+    """Those of the checkpoint that this training goes on from."""
+    content = run.facts_before()
+    return read_facts({FACTS: content}).circumstances if content is not None else None
+
+
+def _choices(before: Circumstances | None) -> Choices:
+    """What has once been decided about the data."""
+    if before is None:
+        return Choices()
+    return Choices(by_class=before.rules > 1, streams=is_streamed(before.data_digest))
 
 
 def _tell_size(around: Surroundings, data: Dataset) -> None:
@@ -72,6 +96,7 @@ def _tell_size(around: Surroundings, data: Dataset) -> None:
         rows=len(data.train),
         validationRows=data.validation and len(data.validation),
         testRows=data.test and len(data.test),
+        loading="stream" if is_streamed(data.digest) else "memory",
         inputs=list(data.facts.shape),
         classes=len(data.facts.labels) if data.facts.labels else None,
     )
@@ -111,13 +136,12 @@ def _learner(recipe: Training, world: World, objective: Objective, model: nn.Mod
     return Learner(recipe, world, model, optimizer, objective)
 
 
-def _state(run: Run, recipe: Training, learner: Learner, data: Dataset, lstms: str) -> TrainState:
-    world = run.world
+def _state(run: Run, recipe: Training, learner: Learner, data: Dataset, here: Circumstances) -> TrainState:
     return TrainState(
         learner=learner,
-        sums=EpochSums(learner.objective, world.device),
+        sums=EpochSums(learner.objective, run.world.device),
         identity=Folder(run.config).identity,
-        circumstances=circumstances(recipe, data.digest, world, lstms),
+        circumstances=here,
         features=data.facts.features,
         labels=data.facts.labels,
         standing=Standing.before(criterion(recipe)),

@@ -8,21 +8,24 @@ from trainingjob_api.base import ABOVE_ZERO, Model, rule, rules
 
 Column = Annotated[str, Field(min_length=1, max_length=256)]
 FilePath = Annotated[str, Field(min_length=1, max_length=1024)]
+_MOST_HELD_BACK = 0.9
 _WITHOUT_TARGET = ("npz", "idx", "imageFolder", "synthetic")
 _WITHOUT_COLUMNS = ("idx", "imageFolder", "synthetic")
+
+
+Fraction = Annotated[float, Field(ge=0.001, le=_MOST_HELD_BACK, json_schema_extra=ABOVE_ZERO)]
+_ONE_OF_TWO = rules(rule("has(self.fraction) != has(self.path)", "give exactly one of fraction and path"))
 
 
 class Validation(Model):
     """Rows held back from training, to measure every epoch on. Exactly one of the two."""
 
-    model_config = ConfigDict(
-        json_schema_extra=rules(rule("has(self.fraction) != has(self.path)", "give exactly one of fraction and path"))
-    )
+    model_config = ConfigDict(json_schema_extra=_ONE_OF_TWO)
 
-    fraction: Annotated[float, Field(ge=0.001, le=0.9, json_schema_extra=ABOVE_ZERO)] | None = Field(
+    fraction: Fraction | None = Field(
         default=None,
-        description="Share of the training rows, drawn by the seed: the same rows after every resume. "
-        "Of a time series: its end.",
+        description="Share of all rows, of every class the same, drawn by the seed: the same rows after every resume. "
+        "Of a time series: its end, but for what test.fraction takes.",
     )
     path: FilePath | None = Field(default=None, description="Files of their own, with the same columns.")
 
@@ -34,9 +37,22 @@ class Validation(Model):
 
 
 class Test(Model):
-    """Rows that are looked at once, after training, with the best weights."""
+    """Rows that are looked at once, after training, with the finished model. Exactly one of the two."""
 
-    path: FilePath = Field(description="Files in a mounted volume, with the same columns as the training data.")
+    model_config = ConfigDict(json_schema_extra=_ONE_OF_TWO)
+
+    fraction: Fraction | None = Field(
+        default=None, description="Share of all rows, drawn like validation.fraction. Of a time series: its end."
+    )
+    path: FilePath | None = Field(
+        default=None, description="Files in a mounted volume, with the same columns as the training data."
+    )
+
+    @model_validator(mode="after")
+    def _exactly_one(self) -> "Test":
+        if (self.fraction is None) == (self.path is None):
+            raise ValueError("give exactly one of fraction and path")
+        return self
 
 
 class Sequence(Model):
@@ -100,10 +116,16 @@ _RULES = rules(
         ".features",
     ),
     rule(
-        "!has(self.format) || self.format != 'synthetic' || (!has(self.test)"
+        "!has(self.format) || self.format != 'synthetic' || ((!has(self.test) || !has(self.test.path))"
         " && (!has(self.validation) || !has(self.validation.path)))",
-        "synthetic data has no files: use validation.fraction, and no test",
+        "synthetic data has no files: use validation.fraction and test.fraction",
         ".format",
+    ),
+    rule(
+        "!has(self.validation) || !has(self.test) || !has(self.validation.fraction) || !has(self.test.fraction)"
+        f" || self.validation.fraction + self.test.fraction <= {_MOST_HELD_BACK}",
+        "validation.fraction and test.fraction must leave a tenth of the rows to train on",
+        ".test.fraction",
     ),
     rule(
         "!has(self.loading) || self.loading != 'stream' || (!has(self.sequence)"
@@ -189,8 +211,10 @@ class Data(Model):
             raise ValueError("sequence: a time series is csv, parquet or npz")
         if self.features is not None and self.format in _WITHOUT_COLUMNS:
             raise ValueError("features: they are columns of csv and parquet, or arrays of npz")
-        if self.format == "synthetic" and (self.test or (self.validation and self.validation.path)):
-            raise ValueError("format: synthetic data has no files: use validation.fraction, and no test")
+        if self.format == "synthetic" and any(held and held.path for held in (self.test, self.validation)):
+            raise ValueError("format: synthetic data has no files: use validation.fraction and test.fraction")
+        if sum(held.fraction or 0 for held in (self.test, self.validation) if held) > _MOST_HELD_BACK:
+            raise ValueError("test.fraction: it and validation.fraction must leave a tenth of the rows to train on")
         if self.loading == "stream" and (self.sequence or self.format not in ("auto", "csv", "parquet")):
             raise ValueError("loading: csv and parquet can be streamed, without sequence")
         return self

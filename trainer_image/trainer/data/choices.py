@@ -1,0 +1,13 @@
+"""What is decided once about a training's data and stays so in every resume."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Choices:
+    """Those of the checkpoint that a training goes on from, or of a new training."""
+
+    by_class: bool = True
+    """Whether every class is held back by the same fraction; trainings of version 0.1 did not look at classes."""
+    streams: bool | None = None
+    """Whether the rows stay in their files, where the recipe leaves that open; None: what the memory allows."""
