@@ -57,6 +57,7 @@ async def operators_page() -> str:
     metrics = Metrics(registry)
     metrics.count_call("get", "jobs", 200, 0.1)
     metrics.reconciles.labels("ok").inc()
+    metrics.watch_leadership(lambda: True)
     metrics.watch_queue(lambda: 0, lambda: 0)
     metrics.watch_lag(lambda kind: 0, lambda: 0)
     page = Page(registry, keep_seconds=60, clock=NOW.timestamp)

@@ -18,6 +18,7 @@ IS_LEADER = MetricFamily(
     "trainingjob_operator_is_leader",
     "gauge",
     "1 for the replica that acts, 0 for one that stands by.",
+    unit="0 or 1",
     query="sum(trainingjob_operator_is_leader) != 1",
 )
 RECONCILES = MetricFamily(

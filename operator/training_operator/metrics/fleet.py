@@ -74,8 +74,14 @@ def pause_seconds(before: Seen, status: TrainingJobStatus) -> float | None:
 class Fleet:
     """All TrainingJobs that exist."""
 
-    def __init__(self, registry: CollectorRegistry, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock, self._seen = clock, dict[Key, Seen]()
+    def __init__(
+        self,
+        registry: CollectorRegistry,
+        is_leading: Callable[[], bool] = lambda: True,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """is_leading: only then is anything counted; what happens is followed all the same."""
+        self._is_leading, self._clock, self._seen = is_leading, clock, dict[Key, Seen]()
         self._phases, self._advanced = Count[str](), clock()
         self._seconds: Counter = counter(catalogue.PHASE_SECONDS, registry)
         for phase in set(Phase) - _ENDS:
@@ -90,7 +96,8 @@ class Fleet:
         if before is None or before.uid != uid:
             self._replace(key, first_look(uid, status))
             return
-        self._count(before, status)
+        if self._is_leading():
+            self._count(before, status)
         is_told = status.progress is not None and status.progress.update_time != before.told_at
         since = before.since if status.phase == before.phase else self._clock()
         self._replace(key, _look(uid, status, since, status.attempt if is_told else before.told_by))
@@ -103,7 +110,7 @@ class Fleet:
         """Brings the time spent in phases up to now."""
         now = self._clock()
         seconds, self._advanced = now - self._advanced, now
-        for phase, jobs in self._phases.items():
+        for phase, jobs in self._phases.items() if self._is_leading() else ():
             if phase not in _ENDS:
                 self._seconds.labels(phase).inc(jobs * seconds)
 

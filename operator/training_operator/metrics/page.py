@@ -19,11 +19,16 @@ class Page(Collector):
     """Told by the store what has changed; asked by the server."""
 
     def __init__(
-        self, registry: CollectorRegistry, keep_seconds: float, clock: Callable[[], float] = time.time
+        self,
+        registry: CollectorRegistry,
+        keep_seconds: float,
+        is_leading: Callable[[], bool] = lambda: True,
+        clock: Callable[[], float] = time.time,
     ) -> None:
-        self._registry, self._keep_seconds, self._clock = registry, keep_seconds, clock
+        """is_leading: whether this replica is the one that acts; the others show no jobs, or sums would be double."""
+        self._registry, self._keep_seconds, self._is_leading, self._clock = registry, keep_seconds, is_leading, clock
         self._rows: dict[Key, Row] = {}
-        self._fleet = Fleet(registry)
+        self._fleet = Fleet(registry, is_leading)
         self._one_at_a_time = asyncio.Lock()
         registry.register(self)
 
@@ -51,14 +56,15 @@ class Page(Collector):
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """What the registry has to ask for each time."""
         family = GaugeMetricFamily(catalogue.JOBS.name, catalogue.JOBS.meaning, labels=catalogue.JOBS.labels)
-        for phase, jobs in self._fleet.by_phase().items():
-            family.add_metric([phase], jobs)
+        if self._is_leading():
+            for phase, jobs in self._fleet.by_phase().items():
+                family.add_metric([phase], jobs)
         yield family
 
     def _current_rows(self) -> list[Row]:
         for key in [key for key, row in self._rows.items() if self._is_out_of_date(row)]:
             del self._rows[key]
-        return list(self._rows.values())
+        return list(self._rows.values()) if self._is_leading() else []
 
     def _is_out_of_date(self, row: Row) -> bool:
         return row.ended is not None and self._clock() > row.ended + self._keep_seconds

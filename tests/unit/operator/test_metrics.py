@@ -225,12 +225,28 @@ class TestPage:
         page.change(KEY, record({"phase": "Paused", "attempt": "many"}))
         assert mirrored(await scrape(page)) == {}
 
+    async def test_a_replica_that_does_not_lead_shows_and_counts_no_jobs_but_knows_them(self) -> None:
+        leads = False
+        page = Page(CollectorRegistry(), keep_seconds=3600, is_leading=lambda: leads, clock=NOW.timestamp)
+        for phase in ("Paused", "Queued", "Starting"):
+            show(page, status(phase))
+        scraped = await scrape(page)
+        assert not [name for name, value in scraped.items() if "digits" in name or value]
+        assert not [name for name in scraped if name.startswith("trainingjob_operator_jobs")]
+        leads = True
+        show(page, status(**EVERYTHING))
+        scraped = await scrape(page)
+        assert mirrored(scraped)["epoch['digits']"] == 3
+        assert scraped["trainingjob_operator_jobs['Running']"] == 1
+        stays = {name for name, value in scraped.items() if "phase_duration_seconds_count" in name and value}
+        assert stays == {"trainingjob_operator_phase_duration_seconds_count['Starting']"}
+
 
 class TestFleet:
     def fleet(self) -> tuple[CollectorRegistry, Fleet]:
         self.now = 100.0
         registry = CollectorRegistry()
-        return registry, Fleet(registry, lambda: self.now)
+        return registry, Fleet(registry, clock=lambda: self.now)
 
     def test_phases_are_counted(self) -> None:
         _, fleet = self.fleet()
