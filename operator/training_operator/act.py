@@ -8,7 +8,8 @@ from training_operator.builders.job import build_job
 from training_operator.builders.metadata import Manifest
 from training_operator.builders.service import build_service
 from training_operator.children import ObjectMeta, read_job, read_metadata
-from training_operator.cluster import AlreadyExistsError, Cluster, ConflictError, Plural
+from training_operator.cluster import Cluster, Plural
+from training_operator.errors import AlreadyExistsError, ConflictError
 from training_operator.observe import Observed
 from training_operator.obstacle import BlockedError, Obstacle
 from training_operator.plan import Action, CreateChildren, DeleteJob, DeleteService, SuspendJob

@@ -18,7 +18,7 @@ from training_operator.asking import Asker
 from training_operator.cluster import Cluster
 from training_operator.election import Election, Leadership, Unopposed
 from training_operator.gate import Gate
-from training_operator.handlers import Inbox, watch
+from training_operator.handlers import watch_training_jobs
 from training_operator.metrics.counted import Metrics
 from training_operator.metrics.page import Page
 from training_operator.poller import Poller
@@ -28,8 +28,9 @@ from training_operator.records import Key
 from training_operator.relist import Relist
 from training_operator.server import Health, guarded, health_pages, metrics_page, serving
 from training_operator.settings import Settings
-from training_operator.store import Store
+from training_operator.store import Kind, Store
 from training_operator.tls import self_signed
+from training_operator.watch import Inbox, Watch, for_ever
 
 logger = logging.getLogger(__name__)
 
@@ -55,12 +56,17 @@ async def run(settings: Settings) -> None:
         metrics.watch_lag(relist.seconds_behind, health.list_age)
         await stack.enter_async_context(_serving(settings, health, page, cluster))
         queue.close()
-        await relist.until_first()
+        versions = await relist.until_first()
 
         background = await stack.enter_async_context(asyncio.TaskGroup())
-        background.create_task(watch(Inbox(store, queue.add), settings, mind_signals))
+        inbox = Inbox(store, queue.add)
+        for (kind, namespace), version in versions.items():
+            if kind is not Kind.TRAINING_JOB:
+                watch = Watch(cluster, relist, inbox, kind, namespace, version)
+                background.create_task(for_ever(watch.follow, f"the watch of {kind}"))
+        kopf = partial(watch_training_jobs, inbox, relist, settings, mind_signals)
+        background.create_task(for_ever(kopf, "the watch of trainingjobs"))
         background.create_task(relist.run())
-        await relist.until_watched()
 
         poller = Poller(
             settings.poll_seconds,

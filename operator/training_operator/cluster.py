@@ -1,20 +1,21 @@
-"""The only module that talks to the API server; its errors become two kinds: try again, or refused."""
+"""The only module that talks to the API server; what that answers with an error becomes one of errors.py."""
 
-import json
 import logging
-import os
+import random
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
+from urllib.parse import urlencode
 
 import aiohttp
 from kubernetes.aio.client.api_client import ApiClient
-from kubernetes.aio.client.configuration import Configuration
-from kubernetes.aio.config import load_incluster_config, load_kube_config
+from pydantic_core import from_json
 
+from training_operator.connection import connect
+from training_operator.errors import LostTrackError, NotFoundError, TryAgainError, error_of
 from training_operator.records import Key
 from training_operator.store import Kind
 from trainingjob_api.contract import API_VERSION, GROUP, JOB_NAME_LABEL, KIND, PLURAL, STOP_ANNOTATION, VERSION
@@ -23,10 +24,15 @@ from trainingjob_api.status import TrainingJobStatus
 
 logger = logging.getLogger(__name__)
 
-TIMEOUT = 30.0
+_TIMEOUT = aiohttp.ClientTimeout(total=30)
 PAGE = 200
 """Objects of a LIST that are read at once, so that nobody waits for long."""
-SERVICE_ACCOUNT_TOKEN = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
+_WATCH_TIMEOUT = aiohttp.ClientTimeout(total=None, connect=30, sock_read=70)
+"""Bookmarks come each minute, and the API server remembers for a little longer what it has shown."""
+WATCH_SECONDS = 240, 360
+"""How long a watch lasts: long, and not all of them equally long."""
+_CONTENT = {"PATCH": "application/merge-patch+json"}
+_AGENT = {"User-Agent": "trainingjob-operator", "Accept-Encoding": "identity"}
 
 Raw = dict[str, Any]
 Plural = Literal[
@@ -55,39 +61,22 @@ _API: dict[Plural, str] = {
 }
 
 
-class TryAgainError(OSError):
-    """The API server was away, busy or of another mind; look at the cluster again, later."""
-
-    was_answered = False
-    """The API server said so itself."""
-
-
-class NotNowError(TryAgainError):
-    """The API server, or a webhook that it asked, could not do it."""
-
-    was_answered = True
-
-
-class ConflictError(TryAgainError):
-    """What we meant to change is no longer as we saw it."""
-
-
-class RefusedError(Exception):
-    """The API server will not do this, however often it is asked."""
-
-    def __init__(self, code: int, message: str) -> None:
-        super().__init__(message)
-        self.code = code
-
-
-class AlreadyExistsError(RefusedError):
-    """Something of this name is there."""
-
-
 @dataclass(frozen=True)
 class Listed:
     items: list[Raw]
     version: str
+
+
+@dataclass(frozen=True)
+class Change:
+    """What a watch shows; of a bookmark only the version counts."""
+
+    type: str
+    object: Raw
+
+    @property
+    def version(self) -> str:
+        return str(self.object["metadata"]["resourceVersion"])
 
 
 Observer = Callable[[str, str, int, float], None]
@@ -105,14 +94,7 @@ class Cluster:
 
     @classmethod
     async def connect(cls, on_call: Observer) -> Self:
-        """By KUBECONFIG or ~/.kube/config; inside a pod, as its service account."""
-        configuration = Configuration()
-        if _runs_in_pod():
-            load_incluster_config(client_configuration=configuration)
-        else:
-            await load_kube_config(client_configuration=configuration, persist_config=False)
-        configuration.retries = None  # tries again only where it is known to be safe
-        return cls(ApiClient(configuration), on_call)
+        return cls(await connect(), on_call)
 
     async def __aenter__(self) -> Self:
         return self
@@ -144,10 +126,33 @@ class Cluster:
         query = {"labelSelector": f"{JOB_NAME_LABEL}={name}"}
         return _listed(await self._call("GET", "pods", namespace, query=query))
 
+    async def watch(self, kind: Kind, namespace: str | None, version: str) -> AsyncIterator[Change]:
+        """What changes after a version, until the API server ends the stream.
+
+        Raises LostTrackError when it cannot go on from there, TryAgainError when the connection breaks or falls silent.
+        """
+        path = _path(kind, namespace, None, None)
+        query = {
+            "watch": "1",
+            "allowWatchBookmarks": "true",
+            "resourceVersion": version,
+            "timeoutSeconds": str(random.randrange(*WATCH_SECONDS)),  # noqa: S311
+            **_ours(kind),
+        }
+        with self._observed("watch", kind, f"watch {path}") as seen:
+            response = await self._request("GET", path, query, None, _WATCH_TIMEOUT)
+            seen.code = response.status
+        with _breaking(f"watch {path}"):
+            async with response:
+                if seen.code >= 400:
+                    raise error_of("watch", path, seen.code, await response.read())
+                async for line in response.content:
+                    yield _change(line)
+
     async def get(self, plural: Plural, namespace: str | None, name: str) -> Raw | None:
         try:
             return await self._call("GET", plural, namespace, name)
-        except _NotFoundError:
+        except NotFoundError:
             return None
 
     # Write
@@ -172,7 +177,7 @@ class Cluster:
         options = {"propagationPolicy": "Background", "preconditions": preconditions}
         try:
             await self._call("DELETE", plural, namespace, name, body=options)
-        except _NotFoundError:
+        except NotFoundError:
             return
 
     async def replace_status(self, job: "StatusTarget", status: TrainingJobStatus) -> Raw:
@@ -229,36 +234,58 @@ class Cluster:
         path = _path(plural, namespace, name, subresource)
         if method != "GET" and not self.may_write():
             raise TryAgainError(f"{method} {path}: another replica may act")
-        began, code = time.monotonic(), 0
-        try:
-            code, text = await self._send(method, path, query or {}, body)
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise TryAgainError(f"{method} {path}: {error or type(error).__name__}") from error
-        finally:
-            self.on_call(_verb(method, name), plural, code, time.monotonic() - began)
-        if code >= 400:
-            raise _error(method, path, code, text)
-        answer: Raw = json.loads(text)
+        with self._observed(_verb(method, name), plural, f"{method} {path}") as seen:
+            seen.code, text = await self._send(method, path, query or {}, body)
+        if seen.code >= 400:
+            raise error_of(method, path, seen.code, text)
+        answer: Raw = from_json(text)
         return answer
 
+    @contextmanager
+    def _observed(self, verb: str, plural: str, what: str) -> Iterator["_Seen"]:
+        """Tells the observer how a call went; trouble on the way is no more than that."""
+        seen, began = _Seen(), time.monotonic()
+        try:
+            with _breaking(what):
+                yield seen
+        finally:
+            self.on_call(verb, plural, seen.code, time.monotonic() - began)
+
     async def _send(self, method: str, path: str, query: dict[str, str], body: Raw | None) -> tuple[int, bytes]:
-        headers = {"Accept": "application/json", "Content-Type": "application/json"}
-        if method == "PATCH":
-            headers["Content-Type"] = "application/merge-patch+json"
-        serialized = await self.client.param_serialize(
-            method,
-            path,
-            query_params=list(query.items()),
-            header_params=headers,
-            body=body,
-            auth_settings=["BearerToken"],
-        )
-        response = await self.client.call_api(*serialized, _request_timeout=aiohttp.ClientTimeout(total=TIMEOUT))
-        return response.status, await response.read()
+        async with await self._request(method, path, query, body, _TIMEOUT) as response:
+            return response.status, await response.read()
+
+    async def _request(
+        self, method: str, path: str, query: dict[str, str], body: Raw | None, limits: aiohttp.ClientTimeout
+    ) -> aiohttp.ClientResponse:
+        """Past the client's own `call_api`, which copies every body twice on its way."""
+        configuration = self.client.configuration
+        headers = {"Accept": "application/json", "Content-Type": _CONTENT.get(method, "application/json"), **_AGENT}
+        if token := await configuration.get_api_key_with_prefix("BearerToken"):
+            headers["Authorization"] = token
+        url = f"{configuration.host}{path}{'?' if query else ''}{urlencode(query, safe='/')}"
+        answer = await self.client.rest_client.request(method, url, headers=headers, body=body, _request_timeout=limits)
+        response: aiohttp.ClientResponse = answer.response
+        return response
 
 
-def _runs_in_pod() -> bool:
-    return SERVICE_ACCOUNT_TOKEN.exists() and not os.environ.get("KUBECONFIG")
+@contextmanager
+def _breaking(what: str) -> Iterator[None]:
+    """A connection that breaks, or falls silent, is a reason to try again."""
+    try:
+        yield
+    except TryAgainError:
+        raise
+    except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        raise TryAgainError(f"{what}: {error or type(error).__name__}") from error
+
+
+@dataclass
+class _Seen:
+    """How a call went."""
+
+    code: int = 0
+    """0: no answer."""
 
 
 @dataclass(frozen=True)
@@ -276,32 +303,6 @@ class StatusTarget:
         return cls(metadata.namespace, metadata.name, metadata.uid, metadata.resource_version)
 
 
-class _NotFoundError(ConflictError):
-    pass
-
-
-def _error(method: str, path: str, code: int, text: bytes) -> Exception:
-    reason, message = _status(text)
-    told = f"{method} {path}: {code} {message}"
-    if code == 404:
-        return _NotFoundError(told)
-    if code == 409:
-        return AlreadyExistsError(code, message) if reason == "AlreadyExists" else ConflictError(told)
-    # A namespace that goes takes its TrainingJobs along: nothing of it is worth telling a person.
-    if code in (401, 408, 429) or code >= 500 or b'"NamespaceTerminating"' in text:
-        return NotNowError(told)
-    return RefusedError(code, message)
-
-
-def _status(text: bytes) -> tuple[str, str]:
-    """Reason and message of a metav1.Status, or whatever a proxy answered."""
-    try:
-        status = json.loads(text)
-        return str(status.get("reason", "")), str(status.get("message", ""))
-    except (ValueError, AttributeError):
-        return "", text[:200].decode(errors="replace")
-
-
 def _path(plural: str, namespace: str | None, name: str | None, subresource: str | None) -> str:
     scope = [] if namespace is None else ["namespaces", namespace]
     api = next(api for known, api in _API.items() if known == plural)
@@ -311,6 +312,15 @@ def _path(plural: str, namespace: str | None, name: str | None, subresource: str
 def _verb(method: str, name: str | None) -> str:
     verbs = {"POST": "create", "PUT": "update", "PATCH": "patch", "DELETE": "delete"}
     return verbs.get(method, "get" if name else "list")
+
+
+def _change(line: bytes) -> Change:
+    event: Raw = from_json(line)
+    if event["type"] == "ERROR":
+        raise LostTrackError(
+            f"the watch has ended with {event['object'].get('code')}: {event['object'].get('message')}"
+        )
+    return Change(event["type"], event["object"])
 
 
 def _ours(kind: Kind) -> dict[str, str]:

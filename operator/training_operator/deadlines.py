@@ -13,7 +13,7 @@ LINGER = timedelta(seconds=15)
 """How long the kubelet may take to tell that a whole pod has ended."""
 _AT_ONCE = {Situation.BEGINNING, Situation.LATE, Situation.ENDED}
 """Situations whose record is what the next pass acts on."""
-_WAITING = {Situation.STOPPING, Situation.WAITING_FOR_PODS}
+_WAITING = {Situation.CREATING, Situation.STOPPING, Situation.WAITING_FOR_PODS}
 
 
 def total(observed: Observed) -> datetime | None:

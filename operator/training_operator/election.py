@@ -10,7 +10,8 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 from uuid import uuid4
 
-from training_operator.cluster import Cluster, ConflictError, RefusedError, TryAgainError
+from training_operator.cluster import Cluster
+from training_operator.errors import ConflictError, RefusedError, TryAgainError
 from training_operator.lease import SECONDS, Lease, given_back, read_lease, taken
 
 logger = logging.getLogger(__name__)

@@ -1,6 +1,6 @@
 """Passes that could not be brought to their end -> what is shown of that. Every error of a pass comes through here."""
 
-from training_operator.cluster import ConflictError, RefusedError, TryAgainError
+from training_operator.errors import ConflictError, RefusedError, TryAgainError
 from training_operator.obstacle import BlockedError, Obstacle
 from training_operator.records import Key
 from trainingjob_api.status import Reason

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from hashlib import sha256
 
-from training_operator.cluster import Cluster, RefusedError, TryAgainError
+from training_operator.cluster import Cluster
+from training_operator.errors import RefusedError, TryAgainError
 
 logger = logging.getLogger(__name__)
 

@@ -1,46 +1,35 @@
-"""Every kopf decorator, and nothing else: what a watch shows goes into the store, and its key into the queue."""
+"""Every kopf decorator, and nothing else: what its watch of TrainingJobs shows goes into the store and the queue."""
 
 import asyncio
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
 from typing import Any, cast
 
 import kopf
 
-from training_operator.records import Key
-from training_operator.settings import Settings, tune
-from training_operator.store import Kind, Store
+from training_operator.errors import TryAgainError
+from training_operator.relist import Relist
+from training_operator.settings import Settings
+from training_operator.store import Kind
+from training_operator.tuning import tuned
+from training_operator.watch import Inbox
 from trainingjob_api.contract import GROUP, PLURAL, VERSION
 
 
-@dataclass(frozen=True)
-class Inbox:
-    """Where the handlers leave what they were shown."""
+async def watch_training_jobs(inbox: Inbox, relist: Relist, settings: Settings, on_begun: Callable[[], None]) -> None:
+    """Watch until cancelled; raises when kopf gives up, as it does on any ERROR in its stream but 410.
 
-    store: Store
-    on_news: Callable[[Key], None]
-
-    def receive(self, kind: Kind, event: kopf.RawEvent) -> None:
-        raw = dict(event["object"])
-        take = self.store.remove if event["type"] == "DELETED" else self.store.put
-        for key in take(kind, raw):
-            self.on_news(key)
-
-
-async def watch(inbox: Inbox, settings: Settings, on_begun: Callable[[], None]) -> None:
-    """Watch until cancelled; raises when kopf gives up, and the Deployment starts anew.
-
-    kopf minds the signals itself once it has begun; whoever is to do it instead does so after that.
+    kopf minds the signals itself once it has begun; whoever is to do it instead does so after that. Its own way to run
+    to an end is not taken: it would cancel every task of the process that is younger than itself.
     """
+    for namespace in settings.namespaces or (None,):
+        # Without the CRD kopf would wait for ever; and what is gone by now it would not tell.
+        await relist.read(Kind.TRAINING_JOB, namespace)
     registry = kopf.OperatorRegistry()
     _register(registry, inbox)
-    tuned = kopf.OperatorSettings()
-    tune(tuned)
-    others = asyncio.all_tasks()
     tasks = await kopf.spawn_tasks(
         registry=registry,
-        settings=tuned,
+        settings=tuned(),
         standalone=True,
         # Else kopf asks for the user's name, and a container's user has none.
         identity=cast(Any, "trainingjob-operator"),
@@ -48,8 +37,19 @@ async def watch(inbox: Inbox, settings: Settings, on_begun: Callable[[], None]) 
         namespaces=settings.namespaces,
     )
     on_begun()
-    await kopf.run_tasks(tasks, ignored=others)
-    raise RuntimeError("kopf has ended")
+    try:
+        ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        await _end(tasks)
+    reasons = [task.exception() for task in ended if not task.cancelled()]
+    raise TryAgainError(f"kopf has ended: {', '.join(map(str, reasons))}")
+
+
+async def _end(tasks: Collection["asyncio.Task[None]"]) -> None:
+    """They close their connections, and then themselves."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _register(registry: kopf.OperatorRegistry, inbox: Inbox) -> None:
@@ -60,12 +60,4 @@ def _register(registry: kopf.OperatorRegistry, inbox: Inbox) -> None:
 
     @kopf.on.event(GROUP, VERSION, PLURAL, registry=registry)
     async def training_job(event: kopf.RawEvent, **_: Any) -> None:
-        inbox.receive(Kind.TRAINING_JOB, event)
-
-    @kopf.on.event("batch", "v1", "jobs", registry=registry)
-    async def job(event: kopf.RawEvent, **_: Any) -> None:
-        inbox.receive(Kind.JOB, event)
-
-    @kopf.on.event("", "v1", "pods", registry=registry)
-    async def pod(event: kopf.RawEvent, **_: Any) -> None:
-        inbox.receive(Kind.POD, event)
+        inbox.receive(Kind.TRAINING_JOB, event["type"] or "", dict(event["object"]))

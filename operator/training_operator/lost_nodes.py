@@ -1,7 +1,8 @@
 """Which nodes of an attempt are lost: their pods look cut off, and the node itself, where it may be read, agrees."""
 
 from training_operator.children import Condition, true_condition
-from training_operator.cluster import Cluster, RefusedError
+from training_operator.cluster import Cluster
+from training_operator.errors import RefusedError
 from training_operator.observe import Observed
 from trainingjob_api.base import Report
 

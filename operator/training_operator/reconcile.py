@@ -8,8 +8,9 @@ from datetime import datetime
 from training_operator.act import Actor
 from training_operator.asking import Source
 from training_operator.builders.event import Note, build_event
-from training_operator.cluster import AlreadyExistsError, Cluster, RefusedError, StatusTarget, TryAgainError
+from training_operator.cluster import Cluster, StatusTarget
 from training_operator.deadlines import look_again
+from training_operator.errors import AlreadyExistsError, RefusedError, TryAgainError
 from training_operator.failing import Failures
 from training_operator.lost_nodes import lost_nodes
 from training_operator.observe import Observed, observe

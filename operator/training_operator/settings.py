@@ -1,15 +1,13 @@
-"""Environment -> frozen settings, and how kopf is tuned: it watches, and writes nothing on any object."""
+"""Environment -> frozen settings."""
 
 import logging
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any, Literal, cast, get_args
+from typing import Any, Literal, get_args
 
-import kopf
-
-from trainingjob_api.contract import JOB_NAME_LABEL, RELEASE
+from trainingjob_api.contract import RELEASE
 
 PREFIX = "TRAININGJOB_OPERATOR_"
 LogFormat = Literal["text", "json"]
@@ -82,28 +80,3 @@ def _truth(name: str, text: str) -> bool:
     if text.lower() not in ("true", "false"):
         raise ValueError(f"{PREFIX}{name.upper()} must be true or false, not {text!r}")
     return text.lower() == "true"
-
-
-class _Backoffs:
-    """Seconds between tries, without end: an API server that is away is no reason to give up."""
-
-    def __iter__(self) -> Iterator[float]:
-        yield from (0.5, 1, 2, 4, 8, 15)
-        while True:
-            yield 30.0
-
-
-def tune(settings: kopf.OperatorSettings) -> None:
-    """Make kopf a watcher and nothing else."""
-    settings.networking.request_timeout = 30
-    settings.networking.error_backoffs = cast(Any, _Backoffs())
-    settings.watching.server_timeout = 300
-    settings.watching.client_timeout = 330
-    settings.watching.connect_timeout = 30
-    settings.watching.label_selectors["batch", "jobs"] = JOB_NAME_LABEL
-    settings.watching.label_selectors["", "pods"] = JOB_NAME_LABEL
-    settings.posting.enabled = False
-    settings.scanning.disabled = True
-    settings.process.ultimate_exiting_timeout = 20
-    # Every event handled is a line at INFO.
-    logging.getLogger("kopf.objects").setLevel(logging.WARNING)

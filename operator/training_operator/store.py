@@ -77,13 +77,15 @@ class Store:
         return self._bury(kind, _read(kind, raw))
 
     def put_listed(self, kind: Kind, raws: Iterable[Raw], unseen_since: float | None = None) -> set[Key]:
-        """Take in a part of a LIST; with a time, what is new in it is expected of the watch from then on."""
+        """Take in a part of a LIST. What is new in it is expected of the watch from a time on; None: not any more."""
         news: set[Key] = set()
         for raw in raws:
-            if keys := self._take_in(kind, raw):
-                news |= keys
-                if unseen_since is not None:
-                    self._unconfirmed[kind].setdefault(raw["metadata"]["uid"], unseen_since)
+            keys = self._take_in(kind, raw)
+            news |= keys
+            if unseen_since is None:
+                self._unconfirmed[kind].pop(raw["metadata"]["uid"], None)
+            elif keys:
+                self._unconfirmed[kind].setdefault(raw["metadata"]["uid"], unseen_since)
         return news
 
     def remove_unlisted(self, kind: Kind, listed: Set[str], version: str, namespace: str | None = None) -> set[Key]:
@@ -93,7 +95,8 @@ class Store:
 
     def put_pods(self, key: Key, raws: Sequence[Raw], version: str) -> None:
         """Take in a LIST of one key's pods."""
-        self.put_listed(Kind.POD, raws)
+        for raw in raws:
+            self._take_in(Kind.POD, raw)
         pods = (one for uid, one in self._of_key.get(key, {}).items() if uid in self._objects[Kind.POD])
         self._bury_missing(Kind.POD, pods, {raw["metadata"]["uid"] for raw in raws}, int(version))
 

@@ -12,15 +12,8 @@ from aiohttp.test_utils import TestServer
 from kubernetes.aio.client.api_client import ApiClient
 from kubernetes.aio.client.configuration import Configuration
 
-from training_operator.cluster import (
-    AlreadyExistsError,
-    Cluster,
-    ConflictError,
-    NotNowError,
-    RefusedError,
-    StatusTarget,
-    TryAgainError,
-)
+from training_operator.cluster import Cluster, StatusTarget
+from training_operator.errors import AlreadyExistsError, ConflictError, NotNowError, RefusedError, TryAgainError
 from training_operator.store import Kind
 from unit.operator.factories import open_status
 

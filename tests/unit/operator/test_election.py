@@ -9,8 +9,9 @@ from typing import Any, cast
 import pytest
 
 from support.virtual_time import live, now
-from training_operator.cluster import AlreadyExistsError, Cluster, ConflictError, RefusedError, TryAgainError
+from training_operator.cluster import Cluster
 from training_operator.election import Election
+from training_operator.errors import AlreadyExistsError, ConflictError, RefusedError, TryAgainError
 from training_operator.lease import SECONDS, Lease, given_back, read_lease, taken
 from unit.operator.factories import NOW
 

@@ -6,7 +6,7 @@ from typing import Any, cast
 import aiohttp
 import pytest
 
-from training_operator.cluster import RefusedError, TryAgainError
+from training_operator.errors import RefusedError, TryAgainError
 from training_operator.gate import AT_ONCE, FRESH_SECONDS, HOLDS_SECONDS, REMEMBERED, Gate, Verdict
 from training_operator.server import guarded, serving
 from training_operator.tls import self_signed

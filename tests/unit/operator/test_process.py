@@ -1,20 +1,18 @@
 """What surrounds the loop: settings, lists, watches."""
 
-import asyncio
 import time
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any, cast
 from unittest.mock import AsyncMock
 
-import kopf
 import pytest
 
-from training_operator.cluster import Listed, RefusedError, TryAgainError
-from training_operator.handlers import Inbox
+from training_operator.cluster import Listed
+from training_operator.errors import RefusedError, TryAgainError
 from training_operator.records import Key
 from training_operator.relist import Relist
-from training_operator.settings import Settings, from_environment, tune
+from training_operator.settings import Settings, from_environment
 from training_operator.store import Kind, Store
 from unit.operator.factories import (
     raw_job,
@@ -55,13 +53,6 @@ class TestSettings:
     def test_what_is_wrong_is_named(self, name: str, value: str) -> None:
         with pytest.raises(ValueError, match=f"TRAININGJOB_OPERATOR_{name}"):
             from_environment({f"TRAININGJOB_OPERATOR_{name}": value})
-
-    def test_kopf_never_gives_up_and_writes_nothing(self) -> None:
-        settings = kopf.OperatorSettings()
-        tune(settings)
-        backoffs = iter(cast(Any, settings.networking.error_backoffs))
-        assert sum(next(backoffs) for _ in range(10_000)) > 200_000
-        assert settings.posting.enabled is False
 
 
 @pytest.fixture
@@ -112,37 +103,16 @@ class TestRelist:
         await relist.until_first()
         assert cluster.answers == []
 
-    async def test_nothing_is_ended_before_the_watches_would_see_it(self, relist: Relist) -> None:
-        raw = raw_pod()
-        relist.store.put_listed(Kind.POD, [raw], time.monotonic())
-        waiting = asyncio.create_task(relist.until_watched())
-        for _ in range(3):
-            await asyncio.sleep(0)
-        assert not waiting.done()
-        relist.store.put(Kind.POD, raw)
-        await asyncio.wait_for(waiting, 5)
-
-    async def test_a_watch_that_shows_nothing_holds_nobody_up(
-        self, relist: Relist, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr("training_operator.relist.WATCHED_WITHIN", 0.05)
-        relist.store.put_listed(Kind.POD, [raw_pod()], time.monotonic())
-        await asyncio.wait_for(relist.until_watched(), 5)
+    async def test_what_a_watch_begins_with_it_will_not_show(self) -> None:
+        pods = [raw_pod()]
+        relist = Relist(cast(Any, Listing(pods, pods)), Store(), (), 60, print)
+        await relist.read(Kind.POD, None)
+        assert relist.seconds_behind(Kind.POD) > 0
+        await relist.read(Kind.POD, None, by_watch=True)
+        assert relist.seconds_behind(Kind.POD) == 0
 
     def test_a_stale_watch_is_healed_sooner(self, relist: Relist) -> None:
         assert relist._pause() == 60
         raws = [raw_pod()]
         relist.store.put_listed(Kind.POD, raws, time.monotonic() - 20)
         assert relist._pause() == 10
-
-
-def test_what_a_watch_shows_is_stored_and_queued() -> None:
-    news: list[Key] = []
-    store = Store()
-    inbox = Inbox(store, news.append)
-    inbox.receive(Kind.POD, cast(Any, {"type": "ADDED", "object": raw_pod()}))
-    assert len(store.view(("team", "digits")).pods) == 1
-    inbox.receive(Kind.POD, cast(Any, {"type": "DELETED", "object": raw_pod(code=43)}))
-    view = store.view(("team", "digits"))
-    assert (len(view.pods), len(view.gone_pods)) == (0, 1)
-    assert news == [("team", "digits")] * 2

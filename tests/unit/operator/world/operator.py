@@ -9,13 +9,13 @@ from typing import Any, cast
 from training_operator.act import Actor
 from training_operator.asking import Source
 from training_operator.cluster import Cluster
-from training_operator.handlers import Inbox
 from training_operator.poller import Poller
 from training_operator.queue import WorkQueue
 from training_operator.reconcile import Reconciler
 from training_operator.records import Key
 from training_operator.relist import Relist
 from training_operator.store import Kind, Store
+from training_operator.watch import Inbox
 from trainingjob_api.progress import Progress
 from unit.operator.world.api import Event
 from unit.operator.world.clock import Clock
@@ -82,7 +82,7 @@ class Operator:
 
     def _show(self, event: Event) -> None:
         if not self._is_dead:
-            self._inbox.receive(Kind(event.plural), cast(Any, {"type": event.type, "object": event.raw}))
+            self._inbox.receive(Kind(event.plural), event.type, event.raw)
 
     async def _run(self) -> None:
         await self._relist.until_first()
