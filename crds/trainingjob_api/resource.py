@@ -30,7 +30,10 @@ class Metadata(Report):
 
 
 class TrainingJob(Model):
-    """A model to train: data, recipe, pods and how to pause it."""
+    """A model to train: data, recipe, pods and how to pause it.
+
+    Deleting it deletes its Jobs, pods and Service; of a claim that was made for it see claimTemplate.retain.
+    """
 
     model_config = ConfigDict(
         json_schema_extra=rules(

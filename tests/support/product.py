@@ -130,7 +130,7 @@ class Trainings:
 
     def submit(self, name: str = "job", claim: str | None = None, **changes: Any) -> Training:
         """Apply a job, see `manifest` for the changes; without a claim it gets one that goes with it."""
-        template = {"size": "1Gi", "accessModes": ["ReadWriteMany"]}
+        template = {"size": "1Gi", "accessModes": ["ReadWriteMany"], "retain": False}
         volume = {"claimName": claim} if claim else {"claimTemplate": template}
         self.kubectl.apply(training_manifest(name, checkpoint__volume=volume, **changes))
         return Training(self.kubectl, name)

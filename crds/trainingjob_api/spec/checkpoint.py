@@ -50,11 +50,15 @@ class ClaimTemplate(Model):
         max_length=3,
         description="More than one node needs ReadWriteMany.",
     )
-    retain: bool = Field(default=False, description="true: the claim survives the TrainingJob.")
+    retain: bool = Field(
+        default=True,
+        description="true: the claim, with checkpoints and model, stays when the TrainingJob is deleted, and one of "
+        "the same name finds it again. false: the claim is deleted with it. Counts when the claim is made.",
+    )
 
 
 class EmptyDir(Model):
-    """Gone with the pod: a pause or a restart begins again from epoch 0."""
+    """Gone with the pod, the finished model as well: a pause or a restart begins again from epoch 0."""
 
 
 class CheckpointVolume(Model):
@@ -69,7 +73,9 @@ class CheckpointVolume(Model):
         )
     )
 
-    claim_name: ClaimName | None = Field(default=None, description="An existing PersistentVolumeClaim.")
+    claim_name: ClaimName | None = Field(
+        default=None, description="An existing PersistentVolumeClaim; it stays, whatever is deleted."
+    )
     claim_template: ClaimTemplate | None = None
     empty_dir: EmptyDir | None = None
 

@@ -10,7 +10,7 @@ def claim_name(job: TrainingJob) -> str:
 
 
 def build_claim(job: TrainingJob, template: ClaimTemplate) -> Manifest:
-    """Without an owner when it shall survive the TrainingJob."""
+    """With the TrainingJob as its owner only if it shall go with it."""
     storage_class = {"storageClassName": template.storage_class_name} if template.storage_class_name else {}
     return {
         "apiVersion": "v1",

@@ -41,7 +41,7 @@ class Training:
             "FAKE_SAVE_SECONDS": str(save),
             "FAKE_START_SECONDS": str(start),
         }
-        volume = {"claimTemplate": {"size": "1Gi", "accessModes": ["ReadWriteMany"]}}
+        volume = {"claimTemplate": {"size": "1Gi", "accessModes": ["ReadWriteMany"], "retain": False}}
         defaults = {
             "training__epochs": 3,
             "checkpoint__volume": volume,

@@ -1,6 +1,7 @@
 """The same folder met again: it is continued, complete at once, or refused."""
 
 from local_cluster.cluster import LocalCluster
+from support.manifests import ABSENT
 from support.product import Trainings
 from trainingjob_api.status import ConditionType, Phase, Reason, TrainingJobStatus
 
@@ -12,12 +13,13 @@ def reason_of(status: TrainingJobStatus, type: ConditionType) -> tuple[Reason, s
 
 
 def test_a_new_job_of_the_same_name_goes_on_from_the_folder_of_the_deleted_one(trainings: Trainings) -> None:
-    claim = trainings.claim("kept")
-    first = trainings.submit(claim=claim)
+    """By default the claim that was made for it stays."""
+    default = {"checkpoint__volume__claimTemplate__retain": ABSENT}
+    first = trainings.submit(**default)
     first.wait_for_step(50)
     saved = first.pause().pause
     first.delete()
-    second = trainings.submit(claim=claim)
+    second = trainings.submit(**default)
     resumed = second.wait(lambda status: status.resume, "where it went on from").resume
     assert saved is not None
     assert resumed is not None

@@ -72,10 +72,8 @@ MANIFESTS: dict[str, Any] = {
     "job-three-nodes": lambda: build_job(training_job(**FULL), 2, IMAGE),
     "job-script": lambda: build_job(training_job(**SCRIPT), 1, IMAGE),
     "service": lambda: build_service(training_job(nodes=2)),
-    "claim": lambda: build_claim(training_job(), ClaimTemplate(size="1Gi")),
-    "claim-retained": lambda: build_claim(
-        training_job(), ClaimTemplate(size="1Gi", storage_class_name="fast", retain=True)
-    ),
+    "claim": lambda: build_claim(training_job(), ClaimTemplate(size="1Gi", storage_class_name="fast")),
+    "claim-owned": lambda: build_claim(training_job(), ClaimTemplate(size="1Gi", retain=False)),
 }
 
 
