@@ -7,7 +7,7 @@ from training_operator.children import Job
 from training_operator.observe import Observed
 from training_operator.outcome import Ending, Verdict, judge
 from training_operator.situation import Situation
-from trainingjob_api.status import Reason
+from trainingjob_api.status import ConditionType, Reason
 
 
 @dataclass(frozen=True)
@@ -98,6 +98,8 @@ def _before_job(observed: Observed) -> Plan:
         return Plan(Situation.PAUSED)
     if observed.problem is not None:
         return Plan(Situation.UNREADABLE)
+    if observed.status.is_true(ConditionType.SUSPENDED):
+        return Plan(Situation.BEGINNING)  # whose record says that it is suspended no more, before there are pods
     if not observed.pods_are_fresh:
         return Plan(Situation.CREATING, must_see_pods=True)
     return Plan(Situation.CREATING, (CreateChildren(),))

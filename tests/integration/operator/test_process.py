@@ -14,7 +14,7 @@ import yaml
 from integration.operator.operator_process import OperatorProcess
 from integration.operator.training import Training
 from local_cluster.cluster import LocalCluster
-from local_cluster.ports import free_ports
+from local_cluster.ports import reserved_ports
 from support.cluster import kubectl_of
 from support.waiting import wait_for
 
@@ -38,9 +38,9 @@ def test_metrics_are_for_those_who_may_read_them(
     operator: OperatorProcess, training: Training, installed: LocalCluster, tmp_path: Path
 ) -> None:
     operator.stop()
-    (port,) = free_ports(1)
     process = OperatorProcess(operator.kubeconfig, tmp_path / "log")
-    process.start(METRICS_AUTH="true", METRICS_PORT=str(port))
+    with reserved_ports(1) as (port,):
+        process.start(METRICS_AUTH="true", METRICS_PORT=str(port))
     kubectl, namespace = training.kubectl, training.kubectl.namespace
     for name in ("prometheus", "tenant"):
         kubectl("create", "serviceaccount", name)
