@@ -50,7 +50,7 @@ def launch_from_manifest(
     """
     documents = [document for document in documents_in(path) if isinstance(document, dict)]
     job = _the_job(documents, name, path, changes or {})
-    folder = places.checkpoints / (job.spec.checkpoint.sub_path or default_sub_path(*_full_name(job)))
+    folder = places.checkpoints.absolute() / (job.spec.checkpoint.sub_path or default_sub_path(*_full_name(job)))
     if job.spec.checkpoint.start_fresh:  # no object has a UID here: a recipe has a folder of its own
         folder = folder.with_name(f"{folder.name}-{_short(repr(sorted(job.spec.identity.items())))}")
     training = job.spec.training
@@ -60,7 +60,7 @@ def launch_from_manifest(
     config_maps, attempt = config_maps_in(documents), next_attempt(folder)
     given = {there: os.path.abspath(here) for there, here in places.mounts.items()}
     brought = mounts_of(config_maps, job.spec.pod, places.scratch)
-    mounts = Mounts({CHECKPOINT_PATH: str(folder.absolute()), **brought, **given})
+    mounts = Mounts({CHECKPOINT_PATH: str(folder), **brought, **given})
     run = RunConfig(
         namespace=job.metadata.namespace,
         name=job.metadata.name,

@@ -83,6 +83,62 @@ def test_a_program_is_run_as_python_would(server: ForkServer, tmp_path: Path, te
     assert (end.outcome, "begun" in end.message) == (Outcome.CRASH, True), end
 
 
+BESIDE = """
+    import sys
+    import torch
+    from trainer.script import start
+
+    model = torch.nn.Linear(2, 1)
+    run = start(model=model)
+    for epoch in run.epochs(2):
+        with open("losses.csv", "a") as file:
+            file.write(f"{epoch}\\n")
+        for batch in run.batches([1, 2]):
+            run.step()
+        assert epoch or len(sys.argv) > 1, "the first time"
+    torch.save(model.state_dict(), "model.pt")
+"""
+
+
+def test_what_a_program_writes_beside_itself_stays_with_its_checkpoints(server: ForkServer, tmp_path: Path) -> None:
+    """Also what an earlier attempt wrote."""
+    script, every = write_script(tmp_path, BESIDE), {"checkpointEvery": {"steps": 2}}
+    for attempt, arguments in ((1, []), (2, ["again"])):
+        group = server.start(script_config(tmp_path / "c", script, *arguments, attempt=attempt, **every), 1)
+        assert (group.codes() == [0]) is (attempt == 2), group.end()
+    assert (tmp_path / "c/output/losses.csv").read_text() == "0\n0\n1\n"
+    assert (tmp_path / "c/output/model.pt").is_file()
+    assert newest_step(tmp_path / "c") == 4
+
+
+def test_paths_of_the_command_line_are_where_it_was_given(tmp_path: Path) -> None:
+    (tmp_path / "code").mkdir()
+    write_script(tmp_path / "code", "import sys; open('model.pt', 'w').write(open(sys.argv[1]).read())")
+    (tmp_path / "code/words").write_text("as given")
+    (tmp_path / "job.yaml").write_text("""
+        apiVersion: trainingjob.dev/v1alpha1
+        kind: TrainingJob
+        metadata: {name: one}
+        spec: {script: {path: /code/train.py, args: [/code/words]}, checkpoint: {volume: {emptyDir: {}}}}
+    """)
+    arguments = ("--config", "job.yaml", "--mount", "/code=code", "--checkpoints", "c")
+    with trainer(None, tmp_path, arguments=arguments) as pod:
+        assert pod.end() == ExitCode.COMPLETED, pod.text()
+    assert (tmp_path / "c/default/one/output/model.pt").read_text() == "as given"
+
+
+def test_who_writes_into_the_image_is_told_where_to_write(server: ForkServer, tmp_path: Path) -> None:
+    """Its files are read-only in a pod; to try it again would not help."""
+    text = 'import errno, os; raise OSError(errno.EROFS, os.strerror(errno.EROFS), "/model.pt")'
+    group = server.start(script_config(tmp_path / "c", write_script(tmp_path, text)), 1)
+    group.codes()
+    end = group.end()
+    assert end is not None
+    assert end.outcome is Outcome.USER_ERROR, end
+    assert "'/model.pt' (" in end.message
+    assert f"{tmp_path / 'c/output'}, which stays" in end.message
+
+
 TOGETHER = """
     import os
     import torch

@@ -119,6 +119,15 @@ class Folder:
         """What a checkpoint in here belongs to."""
         return self._identity
 
+    def output(self) -> Path:
+        """Where a program of the user's own starts: what it writes beside itself stays with its checkpoints."""
+        path = self.path / "output"
+        with _writing_to(path):
+            if path.is_symlink():
+                raise VolumeNotWritable(f"{path} is a link; programs only start where they belong")
+            make_folder(path)
+        return path
+
     def write_done(self, outcome: Outcome, message: str, progress: Progress) -> None:
         recipe = self._run.training
         record = DoneRecord(

@@ -1,7 +1,9 @@
 """Runs the user's own program as a rank: as `python program.py` would, but its end gets a meaning."""
 
+import errno
 import hashlib
 import math
+import os
 import runpy
 import sys
 import threading
@@ -10,8 +12,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from trainer.checkpoint.folder import Folder
 from trainer.errors import TrainerError, UserError, told
 from trainer.pod.surroundings import Surroundings
+from trainingjob_api.contract import TEMPORARY_PATH
 from trainingjob_api.progress import Outcome, State
 
 
@@ -44,15 +48,17 @@ def run_program(around: Surroundings) -> tuple[Outcome, str]:
     global running
     script = around.config.run.script
     assert script is not None
-    path = around.config.mounts.locate(script.path)
+    path = around.config.mounts.locate(script.path).absolute()
     if not path.is_file():
         raise UserError(f"script.path: there is no file {script.path}; mount it with pod.volumes and pod.volumeMounts")
     running = Program(around)
     sys.argv = [str(path), *(around.config.mounts.in_text(arg) for arg in script.args)]
     sys.path.insert(0, str(path.parent))
+    output = Folder(around.config.run).output()
+    os.chdir(output)
     with _together(around):
         _say_nothing(around)
-        _run(path)
+        _run(path, output)
         _wait_for_threads()
     if running.finish is None:
         return Outcome.COMPLETED, "the program has ended; it does not report, so nothing is known of its checkpoints"
@@ -78,7 +84,7 @@ def _say_nothing(around: Surroundings) -> None:
     around.pulse.beat(State.RUNNING, 0, within=math.inf)
 
 
-def _run(path: Path) -> None:
+def _run(path: Path, output: Path) -> None:
     try:
         runpy.run_path(str(path), run_name="__main__")
     except Ended as end:
@@ -89,6 +95,14 @@ def _run(path: Path) -> None:
             raise ProgramFailed(f"the program ended with {code}") from end
     except (ImportError, SyntaxError) as error:
         raise UserError(told(error)) from error
+    except Exception as error:
+        # torch.save tells it by text alone. A volume that has become read-only is not the program's fault.
+        if os.strerror(errno.EROFS) not in str(error) or not os.access(output, os.W_OK):
+            raise
+        raise UserError(
+            f"{told(error)}: the container's own files are read-only. Write to the folder that the program starts in, "
+            f"{output}, which stays with its checkpoints, or to {TEMPORARY_PATH}, which ends with the pod"
+        ) from error
 
 
 def _wait_for_threads() -> None:
