@@ -166,12 +166,19 @@ def _failure(observed: Observed, ending: Ending) -> FailureStatus:
     return FailureStatus(
         attempt=observed.status.attempt,
         reason=ending.reason,
-        message=ending.message[:4096] or f"The attempt was ended: {ending.reason}",
+        message=(ending.message or _unsaid(observed, ending))[:4096],
         exit_code=ending.exit_code,
         pod=ending.pod,
         time=ending.time or observed.now,
         evidence=ending.evidence,
     )
+
+
+def _unsaid(observed: Observed, ending: Ending) -> str:
+    """Words for an end that needs none of its pods'."""
+    if ending.reason == Reason.DEADLINE_EXCEEDED:
+        return f"deadlines.totalSeconds ({observed.spec.deadlines.total_seconds} s) have passed"
+    return f"The attempt was ended: {ending.reason}"
 
 
 @dataclass(frozen=True)
