@@ -304,6 +304,29 @@ BAD_RECIPES: list[tuple[str, dict[str, Any], str]] = [
         f"{T}.earlyStopping.metric",
     ),
     ("a mode that nobody knows", {f"{T}.earlyStopping": {"mode": "best"}}, f"{T}.earlyStopping.mode"),
+    ("a selection of nothing", {f"{T}.selection": {}}, f"{T}.selection"),
+    (
+        "the best and the last epoch",
+        {f"{T}.selection": {"metric": "validationLoss", "epoch": "last"}},
+        f"{T}.selection",
+    ),
+    ("a mode of the last epoch", {f"{T}.selection": {"epoch": "last", "mode": "min"}}, f"{T}.selection.mode"),
+    ("an epoch that nobody knows", {f"{T}.selection": {"epoch": "first"}}, f"{T}.selection.epoch"),
+    (
+        "a selection by rows that are not held back",
+        {f"{T}.data.validation": ABSENT, f"{T}.selection": {"metric": "validationLoss"}},
+        f"{T}.selection.metric",
+    ),
+    (
+        "a selection of classes by an error in units",
+        {f"{T}.selection": {"metric": "validationR2"}},
+        f"{T}.selection.metric",
+    ),
+    (
+        "a selection, and early stopping that says otherwise",
+        {f"{T}.selection": {"metric": "trainLoss"}, f"{T}.earlyStopping": {"restoreBest": False}},
+        f"{T}.earlyStopping.restoreBest",
+    ),
     ("no patience", {f"{T}.earlyStopping": {"patience": 0}}, f"{T}.earlyStopping.patience"),
     ("an export that nobody knows", {f"{T}.export": {"formats": ["pickle"]}}, f"{T}.export.formats[0]"),
 ]
@@ -341,5 +364,9 @@ GOOD_RECIPES: list[tuple[str, dict[str, Any]]] = [
     ("synthetic data", {
         f"{T}.data": {"format": "synthetic", "synthetic": {"samples": 50}}, f"{T}.model": {"type": "mlp"},
     }),
+    ("a selection by another metric than early stopping's", {
+        f"{T}.earlyStopping": {"metric": "validationLoss"}, f"{T}.selection": {"metric": "validationRocAuc"},
+    }),
+    ("the last epoch", {f"{T}.selection": {"epoch": "last"}, f"{T}.data.validation": ABSENT}),
     ("early stopping the other way", {f"{T}.earlyStopping": {"metric": "validationLoss", "mode": "max"}}),
 ]  # fmt: skip

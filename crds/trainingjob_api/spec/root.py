@@ -88,6 +88,7 @@ _SPEC_RULES = rules(
             "regularization",
             "gradient",
             "earlyStopping",
+            "selection",
             "precision",
             "deterministic",
             "compile",

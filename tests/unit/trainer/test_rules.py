@@ -13,7 +13,7 @@ from trainer.checkpoint.cadence import Cadence
 from trainer.distributed import World
 from trainer.errors import NonFinite, UserError
 from trainer.learning.clock import EpochClock
-from trainer.learning.early_stopping import Standing, criterion, is_spent, watched_value
+from trainer.learning.early_stopping import Standing, is_spent, measured
 from trainer.learning.evaluation import _describe
 from trainer.learning.measures import Measures
 from trainer.seeds import derived_seed
@@ -30,10 +30,12 @@ def training(**changes: object) -> Training:
     return Training.model_validate(recipe(TABLE, **{**plain, **changes}))
 
 
-def after(values: list[float], mode: str = "min", min_delta: float = 0.0) -> Standing:
-    standing = Standing()
+def after(values: list[float], mode: str = "min", min_delta: float = 0.0, **changes: object) -> Standing:
+    watched = {"metric": "validationLoss", "mode": mode, "minDelta": min_delta}
+    recipe = training(earlyStopping=watched, **changes)
+    standing = Standing.before(recipe)
     for epoch, value in enumerate(values, start=1):
-        standing = standing.after(EpochMetrics(epoch=epoch), value, mode, min_delta)  # type: ignore[arg-type]
+        standing = standing.after(EpochMetrics(epoch=epoch, train_loss=-value, validation_loss=value), recipe)
     return standing
 
 
@@ -43,13 +45,14 @@ def after(values: list[float], mode: str = "min", min_delta: float = 0.0) -> Sta
         pytest.param([3, 2, 1], "min", 0.0, 3, 0, id="ever better"),
         pytest.param([3, 2, 2.5, 2.1], "min", 0.0, 2, 2, id="worse since"),
         pytest.param([3, 2, 2], "min", 0.0, 2, 1, id="as good is not better"),
-        pytest.param([3, 2.95, 2.9], "min", 0.2, 1, 2, id="too little is no gain"),
+        pytest.param([3, 2.95, 2.9], "min", 0.2, 3, 2, id="too little to wait for is still better"),
+        pytest.param([3, 2.9, 2.95], "min", 0.2, 2, 2, id="and the best of it is the best"),
         pytest.param([3, 2.875, 2.75], "min", 0.125, 3, 0, id="two small gains are one over the best"),
-        pytest.param([3, 2.75], "min", 0.25, 1, 1, id="a gain has to be more than minDelta"),
+        pytest.param([3, 2.75], "min", 0.25, 2, 1, id="what is worth waiting for is more than minDelta"),
         pytest.param([0.1, 0.5, 0.4], "max", 0.0, 2, 1, id="more is better"),
         pytest.param([0.5, 0.5], "max", 0.0, 1, 1, id="as much is not better"),
         pytest.param([0.25, 0.375, 0.5], "max", 0.125, 3, 0, id="more by enough over the best"),
-        pytest.param([0.25, 0.5], "max", 0.25, 1, 1, id="not more by enough"),
+        pytest.param([0.25, 0.5], "max", 0.25, 2, 1, id="not more by enough"),
         pytest.param([-2, -3, -4], "max", 0.0, 1, 2, id="below zero"),
     ],
 )
@@ -77,11 +80,66 @@ def test_without_early_stopping_nothing_is_spent() -> None:
     assert not is_spent(after([1, *[2] * 50]), training(earlyStopping=None))
 
 
-def test_what_makes_an_epoch_the_best() -> None:
-    assert criterion(training(earlyStopping={"metric": "trainLoss"})).metric == "trainLoss"
-    assert criterion(training(earlyStopping=None)).metric == "validationLoss"
-    alone = training(earlyStopping=None, data={"path": "/x.csv", "target": "y"})
-    assert criterion(alone).metric == "trainLoss"
+ALONE = {"data": {"path": "/x.csv", "target": "y"}}
+PATIENT = {"metric": "validationF1"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "watched", "best_by", "keeps_best"),
+    [
+        pytest.param({}, "min validationLoss", "min validationLoss", True, id="nothing is said"),
+        pytest.param(ALONE, "min trainLoss", None, False, id="nothing is held back"),
+        pytest.param({"earlyStopping": PATIENT}, "max validationF1", "max validationF1", True, id="early stopping"),
+        pytest.param(
+            {"earlyStopping": {**PATIENT, "restoreBest": False}}, "max validationF1", "max validationF1", False,
+            id="early stopping that keeps the last",
+        ),
+        pytest.param(
+            {**ALONE, "earlyStopping": {"metric": "trainLoss"}}, "min trainLoss", "min trainLoss", True,
+            id="early stopping without rows that are held back",
+        ),
+        pytest.param(
+            {"earlyStopping": PATIENT, "selection": {"metric": "validationRocAuc"}},
+            "max validationF1", "max validationRocAuc", True, id="another metric than early stopping's",
+        ),
+        pytest.param(
+            {"selection": {"metric": "validationLoss", "mode": "max"}}, "min validationLoss", "max validationLoss",
+            True, id="the other way round",
+        ),
+        pytest.param(
+            {"selection": {"epoch": "last"}}, "min validationLoss", "min validationLoss", False, id="the last"
+        ),
+        pytest.param(
+            {**ALONE, "selection": {"metric": "trainLoss"}}, "min trainLoss", "min trainLoss", True,
+            id="by the training's loss, if that is asked for",
+        ),
+    ],
+)  # fmt: skip
+def test_which_epoch_is_kept(changes: dict[str, object], watched: str, best_by: str | None, keeps_best: bool) -> None:
+    recipe = training(**{"earlyStopping": None, **changes})
+    assert (str(recipe.watched), recipe.best_by and str(recipe.best_by)) == (watched, best_by)
+    assert recipe.keeps_best == keeps_best
+
+
+def test_the_best_may_be_another_epoch_than_patience_waits_after() -> None:
+    standing = after([3, 2, 4], selection={"metric": "trainLoss"})
+    assert (standing.value, standing.metrics and standing.metrics.epoch, standing.waited) == (-4, 3, 1)
+    assert (standing.criterion, standing.watched, standing.reference) == ("min trainLoss", "min validationLoss", 2)
+
+
+def test_without_a_best_none_is_shown() -> None:
+    recipe = training(earlyStopping=None, **ALONE)
+    standing = Standing.before(recipe).after(EpochMetrics(epoch=1, train_loss=1), recipe)
+    assert (standing.criterion, standing.value, standing.metrics) == (None, None, None)
+
+
+def test_a_standing_of_version_0_1_is_understood() -> None:
+    """Its best epoch was the last one that patience took for better."""
+    then = {"criterion": "min validationLoss", "value": 2.0, "metrics": {"epoch": 4}, "waited": 3}
+    found = Standing.model_validate(then)
+    assert (found.watched, found.reference, found.waited) == ("min validationLoss", 2.0, 3)
+    again = Standing.model_validate_json(found.model_dump_json(by_alias=True, exclude_none=True))
+    assert again == found
 
 
 WATCHED = {
@@ -105,8 +163,8 @@ def test_every_metric_that_can_be_watched_is_measured() -> None:
     numbers = {field: number / 8 for number, field in enumerate(WATCHED.values(), start=1)}
     metrics = EpochMetrics.model_validate({"epoch": 1, **numbers})
     for metric, field in WATCHED.items():
-        watched = EarlyStopping.model_validate({"metric": metric})
-        assert watched_value(metrics, watched) == numbers[field]
+        watched = EarlyStopping.model_validate({"metric": metric}).criterion
+        assert measured(metrics, watched, "earlyStopping") == numbers[field]
         assert watched.direction == ("min" if field.endswith(("loss", "mae", "rmse")) else "max")
 
 
@@ -134,7 +192,7 @@ def test_a_watched_metric_that_is_nan_ends_training_before_it_counts(field: str)
 )
 def test_a_metric_that_cannot_be_measured_ends_the_training_for_good(metric: str, words: str) -> None:
     with pytest.raises(UserError, match=re.escape(f"earlyStopping.metric: {metric} cannot")) as error:
-        watched_value(EpochMetrics(epoch=1), EarlyStopping.model_validate({"metric": metric}))
+        measured(EpochMetrics(epoch=1), EarlyStopping.model_validate({"metric": metric}).criterion, "earlyStopping")
     assert words in str(error.value)
 
 

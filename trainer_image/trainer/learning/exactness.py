@@ -72,7 +72,7 @@ def _what_matters(recipe: Training) -> dict[str, Any]:
     """The recipe, without what does not change the steps: more epochs are only more, unless the schedule spans them."""
     fields = recipe.to_json_object()
     del fields["data"]  # its content has a digest; its paths may lie elsewhere in every pod
-    immaterial = ["tensorboard", "export"]
+    immaterial = ["tensorboard", "export", "selection"]
     if not _spans_training(recipe):
         immaterial += ["epochs", "budget"]
     if recipe.schedule is None or recipe.schedule.type != "plateau":  # which watches the same metric

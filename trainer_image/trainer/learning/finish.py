@@ -11,7 +11,7 @@ from trainer.data.dataset import Dataset
 from trainer.errors import NonFinite
 from trainer.export import export
 from trainer.export_formats import write_programs
-from trainer.learning.early_stopping import criterion, is_spent
+from trainer.learning.early_stopping import is_spent
 from trainer.learning.evaluation import look_at
 from trainer.learning.learner import Learner
 from trainer.learning.objectives import Classification
@@ -32,8 +32,7 @@ def finish(
     """
     run.save(state, required=True)
     run.enter(State.FINISHED)
-    if criterion(recipe).restore_best:
-        state.load_best()
+    state.load_best()
     evaluation = _evaluate(run, learner, state, data)
     run.board.test = _test_metrics(evaluation)
     run.enter(State.FINISHED)
@@ -75,8 +74,9 @@ def _test_metrics(evaluation: Evaluation | None) -> TestMetrics | None:
 def _describe(recipe: Training, state: TrainState, spent: bool) -> str:
     epochs, best = state.position.epoch, state.standing.metrics
     text = f"{epochs} epochs"
-    if best is not None:
-        text += f"; the best was {best.epoch} ({criterion(recipe).metric} {state.standing.value:.4g})"
+    if best is not None and recipe.best_by is not None:
+        kept = "" if recipe.keeps_best else ", the last one is kept"
+        text += f"; the best was {best.epoch} ({recipe.best_by.metric} {state.standing.value:.4g}){kept}"
     return f"stopped early after {text}" if spent else f"completed {text}"
 
 

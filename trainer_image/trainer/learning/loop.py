@@ -4,7 +4,7 @@ from trainer.data.batches import batches
 from trainer.data.dataset import Dataset
 from trainer.learning.augmentation import augmentation_for
 from trainer.learning.clock import EpochClock
-from trainer.learning.early_stopping import criterion, is_spent, watched_value
+from trainer.learning.early_stopping import is_spent, measured
 from trainer.learning.evaluation import measure_epoch
 from trainer.learning.learner import Learner
 from trainer.learning.plan import Plan
@@ -17,7 +17,7 @@ from trainingjob_api.spec.training import Training
 
 def train(run: Run, recipe: Training, plan: Plan, learner: Learner, state: TrainState, data: Dataset) -> None:
     """Trains to the last epoch or to where early stopping ends it. A stop on request raises Stopped from `run.save`."""
-    planned, watched = rate_schedule(recipe, plan), criterion(recipe)
+    planned = rate_schedule(recipe, plan)
     augment = augmentation_for(recipe, data.facts, run.world.device)
     while state.position.epoch < plan.epochs and not is_spent(state.standing, recipe):
         run.enter(State.TRAINING)
@@ -41,10 +41,10 @@ def train(run: Run, recipe: Training, plan: Plan, learner: Learner, state: Train
         # Not what the optimizer has: after a stop between the last step and here it has taken no step in this process.
         rate = state.plateau.rate(planned(plan.last_step_of(epoch)), recipe.schedule)
         metrics = measure_epoch(run, learner, state, data, rate, clock)
-        value = watched_value(metrics, watched)
         if recipe.schedule and recipe.schedule.type == "plateau" and epoch >= warmup_epochs(recipe, plan):
-            state.plateau = state.plateau.after(value, watched.direction, recipe.schedule)
-        state.finish_epoch(state.standing.after(metrics, value, watched.direction, watched.min_delta))
+            value = measured(metrics, recipe.watched, "earlyStopping")
+            state.plateau = state.plateau.after(value, recipe.watched.direction, recipe.schedule)
+        state.finish_epoch(state.standing.after(metrics, recipe))
         run.report(metrics, state.standing.metrics)
         if run.save_is_due(epoch_done=True):
             run.save(state)

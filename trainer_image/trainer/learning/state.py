@@ -51,6 +51,8 @@ class TrainState:
     features: Sequence[str]
     labels: Sequence[str | int | float | bool] | None
     standing: Standing
+    keeps_best: bool = True
+    """Whether the weights of the best epoch are remembered."""
     position: Position = field(default_factory=Position)
     plateau: Plateau = field(default_factory=Plateau)
     best: dict[str, Tensor] = field(default_factory=dict)
@@ -72,14 +74,16 @@ class TrainState:
         self.position = Position(epoch=now.epoch, consumed=now.consumed + samples, step=now.step + 1)
 
     def finish_epoch(self, standing: Standing) -> None:
-        """The epoch is done and measured; its weights are remembered if none were better."""
+        """The epoch is done and measured; its weights are remembered if they are the best."""
         self.position = Position(epoch=self.position.epoch + 1, step=self.position.step)
         self.sums.clear()
         self.epoch_seconds = 0.0
         self.standing = standing
-        if standing.waited == 0:
+        if standing.metrics is None or standing.metrics.epoch != self.position.epoch:
+            return
+        self.best_step = self.position.step
+        if self.keeps_best:
             self.best = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
-            self.best_step = self.position.step
 
     def load_best(self) -> None:
         if self.best:
@@ -136,16 +140,33 @@ class TrainState:
         return compare(facts.circumstances, self.circumstances)
 
     def _load_standing(self, facts: Facts, files: Mapping[str, Content]) -> None:
-        """What was the best by another measure counts for nothing: it may be changed while a job is paused."""
-        if facts.standing.criterion != self.standing.criterion:
+        """What was watched or the best by another measure counts for nothing: both may be changed in a pause."""
+        then, now = facts.standing, self.standing
+        self.plateau = facts.plateau
+        if then.watched == now.watched:
+            self.standing = now.model_copy(update={"reference": then.reference, "waited": then.waited})
+        else:
             self.plateau = Plateau(reductions=facts.plateau.reductions)
-            return
-        self.standing, self.plateau, self.best_step = facts.standing, facts.plateau, facts.best_step
+        if then.criterion == now.criterion:
+            self._load_best(facts, files)
+
+    def _load_best(self, facts: Facts, files: Mapping[str, Content]) -> None:
+        """Where its weights are asked for and were not kept, none has been the best so far."""
+        if self.keeps_best:
+            self.best = self._best_in(facts, files)
+            if not self.best:
+                return
+        self.best_step = facts.best_step
+        best = {"value": facts.standing.value, "metrics": facts.standing.metrics}
+        self.standing = self.standing.model_copy(update=best)
+
+    def _best_in(self, facts: Facts, files: Mapping[str, Content]) -> dict[str, Tensor]:
         if facts.best_is_model:
-            self.best = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
-        elif BEST in files:
-            device = self.learner.world.device
-            self.best = {name: value.to(device) for name, value in decode_file(files, BEST).items()}
+            return {name: value.detach().clone() for name, value in self.model.state_dict().items()}
+        if BEST not in files:
+            return {}
+        device = self.learner.world.device
+        return {name: value.to(device) for name, value in decode_file(files, BEST).items()}
 
     def _load_own(self, ranks: Mapping[str, Tensor], saved_size: int, world: World) -> None:
         if saved_size == world.size:

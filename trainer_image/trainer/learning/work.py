@@ -9,7 +9,7 @@ from trainer.data.dataset import Dataset, is_streamed
 from trainer.data.loading import load_dataset, require_same_data
 from trainer.distributed import World, join
 from trainer.export import export_folder, require_writable
-from trainer.learning.early_stopping import Standing, criterion
+from trainer.learning.early_stopping import Standing
 from trainer.learning.epoch_sums import EpochSums
 from trainer.learning.exactness import (
     AS_ASKED,
@@ -144,5 +144,6 @@ def _state(run: Run, recipe: Training, learner: Learner, data: Dataset, here: Ci
         circumstances=here,
         features=data.facts.features,
         labels=data.facts.labels,
-        standing=Standing.before(criterion(recipe)),
+        standing=Standing.before(recipe),
+        keeps_best=recipe.keeps_best,
     )

@@ -142,9 +142,7 @@ def compare(variants: Sequence[Variant], launch_of: Callable[[Variant], Launch],
             return message.exit_code
         console.print(f"{message.outcome}: {message.message}", highlight=False, markup=False)
         folder = Path(launch.run.checkpoint_path)
-        stopping = launch.run.recipe.early_stopping
-        keeps_best = stopping is None or stopping.restore_best
-        results.append(Result(name, folder, message, History(folder).epochs(), keeps_best))
+        results.append(Result(name, folder, message, History(folder).epochs(), launch.run.recipe.keeps_best))
     _write(results, next(iter(launches.values())).run.recipe, output)
     console.print(results_table(results))
     console.print(

@@ -15,7 +15,7 @@ from trainingjob_api.spec.training.optimization import (
     Warmup,
 )
 from trainingjob_api.spec.training.recipe import DEFAULT_BATCH_SIZE, DEFAULT_EPOCHS, Export, Training, epochs_of
-from trainingjob_api.spec.training.stopping import EarlyStopping, Metric
+from trainingjob_api.spec.training.stopping import Criterion, EarlyStopping, Metric, Selection
 
 __all__ = [
     "DEFAULT_BATCH_SIZE",
@@ -23,6 +23,7 @@ __all__ = [
     "Augmentation",
     "BatchSize",
     "Budget",
+    "Criterion",
     "Data",
     "EarlyStopping",
     "Export",
@@ -33,6 +34,7 @@ __all__ = [
     "Optimizer",
     "Regularization",
     "Schedule",
+    "Selection",
     "Sequence",
     "Stage",
     "Synthetic",

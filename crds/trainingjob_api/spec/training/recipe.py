@@ -22,7 +22,14 @@ from trainingjob_api.spec.training.optimization import (
     Schedule,
     Stage,
 )
-from trainingjob_api.spec.training.stopping import CLASSIFICATION_METRICS, REGRESSION_METRICS, EarlyStopping
+from trainingjob_api.spec.training.stopping import (
+    CLASSIFICATION_METRICS,
+    REGRESSION_METRICS,
+    Criterion,
+    EarlyStopping,
+    Metric,
+    Selection,
+)
 
 DEFAULT_EPOCHS = 100
 DEFAULT_BATCH_SIZE = 32
@@ -49,6 +56,20 @@ class Export(Model):
     )
 
 
+def _belongs_to_task(field: str) -> list[dict[str, str]]:
+    """CEL: the metric of this field is one of the task."""
+    given = f"!has(self.{field}) || !has(self.{field}.metric)"
+    metrics = {"classification": CLASSIFICATION_METRICS, "regression": REGRESSION_METRICS}
+    return [
+        rule(
+            f"{given} || self.task == '{task}' || !(self.{field}.metric in {list(names)})",
+            f"this is a metric of {task}",
+            f".{field}.metric",
+        )
+        for task, names in metrics.items()
+    ]
+
+
 _TRAINING_RULES = rules(
     rule(
         f"!has(self.loss) || (self.loss.type in {list(CLASSIFICATION_LOSSES)}) == (self.task == 'classification')",
@@ -62,16 +83,18 @@ _TRAINING_RULES = rules(
         ".earlyStopping",
     ),
     rule(
-        "!has(self.earlyStopping) || !has(self.earlyStopping.metric) || self.task == 'classification'"
-        f" || !(self.earlyStopping.metric in {list(CLASSIFICATION_METRICS)})",
-        "this is a metric of classification",
-        ".earlyStopping.metric",
+        "!has(self.selection) || !has(self.selection.metric) || self.selection.metric.startsWith('train')"
+        " || has(self.data.validation)",
+        "a validation metric needs data.validation",
+        ".selection.metric",
     ),
+    *_belongs_to_task("earlyStopping"),
+    *_belongs_to_task("selection"),
     rule(
-        "!has(self.earlyStopping) || !has(self.earlyStopping.metric) || self.task == 'regression'"
-        f" || !(self.earlyStopping.metric in {list(REGRESSION_METRICS)})",
-        "this is a metric of regression",
-        ".earlyStopping.metric",
+        "!has(self.selection) || !has(self.earlyStopping) || !has(self.earlyStopping.restoreBest)"
+        " || self.earlyStopping.restoreBest",
+        "selection says which weights are kept: leave restoreBest out",
+        ".earlyStopping.restoreBest",
     ),
     rule(
         "[has(self.stages), has(self.budget), has(self.epochs)].filter(given, given).size() <= 1",
@@ -132,6 +155,11 @@ class Training(Model):
     regularization: Regularization | None = Field(default=None, description="Default: none.")
     gradient: Gradient = Gradient()
     early_stopping: EarlyStopping | None = Field(default=None, description="Default: train every epoch.")
+    selection: Selection | None = Field(
+        default=None,
+        description="Default: by what early stopping watches; without it by validationLoss; without data.validation "
+        "the last epoch.",
+    )
     precision: Literal["float32", "bfloat16", "float16"] = Field(
         default="float32",
         description="Of the forward pass. Weights stay in float32; float16 scales the loss so that gradients last.",
@@ -176,18 +204,46 @@ class Training(Model):
             raise ValueError("batchSize: stages have batch sizes of their own")
         return self
 
+    @property
+    def watched(self) -> Criterion:
+        """What early stopping and a plateau look at."""
+        if self.early_stopping is not None:
+            return self.early_stopping.criterion
+        return Criterion("validationLoss" if self.data.validation else "trainLoss")
+
+    @property
+    def best_by(self) -> Criterion | None:
+        """What makes an epoch the best; None: without rows that are held back none is, unless one is asked for."""
+        if self.selection is not None and self.selection.metric is not None:
+            return Criterion(self.selection.metric, self.selection.mode)
+        return self.watched if self.early_stopping or self.data.validation else None
+
+    @property
+    def keeps_best(self) -> bool:
+        """Whether the finished model has the weights of the best epoch, not those of the last."""
+        if self.selection is not None:
+            return self.selection.epoch is None
+        return self.best_by is not None and (self.early_stopping is None or self.early_stopping.restore_best)
+
     @model_validator(mode="after")
-    def _early_stopping_fits(self) -> "Training":
-        stopping = self.early_stopping
-        if stopping is None:
-            return self
-        if not stopping.metric.startswith("train") and self.data.validation is None:
-            raise ValueError("earlyStopping: a validation metric needs data.validation")
-        if stopping.metric in CLASSIFICATION_METRICS and self.task != "classification":
-            raise ValueError(f"earlyStopping.metric: {stopping.metric} is a metric of classification")
-        if stopping.metric in REGRESSION_METRICS and self.task != "regression":
-            raise ValueError(f"earlyStopping.metric: {stopping.metric} is a metric of regression")
+    def _metrics_fit(self) -> "Training":
+        """The same as the CEL rules."""
+        stopping, selection = self.early_stopping, self.selection
+        if stopping is not None:
+            self._require_metric("earlyStopping", stopping.metric)
+        if selection is not None and selection.metric is not None:
+            self._require_metric("selection", selection.metric)
+        if selection is not None and stopping is not None and not stopping.restore_best:
+            raise ValueError("earlyStopping.restoreBest: selection says which weights are kept: leave restoreBest out")
         return self
+
+    def _require_metric(self, field: str, metric: Metric) -> None:
+        if not metric.startswith("train") and self.data.validation is None:
+            raise ValueError(f"{field}: a validation metric needs data.validation")
+        if metric in CLASSIFICATION_METRICS and self.task != "classification":
+            raise ValueError(f"{field}.metric: {metric} is a metric of classification")
+        if metric in REGRESSION_METRICS and self.task != "regression":
+            raise ValueError(f"{field}.metric: {metric} is a metric of regression")
 
     @model_validator(mode="after")
     def _schedule_fits(self) -> "Training":
