@@ -1,6 +1,7 @@
 """What lives are made of, and the kinds that are lived."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from trainingjob_api.progress import Outcome
 from unit.operator.world.faults import CALM, ROUGH, Weather
@@ -21,6 +22,15 @@ class Circumstances:
     fates: tuple[Outcome, ...] = ()
     starts: tuple[Start, ...] = (Start(),)
     characters: tuple[Character, ...] = (Character(),)
+    spec: Mapping[str, object] = field(default_factory=dict)
+    """Of the TrainingJob, beside what is drawn."""
+    has_queue: bool = False
+    operators: int = 1
+    """That act at the same time."""
+    outages: tuple[tuple[float, float], ...] = ()
+    """When the API server is away."""
+    refuses_jobs_until: float = 0.0
+    """An admission webhook answers 500."""
 
 
 _PERSON = ("suspend", "resume", "toggle", "edit", "annotate")
@@ -52,6 +62,14 @@ _STARTS = (
     Start(pull_fails_seconds=15.0),
 )
 
+_REFUSALS = (
+    Start(refused=("UnexpectedAdmissionError", "Allocate failed due to can't allocate unhealthy devices")),
+    Start(refused=("OutOfcpu", "Node didn't have enough resource: cpu")),
+)
+
+AWAITED = ("time runs out",)
+"""Kinds of which not everything holds yet: lived with STRICT=1."""
+
 KINDS: dict[str, Circumstances] = {
     "nothing disturbs it": Circumstances(),
     "a person changes their mind": Circumstances(actions=_PERSON, most_actions=8, characters=_CHARACTERS),
@@ -60,13 +78,37 @@ KINDS: dict[str, Circumstances] = {
         actions=(*_PERSON, *_CLUSTER), most_actions=6, starts=_STARTS, characters=_CHARACTERS, seconds=200
     ),
     "the API server is far away": Circumstances(weather=ROUGH, actions=_PERSON, most_actions=5),
+    "a queue decides when it runs": Circumstances(has_queue=True, actions=_PERSON, most_actions=3, seconds=300),
+    "pods are refused": Circumstances(starts=_REFUSALS),
+    "a node has no room for hours": Circumstances(
+        starts=(Start(), Start(unschedulable_seconds=4000)), spec={"nodes": 3, "deadlines": {"startSeconds": 60}}
+    ),
+    "a proxy stands beside the trainer": Circumstances(
+        starts=(Start(has_proxy=True),), actions=_PERSON, most_actions=3, fates=_ENDS
+    ),
+    "hands slip": Circumstances(
+        actions=(*_PERSON, "recreate", "delete job", "orphan pods", "suspend job"), most_actions=5
+    ),
+    "time runs out": Circumstances(
+        spec={"deadlines": {"totalSeconds": 30, "saveSeconds": 60}}, actions=_PERSON, most_actions=3, fates=_ENDS
+    ),
+    "a webhook is broken": Circumstances(refuses_jobs_until=600.0, seconds=700),
+    "a claim of its own": Circumstances(
+        spec={"checkpoint__volume": {"claimTemplate": {"size": "1Gi", "accessModes": ["ReadWriteMany"]}}},
+        actions=(*_PERSON, "recreate"),
+        most_actions=5,
+    ),
+    "two operators act at once": Circumstances(
+        operators=2, weather=ROUGH, actions=(*_PERSON, *_CLUSTER), most_actions=5, fates=_ENDS
+    ),
     "everything at once": Circumstances(
         weather=ROUGH,
-        actions=(*_PERSON, *_CLUSTER, "recreate", "recreate", "delete job"),
+        actions=(*_PERSON, *_CLUSTER, "evict", "recreate", "recreate", "delete job"),
         most_actions=8,
         fates=_ENDS,
         starts=_STARTS,
         characters=_CHARACTERS,
+        outages=((60.0, 110.0),),
         seconds=300,
     ),
 }

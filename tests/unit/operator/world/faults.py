@@ -52,6 +52,9 @@ class Network:
     weather: Weather
     on_crash: Callable[[], None]
     on_write: Callable[[Call, int], None]
+    on_refusal: Callable[[str], None]
+    outages: tuple[tuple[float, float], ...] = ()
+    """When nothing gets through."""
     refuses: dict[str, float] = field(default_factory=dict)
     """A kind of which an admission webhook answers 500 until then."""
 
@@ -71,6 +74,8 @@ class Network:
 
     def _fails(self, call: Call) -> tuple[int, bytes] | None:
         """An answer without any effect."""
+        if any(begin <= self.clock.seconds < end for begin, end in self.outages):
+            raise TimeoutError
         if self._happens(self.weather.lost_request):
             self.story.tell("faults", f"{call} is lost")
             raise TimeoutError
@@ -82,6 +87,7 @@ class Network:
             self.story.tell("faults", f"{call}: conflict")
             return status(409, "Conflict", "the object has been modified")
         if call.method == "POST" and self.clock.seconds < self.refuses.get(call.plural, 0.0):
+            self.on_refusal(call.plural)
             return status(500, "InternalError", 'failed calling webhook "mutate.example.com": connection refused')
         return None
 

@@ -23,6 +23,7 @@ from unit.operator.world.objects import (
 from unit.operator.world.story import Story
 from unit.operator.world.trainer import Character, Folder, Training
 
+PROXY = "proxy"
 NODES = ("node-a", "node-b", "node-c", "node-d")
 
 
@@ -35,6 +36,8 @@ class Start:
     create_seconds: float = 0.5
     refused: tuple[str, str] | None = None
     """The kubelet's reason and message."""
+    has_proxy: bool = False
+    """A second container was injected, which does not end by itself."""
 
 
 @dataclass
@@ -106,9 +109,9 @@ class Kubelets:
             self._set(pod, containerStatuses=[{"name": CONTAINER_NAME, "state": waiting}])
             self.clock.after(start.pull_fails_seconds, self._on_node, uid, lambda uid: self._start(uid, Start()))
         else:
-            self._run(pod)
+            self._run(pod, start)
 
-    def _run(self, pod: Raw) -> None:
+    def _run(self, pod: Raw, start: Start) -> None:
         uid, rank = uid_of(pod), rank_of(pod)
         running = {"running": {"startedAt": self.clock.stamp()}}
         container = {"name": CONTAINER_NAME, "containerID": f"containerd://{uid}", "state": running}
@@ -116,7 +119,7 @@ class Kubelets:
             pod,
             phase="Running",
             podIP=f"ip-{uid}",
-            containerStatuses=[container],
+            containerStatuses=[container, *([{"name": PROXY, "state": running}] if start.has_proxy else [])],
             conditions=self._conditions(pod, ("Ready", "True", "", ""), ("ContainersReady", "True", "", "")),
         )
         training = self._training(pod)
@@ -148,25 +151,38 @@ class Kubelets:
             grace = pod["metadata"]["deletionGracePeriodSeconds"]
             self.clock.after(grace, self._on_node, uid, lambda _: training.kill(rank))
         else:
-            self._set(pod, phase="Failed")
+            self._end_the_rest(pod)
             self._forget(uid)
+
+    def _end_the_rest(self, pod: Raw) -> None:
+        """Of a pod in which no trainer runs."""
+        statuses = [s for s in pod["status"].get("containerStatuses", []) if "waiting" not in s["state"]]
+        ended = [{**s, "state": {"terminated": s["state"].get("terminated", {"exitCode": 0})}} for s in statuses]
+        is_done = bool(ended) and not any(s["state"]["terminated"]["exitCode"] for s in ended)
+        self._set(pod, phase="Succeeded" if is_done else "Failed", containerStatuses=ended)
 
     def _end(self, uid: str, code: int, message: str, reason: str = "") -> None:
         pod = self.api.by_uid("pods", uid)
         self._running.pop(uid, None)
         if pod is None or is_over(pod):
             return
+        self.story.tell("kubelet", f"{name_of(pod)} ended with {code}")
         ended = {
             "exitCode": code,
             "reason": reason or ("Completed" if code == 0 else "Error"),
             "message": message,
             "finishedAt": self.clock.stamp(),
         }
-        statuses = [{**status, "state": {"terminated": ended}} for status in pod["status"]["containerStatuses"]]
+        known = pod["status"]["containerStatuses"]
+        proxies = [status for status in known if status["name"] == PROXY]
+        trainer = {**known[0], "state": {"terminated": ended}}
+        if proxies and not is_going(pod):
+            self._set(pod, containerStatuses=[trainer, *proxies])
+            return
+        statuses = [trainer, *({"name": PROXY, "state": {"terminated": {"exitCode": 0}}} for _ in proxies)]
         phase = "Succeeded" if code == 0 else "Failed"
         ready = (("Ready", "False", "PodCompleted", ""), ("ContainersReady", "False", "PodCompleted", ""))
         self._set(pod, phase=phase, containerStatuses=statuses, conditions=self._conditions(pod, *ready))
-        self.story.tell("kubelet", f"{name_of(pod)} ended with {code}")
         if is_going(pod):
             self.clock.after(self.rng.uniform(0.02, 0.5), self._forget, uid)
 

@@ -11,12 +11,13 @@ from unit.operator.world.api import ApiServer, Event
 from unit.operator.world.circumstances import Circumstances
 from unit.operator.world.clock import Clock
 from unit.operator.world.controllers import GarbageCollector, JobController
-from unit.operator.world.faults import CALM, Network, Weather
+from unit.operator.world.faults import CALM, Network
 from unit.operator.world.invariants import Invariants, ViolatedError
 from unit.operator.world.kubelet import NODES, Kubelets, Start
 from unit.operator.world.objects import Raw, is_finished, is_true
 from unit.operator.world.operator import Operator
 from unit.operator.world.person import NAME, Person
+from unit.operator.world.queue import Queue
 from unit.operator.world.story import Story, StoryHandler
 from unit.operator.world.trainer import Character
 
@@ -32,7 +33,7 @@ class World:
         self.loop = VirtualTime()
         self.loop.set_exception_handler(lambda _, context: self._fail(context["exception"]))
         self.over: asyncio.Future[None] = self.loop.create_future()
-        self.clock = Clock(self.loop)
+        self.clock, self._settled_at = Clock(self.loop), 0
         self.rng, self._fates = self._stream("world"), self._stream("fates")
         self.story = Story(self.clock)
         self.api = ApiServer(self.clock)
@@ -40,9 +41,15 @@ class World:
             self.api, self.clock, self._stream("kubelets"), self.story, self._next_start, self._next_character
         )
         self.invariants = Invariants(self.api, self.clock, self.kubelets, self._violated)
-        self.person = Person(self.api, self.clock, self._stream("person"), self.story, self.kubelets, self._spec())
-        self.operator: Operator
-        self._settled_at: int | None = None
+        on_act = self.invariants.on_act
+        self.person = Person(
+            self.api, self.clock, self._stream("person"), self.story, self.kubelets, self._spec(), on_act
+        )
+        self.operators: list[Operator] = []
+        self._populate()
+
+    def _populate(self) -> None:
+        """Everybody who looks at what changes."""
         self.api.watchers += [
             self.story.on_event,
             self.invariants.on_event,
@@ -51,26 +58,33 @@ class World:
             self.kubelets.on_event,
             self._show,
         ]
+        if self.circumstances.has_queue:
+            wait, evictions = self.rng.uniform(1, 300), self.rng.randint(0, 2)
+            queue = Queue(self.api, self.clock, self._stream("queue"), self.story, wait, evictions)
+            self.api.admission.append(queue.admit)
+            self.api.watchers.append(queue.on_event)
 
     def _stream(self, name: str) -> random.Random:
         """Each part's own, so that a change to one leaves the others' luck alone."""
         return random.Random(f"{self.seed} {name}")
 
     def _spec(self) -> dict[str, object]:
-        return {
+        drawn = {
             "nodes": self.rng.choice([1, 1, 2, 3]),
             "training__epochs": self.rng.randint(1, 6),
             "restart": {"maxRestarts": self.rng.randint(0, 3), "backoffSeconds": self.rng.choice([1, 10])},
             "deadlines": {"saveSeconds": self.rng.choice([5, 60]), "startSeconds": self.rng.choice([120, 600])},
         }
+        return {**drawn, **self.circumstances.spec}
 
     # The way of a life
 
     async def live(self) -> None:
         until, actions = self.circumstances.seconds, self.circumstances.actions
-        self._start_operator()
         for node in NODES:
             self.api.create("nodes", {"metadata": {"name": node}, "status": {"conditions": [_READY]}})
+        for number in range(self.circumstances.operators):
+            self._start_operator(number)
         self.person.apply()
         for _ in range(self.rng.randint(0, self.circumstances.most_actions)):
             self.clock.after(self.rng.uniform(0, until), self.person.act, self.rng.choice(actions))
@@ -80,23 +94,32 @@ class World:
         self.clock.after(until + 46, self._look)
         await self.over
 
-    def _start_operator(self) -> None:
+    def _start_operator(self, number: int) -> None:
+        is_rough = self.clock.seconds < self.circumstances.seconds
         network = Network(
-            self.api, self.clock, self._stream(f"network {self.clock.seconds}"), self.story, self._weather(),
-            self._crash, self.invariants.on_write,
-        )  # fmt: skip
-        self.operator = Operator(self.clock, network, self.kubelets.progress, self._defect)
-        self.operator.start()
+            self.api,
+            self.clock,
+            self._stream(f"network {number} {self.clock.seconds}"),
+            self.story,
+            self.circumstances.weather if is_rough else CALM,
+            lambda: self._crash(operator, number),
+            self.invariants.on_write,
+            self.invariants.on_refusal,
+            self.circumstances.outages,
+            {"jobs": self.circumstances.refuses_jobs_until},
+        )
+        operator = Operator(self.clock, network, self.kubelets.progress, self._defect, self.invariants.on_pass)
+        self.operators.append(operator)
+        operator.start()
 
-    def _weather(self) -> Weather:
-        return self.circumstances.weather if self.clock.seconds < self.circumstances.seconds else CALM
-
-    def _crash(self) -> None:
-        self.operator.kill()
-        self.clock.after(self.rng.uniform(0.5, 30), self._start_operator)
+    def _crash(self, operator: Operator, number: int) -> None:
+        operator.kill()
+        self.operators.remove(operator)
+        self.clock.after(self.rng.uniform(0.5, 30), self._start_operator, number)
 
     def _calm_down(self) -> None:
-        self.operator.network.weather = CALM
+        for operator in self.operators:
+            operator.network.weather = CALM
 
     def _look(self) -> None:
         """Over once nothing has changed since the last look."""
@@ -111,7 +134,8 @@ class World:
             self.over.set_result(None)
 
     def _show(self, event: Event) -> None:
-        self.operator.on_event(event)
+        for operator in self.operators:
+            operator.on_event(event)
 
     def _next_start(self) -> Start:
         return self._fates.choice(self.circumstances.starts)
@@ -166,7 +190,8 @@ def live(seed: int, circumstances: Circumstances) -> World:
 
 
 def _close(world: World) -> None:
-    world.operator.kill()
+    for operator in world.operators:
+        operator.kill()
     pending = asyncio.all_tasks(world.loop)
     for task in pending:
         task.cancel()

@@ -52,6 +52,12 @@ def is_true(raw: Raw, type: str) -> bool:
     return any(c["type"] == type and c["status"] == "True" for c in raw.get("status", {}).get("conditions", []))
 
 
+def reason_of(raw: Raw, type: str) -> str:
+    """Of a condition that is True; else empty."""
+    conditions = raw.get("status", {}).get("conditions", [])
+    return next((str(c["reason"]) for c in conditions if c["type"] == type and c["status"] == "True"), "")
+
+
 def is_finished(job: Raw) -> bool:
     return is_true(job, "Complete") or is_true(job, "Failed")
 

@@ -46,7 +46,7 @@ class Operator:
     network: Network
     progress_of: Callable[[str], Raw | None]
     on_defect: Callable[[BaseException], None]
-    passes: int = 0
+    on_pass: Callable[[], None]
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
     _is_dead: bool = False
     _shown: dict[str, float] = field(default_factory=dict)
@@ -91,7 +91,7 @@ class Operator:
         self._begin(self._relist.run())
 
     async def _pass(self, key: Key) -> float | None:
-        self.passes += 1
+        self.on_pass()
         try:
             return await self._reconciler.reconcile(key)
         except OSError:

@@ -8,7 +8,7 @@ from support.manifests import manifest
 from unit.operator.world.api import ApiServer, RefusalError
 from unit.operator.world.clock import Clock
 from unit.operator.world.kubelet import Kubelets
-from unit.operator.world.objects import NAMESPACE, Raw, is_going, is_over, name_of
+from unit.operator.world.objects import NAMESPACE, Raw, is_finished, is_going, is_over, name_of
 from unit.operator.world.story import Story
 
 NAME = "digits"
@@ -24,6 +24,7 @@ class Person:
     story: Story
     kubelets: Kubelets
     spec: dict[str, object]
+    on_act: Callable[[], None]
 
     def apply(self) -> None:
         if self.api.get("trainingjobs", NAME) is not None:
@@ -36,6 +37,7 @@ class Person:
 
     def act(self, action: str) -> None:
         """One of ACTIONS; nothing when there is nothing to do it to."""
+        self.on_act()
         try:
             ACTIONS[action](self)
         except RefusalError as refusal:
@@ -90,6 +92,13 @@ class Person:
         if jobs:
             self.story.tell("person", f"suspends {name_of(jobs[-1])} itself")
             self.api.change("jobs", name_of(jobs[-1]), {"spec": {"suspend": True}})
+            self.clock.after(self.rng.uniform(5, 100), self._unsuspend_job, name_of(jobs[-1]))
+
+    def _unsuspend_job(self, name: str) -> None:
+        job = self.api.get("jobs", name)
+        if job is not None and not is_finished(job):
+            self.story.tell("person", f"unsuspends {name}")
+            self.api.change("jobs", name, {"spec": {"suspend": False}})
 
     def _some_pod(self) -> Raw | None:
         pods = [pod for pod in self.api.objects("pods") if not is_over(pod) and not is_going(pod)]

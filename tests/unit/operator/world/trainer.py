@@ -5,6 +5,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from trainingjob_api.contract import attempt_name
 from trainingjob_api.progress import EXIT_CODE_OF, Outcome
 from unit.operator.world.clock import Clock
 from unit.operator.world.objects import Raw
@@ -65,6 +66,15 @@ class Training:
     resumed: Saved | None = None
 
     # The way of the training
+
+    @property
+    def name(self) -> str:
+        """Of the attempt's Job."""
+        return attempt_name(self.run["name"], int(self.run["attempt"]))
+
+    @property
+    def is_stepping(self) -> bool:
+        return self.began is not None and self.began <= self.clock.seconds and self.ceased is None
 
     @property
     def total(self) -> int:
