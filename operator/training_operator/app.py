@@ -50,7 +50,7 @@ async def run(settings: Settings) -> None:
         store = Store(page.change)
         asker = await stack.enter_async_context(Asker())
         relist = Relist(cluster, store, settings.namespaces, settings.relist_seconds, queue.add)
-        health = Health(relist, queue.longest_pass)
+        health = Health(relist, queue.longest_pass, leadership)
         metrics.watch_leadership(leadership.is_leading)
         metrics.watch_queue(lambda: len(queue), lambda: queue.age)
         metrics.watch_lag(relist.seconds_behind, health.list_age)

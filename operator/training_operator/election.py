@@ -34,6 +34,9 @@ class Leadership(Protocol):
 
     def is_leading(self) -> bool: ...
 
+    def problems(self) -> list[str]:
+        """Why nobody can lead."""
+
     async def run(self, lead: Lead) -> None: ...
 
 
@@ -42,6 +45,9 @@ class Unopposed:
 
     def is_leading(self) -> bool:
         return True
+
+    def problems(self) -> list[str]:
+        return []
 
     async def run(self, lead: Lead) -> None:
         await lead()
@@ -63,10 +69,14 @@ class Election:
         self._sure_until = -1.0
         self._seen: Lease | None = None
         self._seen_at = 0.0
-        self._complaint = ""
+        self._complaint = self._refusal = ""
 
     def is_leading(self) -> bool:
         return self._clock() < self._sure_until
+
+    def problems(self) -> list[str]:
+        """A right that is missing is missing to all replicas."""
+        return [self._refusal] if self._refusal else []
 
     async def run(self, lead: Lead) -> None:
         """Lead whenever elected, for ever; at the end the Lease is given back, so that another leads at once."""
@@ -99,12 +109,13 @@ class Election:
         """Take or renew the Lease; whether it is this replica's."""
         try:
             is_ours = await self._take()
-            self._complaint = ""
+            self._complaint = self._refusal = ""
             return is_ours
         except ConflictError:
             return False  # somebody else was quicker
         except (TryAgainError, RefusedError, TimeoutError) as error:
             self._complain(f"the Lease {self._namespace}/{self._name}: {error or 'no answer'}")
+            self._refusal = self._complaint if isinstance(error, RefusedError) else ""
             return False
 
     async def _take(self) -> bool:

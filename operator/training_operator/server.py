@@ -4,10 +4,11 @@ import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from aiohttp import web
 
+from training_operator.election import Leadership, Unopposed
 from training_operator.gate import METRICS_PATH, Gate, Verdict
 from training_operator.metrics.exposition import Format
 from training_operator.metrics.page import Page
@@ -24,6 +25,7 @@ class Health:
 
     relist: Relist
     longest_pass: Callable[[], float]
+    leadership: Leadership = field(default_factory=Unopposed)
 
     def problems(self) -> list[str]:
         """What a restart would mend; nothing when all is well, or when only the API server is away."""
@@ -35,7 +37,7 @@ class Health:
 
     def unreadiness(self) -> list[str]:
         """Why nothing should be expected of it at the moment."""
-        found = self.problems()
+        found = [*self.problems(), *self.leadership.problems()]
         if self.relist.last_success is None:
             found.append("the cluster has not been read yet")
         if (seconds := self.list_age()) > self.relist.seconds + UNHEALTHY_AFTER:

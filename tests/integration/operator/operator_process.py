@@ -5,7 +5,8 @@ import signal
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from local_cluster.ports import reserved_ports
@@ -50,6 +51,15 @@ class OperatorProcess:
     def stop(self) -> int:
         """SIGTERM; its exit code."""
         return self._end(signal.SIGTERM)
+
+    @contextmanager
+    def standing_still(self) -> Iterator[None]:
+        """SIGSTOP while the block runs, as when its machine is frozen."""
+        os.kill(self.pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(self.pid, signal.SIGCONT)
 
     def _end(self, number: signal.Signals) -> int:
         process, self._process = self._process, None

@@ -304,6 +304,10 @@ def test_trouble_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
         _, second = await two()
         second.line.refuses = True
         await asyncio.sleep(60)
+        assert second.election.problems() == ["the Lease system/operator: no right"]
+        second.line.refuses = False
+        await asyncio.sleep(5)
+        assert second.election.problems() == []
 
     live(life())
     assert [record.message for record in caplog.records if record.levelname == "WARNING"] == [

@@ -7,6 +7,7 @@ import aiohttp
 import pytest
 from prometheus_client import CollectorRegistry
 
+from training_operator.election import Unopposed
 from training_operator.metrics.page import Page
 from training_operator.relist import Relist
 from training_operator.server import Health, health_pages, metrics_page, serving
@@ -52,6 +53,14 @@ class TestHealth:
         health = Health(relist, lambda: 0.0)
         assert health.problems() == []
         assert health.unreadiness() == ["the cluster has not been read yet"]
+
+    def test_a_lease_that_no_replica_may_take(self, relist: Relist) -> None:
+        class Refused(Unopposed):
+            def problems(self) -> list[str]:
+                return ["the Lease: no right"]
+
+        health = Health(relist, lambda: 0.0, Refused())
+        assert (health.problems(), health.unreadiness()) == ([], ["the Lease: no right"])
 
 
 async def test_what_is_served(relist: Relist) -> None:
