@@ -70,19 +70,19 @@ class Actor:
         retained = template.retain and there.labels.get(JOB_NAME_LABEL) == job.metadata.name
         is_free = retained and not there.owner_references and there.deletion_timestamp is None
         if not _is_owned(there, job) and not is_free:
-            raise _name_taken("PersistentVolumeClaim", there)
+            raise _name_taken("PersistentVolumeClaim", there, job)
 
     async def _service(self, job: TrainingJob) -> None:
         there = await self._create("services", build_service(job))
         if not _is_owned(there, job):
-            raise _name_taken("Service", there)
+            raise _name_taken("Service", there, job)
 
     async def _job(self, job: TrainingJob) -> None:
         manifest = build_job(job, job.status.attempt, self.trainer_image)
         raw = await self._create_raw("jobs", manifest)
         there = read_job(raw)
         if there.owner != job.metadata.uid or there.attempt != job.status.attempt:
-            raise _name_taken("Job", there.metadata)
+            raise _name_taken("Job", there.metadata, job)
         self.store.put(Kind.JOB, raw)
 
     async def _create(self, plural: Plural, manifest: Manifest) -> ObjectMeta:
@@ -111,8 +111,10 @@ def _is_owned(metadata: ObjectMeta, job: TrainingJob) -> bool:
     return metadata.owner_of_kind("TrainingJob") == job.metadata.uid
 
 
-def _name_taken(kind: str, metadata: ObjectMeta) -> BlockedError:
-    if metadata.deletion_timestamp is not None:
+def _name_taken(kind: str, metadata: ObjectMeta, job: TrainingJob) -> BlockedError:
+    # What belonged to a TrainingJob of this name goes soon, since its owner is gone.
+    was_ours = metadata.owner_of_kind("TrainingJob") and metadata.labels.get(JOB_NAME_LABEL) == job.metadata.name
+    if metadata.deletion_timestamp is not None or was_ours:
         words = f"Waiting until {kind} {metadata.name} of before is deleted."
         return BlockedError(Obstacle(Reason.STILL_TERMINATING, words, needs_a_person=False))
     words = (

@@ -78,7 +78,8 @@ def look_again(observed: Observed, situation: Situation, changed: bool = False) 
     if changed and situation in _AT_ONCE:
         return 0.0
     moments = _MOMENTS.get(situation, _unless_woken)(observed)
-    seconds = [max(0.0, (moment - observed.now).total_seconds()) for moment in moments if moment is not None]
+    ahead = [moment for moment in moments if moment is not None and moment > observed.now]
+    seconds = [(moment - observed.now).total_seconds() for moment in ahead]
     if situation in _WAITING or observed.lost_nodes or observed.suspect_nodes:
         seconds.append(LOOK_WHILE_WAITING)
     return min(seconds, default=None)

@@ -150,7 +150,7 @@ def _is_from_before(pod: Pod, job: Job | None) -> bool:
     if job is None or pod.metadata.creation_timestamp is None:
         return False
     if job.is_held:
-        return True
+        return not job.is_over
     start = job.status.start_time
     return start is not None and pod.metadata.creation_timestamp < start
 

@@ -97,6 +97,8 @@ def judge(attempt: Attempt, stop: str | None) -> Ending:
     if stop is not None and stop != Reason.CONTAINER_LEFT and (job is None or job.is_suspended):
         return _stopped(ends, stop)
     root = root_cause(ends)
+    if job is not None and job.is_held and (root is None or root.exit_code in _ENDED_FROM_OUTSIDE):
+        return _taken_back(job, root, ends)
     if root is not None:
         return _from_pod(root, ends)
     if job is not None and job.end is not None:
@@ -243,6 +245,21 @@ def _told(end: PodEnd) -> str:
         place = f" at {end.said.place}" if end.said.place else ""
         return f"{end.said.message}{place}"
     return f"Pod {end.pod} {words}{code}{f': {end.words}' if end.words else ''}"
+
+
+def _taken_back(job: Job, root: PodEnd | None, ends: Sequence[PodEnd]) -> Ending:
+    """Whoever suspended the Job ended its pods; that one of them ended first has failed it."""
+    return Ending(
+        reason=Reason.PREEMPTED,
+        verdict=Verdict.REPLACE,
+        message=f"Job {job.name} was suspended by its queue, or by somebody else",
+        exit_code=root.exit_code if root else None,
+        pod=root.pod if root else None,
+        time=root.time if root else None,
+        evidence="PodReport" if root else "JobCondition",
+        progress=last_progress(ends),
+        was_saved=_was_saved(ends),
+    )
 
 
 def _from_condition(job: Job, ends: Sequence[PodEnd]) -> Ending:

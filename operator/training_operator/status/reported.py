@@ -59,7 +59,13 @@ def due_time(status: TrainingJobStatus) -> datetime | None:
     return status.progress.update_time + SHORTEST_INTERVAL if status.progress else None
 
 
+UNBOUNDED = 2**31
+"""So many epochs nobody asks for: Hugging Face says so of a stream."""
+
+
 def progress_of(report: Progress, now: datetime) -> ProgressStatus:
+    if report.epochs >= UNBOUNDED:
+        report = report.model_copy(update={"epochs": 0, "seconds_remaining": None})
     seconds = None if report.seconds_remaining is None else max(0, round(report.seconds_remaining))
     return ProgressStatus(
         epoch=report.epoch,

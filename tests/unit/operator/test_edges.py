@@ -86,6 +86,14 @@ class TestQueue:
         assert status.last_failure is not None
         assert status.last_failure.reason == Reason.CRASH
 
+    def test_a_queue_that_fails_the_job_by_ending_its_pods_costs_no_restart(self) -> None:
+        saved = pod(code=43, message=said(43, Outcome.STOPPED, step=40, saved=40))
+        taken = job(1, condition("Failed", message="a pod failed"), suspended=True, labels=QUEUE)
+        status = shown(look(training_job(open_status()), taken, gone=(saved,)))
+        assert (status.restarts, status.disruptions, status.retry_time) == (0, 1, None)
+        assert (status.job.end if status.job else "") == "Preempted"
+        assert (status.checkpoint.step if status.checkpoint else None) == 40
+
     @pytest.mark.parametrize("child", [held, acknowledged, job(labels=QUEUE)], ids=["held", "let go", "running"])
     def test_a_pause_by_a_person_deletes_it_because_a_queue_would_let_it_run_again(self, child: Any) -> None:
         assert actions(look(training_job(open_status(), **SUSPEND), child)) == [DeleteJob]
@@ -421,8 +429,21 @@ def test_what_pods_report_fits_into_status() -> None:
     endless = report(epoch=2**63, step=2**70, saved=2**65, epochs=2**63, secondsRemaining=1e300, samplesPerSecond=1e308)
     status = shown(look(training_job(open_status()), job(), pod(), report=endless))
     assert status.progress is not None
-    limit = 2**63 - 1
-    assert max(status.progress.epochs, status.progress.step, status.progress.seconds_remaining or 0) == limit
+    assert status.progress.step == 2**63 - 1
+    assert (status.progress.epochs, status.progress.percent, status.progress.seconds_remaining) == (0, None, None)
+
+
+def test_a_time_left_that_nobody_lives_to_see_fits_into_status() -> None:
+    endless = report(epochs=10, secondsRemaining=1e300)
+    status = shown(look(training_job(open_status()), job(), pod(), report=endless))
+    assert status.progress is not None
+    assert status.progress.seconds_remaining == 2**63 - 1
+
+
+def test_a_deadline_that_has_passed_while_pods_save_makes_no_hot_loop() -> None:
+    stopping = suspended_job(stopped_for="DeadlineExceeded")
+    observed = look(training_job(open_status(), deadlines={"totalSeconds": 60}), stopping, pod(deleted=-30))
+    assert look_again(observed, decide(observed).situation) == 15
 
 
 def test_a_late_start_is_recorded_with_its_reason() -> None:
