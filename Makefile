@@ -8,6 +8,8 @@ UV := $(CACHE)/uv-$(UV_VERSION)/bin/uv
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# Whatever ends such a program, nothing that it has started stays.
+LEASHED := $(BIN)/python -m local_cluster.leash $(BIN)/python
 # Programs here are started many times: none is to compile PyTorch anew each time, whatever the shell says.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -53,7 +55,7 @@ down: $(READY) ## stop the embedded cluster; claims and checkpoints stay (ARGS=-
 .PHONY: test
 test: $(READY) ## unit tests, then integration tests on a real control plane
 	@$(BIN)/python -m local_cluster build
-	@$(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder tests/unit tests/integration $(ARGS)
+	@$(LEASHED) -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder tests/unit tests/integration $(ARGS)
 
 LIVES ?= 1000
 .PHONY: test-lives
@@ -62,15 +64,15 @@ test-lives: $(READY) ## the operator in a simulated world, lives that are new ea
 
 .PHONY: test-cluster
 test-cluster: $(READY) ## cluster-independent integration tests on $KUBECONFIG (TRAINER_IMAGE=... OPERATOR_NAMESPACE=...)
-	@CLUSTER_UNDER_TEST=1 $(BIN)/python -m pytest -m any_cluster tests/integration $(ARGS)
+	@CLUSTER_UNDER_TEST=1 $(LEASHED) -m pytest -m any_cluster tests/integration $(ARGS)
 
 .PHONY: bench
 bench: $(READY) ## time the trainer against what people would use instead (ARGS="--only mlp"), on a quiet machine
-	@$(BIN)/python -m tests.bench.trainer $(ARGS)
+	@$(LEASHED) -m tests.bench.trainer $(ARGS)
 
 .PHONY: results
 results: $(READY) ## train four examples, and the same with a plain PyTorch script: who gets better results (ARGS="--seeds 10")
-	@$(BIN)/python -m tests.bench.accuracy $(ARGS)
+	@$(LEASHED) -m tests.bench.accuracy $(ARGS)
 
 .PHONY: format
 format: $(READY) ## format and mend what can be mended

@@ -1,11 +1,18 @@
 """What holds for all tests: fixtures that every one may ask for, and the order of their files."""
 
+import signal
 from itertools import chain, zip_longest
 from pathlib import Path
 
 import pytest
 
 pytest_plugins = ["support.cluster", "support.product"]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """SIGTERM to the process that has the workers is Ctrl-C: they end in good order, with what they have started."""
+    if config.getoption("numprocesses", None) and not hasattr(config, "workerinput"):
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -9,7 +9,6 @@ import sys
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
-from types import FrameType
 
 import pytest
 
@@ -104,10 +103,7 @@ def kubectl_of(kubeconfig: Path, namespace: str) -> Kubectl:
 def _terminated_as_interrupted() -> Iterator[None]:
     """SIGTERM ends pytest as Ctrl-C does: with the teardown that ends the cluster's processes."""
 
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         yield
     finally:

@@ -11,6 +11,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from local_cluster import leash
+
 Report = Callable[[str], None]
 
 MODULE = Path(__file__).resolve().parent.parent / "controlplane"
@@ -111,7 +113,7 @@ def _run(command: list[str], watch: Callable[[str], None]) -> int:
     with (
         tempfile.TemporaryFile("w+") as output,
         subprocess.Popen(
-            command, cwd=MODULE, env=environment, stdout=output, stderr=subprocess.PIPE, text=True
+            [*leash.COMMAND, *command], cwd=MODULE, env=environment, stdout=output, stderr=subprocess.PIPE, text=True
         ) as process,
     ):
         assert process.stderr is not None

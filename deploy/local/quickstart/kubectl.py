@@ -11,6 +11,7 @@ from typing import IO, Any
 
 from rich.console import Console
 
+from local_cluster import leash
 from trainingjob_api.contract import PLURAL
 from trainingjob_api.resource import TrainingJob
 
@@ -46,7 +47,7 @@ class Kubectl:
     def watch(self, name: str) -> "Watch":
         """Follow one TrainingJob until `close()`."""
         command = self._command("get", PLURAL, name, "-o", "json", "--watch")
-        return Watch(subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=self._env()))
+        return Watch(subprocess.Popen([*leash.COMMAND, *command], stdout=subprocess.PIPE, text=True, env=self._env()))
 
     def _command(self, *args: str) -> list[str]:
         return [str(self.program), *args]

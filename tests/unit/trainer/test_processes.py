@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -59,3 +61,20 @@ def test_a_process_has_a_session_of_its_own() -> None:
     finally:
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
+
+
+def test_a_look_that_misses_a_process_is_not_the_last() -> None:
+    """As what is below a process that dies while all of them are looked at."""
+    script = """
+import signal, subprocess
+from trainer.pod import processes
+
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])
+look, nothing = processes.descendants, [[]]
+processes.descendants = lambda root: nothing.pop() if nothing else look(root)
+child = subprocess.Popen(["sleep", "600"])
+processes.kill_descendants(timeout=600)
+print(processes.is_stuck(child.pid), look(processes.os.getpid()))
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout == "False []\n"

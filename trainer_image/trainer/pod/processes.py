@@ -61,11 +61,14 @@ def send(pid: int, number: signal.Signals) -> None:
 
 
 def kill_descendants(timeout: float = 5.0) -> None:
-    """Kills and collects everything below us; gives up on what the kernel does not let go (a dead NFS server)."""
+    """Kills and collects everything below us; gives up on what the kernel does not let go (a dead NFS server).
+
+    One look at /proc may miss what is below a process that dies meanwhile, until it becomes our child.
+    """
     deadline = time.monotonic() + timeout
     reap()
-    while _has_children() and (alive := descendants(os.getpid())) and time.monotonic() < deadline:
-        for pid in alive:
+    while _has_children() and time.monotonic() < deadline:
+        for pid in descendants(os.getpid()):
             send(pid, signal.SIGKILL)
         signal.sigtimedwait([signal.SIGCHLD], 0.02)
         reap()

@@ -2,7 +2,6 @@
 It outlives the node program, and imports next to nothing, because there is one beside every container."""
 
 import contextlib
-import ctypes
 import json
 import os
 import shutil
@@ -11,9 +10,8 @@ import sys
 import time
 from typing import Any
 
-from local_cluster import procfs
+from local_cluster import tree
 
-_PR_SET_CHILD_SUBREAPER = 36
 KILL = signal.SIGUSR1
 """Asks for SIGKILL of everything in the container."""
 BLOCKED = (signal.SIGCHLD, signal.SIGTERM, KILL)
@@ -26,11 +24,9 @@ _CANNOT_START = 128  # the code that container runtimes report
 def main(spec_path: str) -> None:
     with open(spec_path) as file:
         spec: dict[str, Any] = json.load(file)
-    # What a dying process leaves behind becomes our child, whatever session it put itself in.
-    if ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0):
-        raise OSError(ctypes.get_errno(), "prctl")
+    tree.adopt_orphans()
     end = _run(spec)
-    _kill_descendants()
+    tree.kill_until_gone()  # as the kernel does when the first process of a container ends
     _write_end(spec["exit"], {**end, "finished": time.time()})
 
 
@@ -60,37 +56,12 @@ def _wait(main_pid: int) -> int:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(main_pid, signal.SIGTERM)
             case signal.SIGCHLD:
-                for pid, status in _reaped():
+                for pid, status in tree.reap().items():
                     if pid == main_pid:
                         code = os.waitstatus_to_exitcode(status)
                         return code if code >= 0 else 128 - code
             case _:
-                _kill_all()
-
-
-def _reaped() -> list[tuple[int, int]]:
-    """One SIGCHLD may stand for several ended children."""
-    ended = []
-    with contextlib.suppress(ChildProcessError):
-        while (child := os.waitpid(-1, os.WNOHANG))[0]:
-            ended.append(child)
-    return ended
-
-
-def _kill_descendants() -> None:
-    """As the kernel does when the first process of a container ends. Repeats, for the ones forked meanwhile."""
-    while _kill_all():
-        signal.sigtimedwait([signal.SIGCHLD], 0.05)
-        _reaped()
-    _reaped()
-
-
-def _kill_all() -> int:
-    pids = procfs.descendants(os.getpid(), procfs.children())
-    for pid in pids:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-    return len(pids)
+                tree.kill()
 
 
 def _write_end(path: str, end: dict[str, Any]) -> None:
