@@ -78,6 +78,7 @@ class Outcome(StrEnum):
     DATA_ERROR = "DataError"
     VOLUME_NOT_WRITABLE = "VolumeNotWritable"
     CHECKPOINT_MISMATCH = "CheckpointMismatch"
+    FOLDER_IN_USE = "FolderInUse"
     CHECKPOINT_CORRUPT = "CheckpointCorrupt"
     NON_FINITE = "NonFinite"
     HANG = "Hang"
@@ -96,6 +97,7 @@ EXIT_CODE_OF: dict[Outcome, ExitCode] = {
     Outcome.DATA_ERROR: ExitCode.DATA_ERROR,
     Outcome.VOLUME_NOT_WRITABLE: ExitCode.USER_ERROR,
     Outcome.CHECKPOINT_MISMATCH: ExitCode.USER_ERROR,
+    Outcome.FOLDER_IN_USE: ExitCode.USER_ERROR,
     Outcome.CHECKPOINT_CORRUPT: ExitCode.NO_VALID_CHECKPOINT,
     Outcome.NON_FINITE: ExitCode.NON_FINITE,
     Outcome.HANG: ExitCode.HANG,

@@ -93,6 +93,7 @@ class Reason(StrEnum):
     GRACE_EXCEEDED = "GraceExceeded"
     CHECKPOINT_CORRUPT = "CheckpointCorrupt"
     CHECKPOINT_MISMATCH = "CheckpointMismatch"
+    FOLDER_IN_USE = "FolderInUse"
     VOLUME_NOT_WRITABLE = "VolumeNotWritable"
     START_DEADLINE_EXCEEDED = "StartDeadlineExceeded"
     DEADLINE_EXCEEDED = "DeadlineExceeded"

@@ -75,6 +75,7 @@ _CRASH = (Reason.CRASH, Verdict.RETRY, "crashed")
 _FINER: dict[Outcome, Reason] = {
     Outcome.VOLUME_NOT_WRITABLE: Reason.VOLUME_NOT_WRITABLE,
     Outcome.CHECKPOINT_MISMATCH: Reason.CHECKPOINT_MISMATCH,
+    Outcome.FOLDER_IN_USE: Reason.FOLDER_IN_USE,
     Outcome.EARLY_STOPPED: Reason.EARLY_STOPPED,
     Outcome.ALREADY_COMPLETED: Reason.ALREADY_COMPLETED,
 }

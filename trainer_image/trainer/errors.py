@@ -43,6 +43,12 @@ class CheckpointMismatch(TrainerError):
     outcome = Outcome.CHECKPOINT_MISMATCH
 
 
+class FolderInUse(TrainerError):
+    """Another job is at work in the folder."""
+
+    outcome = Outcome.FOLDER_IN_USE
+
+
 class CheckpointCorrupt(TrainerError):
     """Checkpoints exist, but none verifies."""
 

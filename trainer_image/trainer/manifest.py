@@ -9,6 +9,7 @@ from typing import Any
 
 from trainer.admission import admitted
 from trainer.checkpoint.folder import next_attempt
+from trainer.checkpoint.occupancy import LOCAL_UID
 from trainer.config import Launch, Mounts, termination_log
 from trainer.config_maps import config_maps_in, mounts_of, name_of
 from trainer.errors import UserError
@@ -20,7 +21,6 @@ from trainingjob_api.resource import TrainingJob
 from trainingjob_api.spec import TrainingJobSpec
 from trainingjob_api.spec.training import Training
 
-_LOCAL_UID = "local"
 _USED = {
     *("training", "script", "nodes", "processesPerNode", "checkpoint"),
     *("deadlines", "deadlines.startSeconds", "deadlines.stepSeconds", "deadlines.saveSeconds"),
@@ -64,7 +64,7 @@ def launch_from_manifest(
     run = RunConfig(
         namespace=job.metadata.namespace,
         name=job.metadata.name,
-        uid=job.metadata.uid or _LOCAL_UID,
+        uid=job.metadata.uid or LOCAL_UID,
         attempt=attempt,
         training=training,
         script=job.spec.script,

@@ -142,6 +142,27 @@ def test_data_that_cannot_be_used(table: Path, tmp_path: Path, change: dict[str,
         assert all(word in message.message for word in words), message.message
 
 
+def test_a_second_job_in_a_folder_waits_for_the_first_to_leave_but_not_for_ever(table: Path, tmp_path: Path) -> None:
+    endless, second = recipe(table, epochs=1_000_000), {"uid": "uid-2", "name": "second"}
+    with trainer(run_config(tmp_path / "c", endless), tmp_path) as first:
+        first.wait_for_epoch(2)
+        hasty = run_config(tmp_path / "c", recipe(table), deadlines={"saveSeconds": 1}, **second)
+        with trainer(hasty, tmp_path) as pod:
+            assert pod.end() == ExitCode.USER_ERROR
+            assert pod.message().outcome is Outcome.FOLDER_IN_USE
+            assert "TrainingJob default/job (attempt 1)" in pod.message().message
+        with trainer(run_config(tmp_path / "c", endless, **second), tmp_path) as pod:
+            pod.wait_for("waiting")
+            pod.signal(signal.SIGTERM)
+            assert pod.end() == ExitCode.STOPPED
+            assert "before it began" in pod.message().message
+        with trainer(run_config(tmp_path / "c", endless, 2, **second), tmp_path) as pod:
+            pod.wait_for("waiting", lambda event: "default/job" in event["reason"])
+            first.signal(signal.SIGTERM)
+            assert first.end() == ExitCode.STOPPED, "the first has noticed nothing"
+            assert pod.wait_for("resumed")["step"] == first.message().saved_step
+
+
 def test_a_folder_of_another_recipe(table: Path, tmp_path: Path) -> None:
     with trainer(run_config(tmp_path / "c", recipe(table, epochs=3)), tmp_path) as pod:
         assert pod.end() == ExitCode.COMPLETED

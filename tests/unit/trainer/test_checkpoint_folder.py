@@ -7,7 +7,7 @@ import pytest
 from support.checkpoints import commit
 from support.trainer import recipe, run_config
 from trainer.checkpoint.folder import Folder, first_difference, next_attempt
-from trainer.errors import CheckpointMismatch, Superseded
+from trainer.errors import CheckpointMismatch, FolderInUse, Superseded
 from trainingjob_api.progress import Outcome, Progress, RunConfig, State
 
 TABLE = Path("/data/table.csv")
@@ -32,7 +32,7 @@ def test_another_job_with_the_same_recipe_goes_on_counting(tmp_path: Path) -> No
     Folder(run(tmp_path, 5)).claim()
     Folder(run(tmp_path, 1, uid="uid-2")).claim()
     assert Folder(run(tmp_path, 1, uid="uid-2")).generation == 6
-    with pytest.raises(Superseded):
+    with pytest.raises(FolderInUse):
         Folder(run(tmp_path, 5)).check_fence()
 
 

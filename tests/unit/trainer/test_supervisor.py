@@ -5,7 +5,7 @@ import os
 import signal
 import threading
 import time
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -21,6 +21,7 @@ from trainer.checkpoint.writing import finish_writing
 from trainer.config import Launch, Mounts, RankConfig
 from trainer.distributed import World
 from trainer.pod import supervisor
+from trainer.pod.entrance import enter
 from trainer.pod.pulse import PulseWriter, read_pulse
 from trainer.pod.run_folder import RankEnd, RunFolder
 from trainer.pod.stopping import REQUEST, StopRequest
@@ -135,10 +136,10 @@ def test_a_volume_that_does_not_answer_keeps_nobody_from_the_last_word(
 def test_a_volume_that_fails_is_told_in_the_last_word(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In a child, for a supervisor takes the signals of its process and the orphans of its children."""
 
-    def fail(_: Launch) -> None:
+    def fail(*_: object) -> None:
         raise OSError(errno.ESTALE, "Stale file handle", "/checkpoints")
 
-    monkeypatch.setattr(supervisor, "_before_ranks", fail)
+    monkeypatch.setattr(supervisor, "enter", fail)
     child = os.fork()
     if child == 0:
         with suppress(BaseException):
@@ -395,7 +396,8 @@ def test_what_is_done_is_told_as_this_attempts(tmp_path: Path) -> None:
     folder = Folder(config)
     folder.claim()
     folder.write_done(Outcome.COMPLETED, "good", supervisor._at_rest(Launch(config), None, State.FINISHED))
-    found = supervisor._before_ranks(Launch(config.model_copy(update={"uid": "uid-2", "attempt": 3})))
+    with ExitStack() as stack:
+        found = enter(Launch(config.model_copy(update={"uid": "uid-2", "attempt": 3})), stack)
     assert found is not None
     end, progress = found
     assert end.outcome is Outcome.ALREADY_COMPLETED
@@ -405,7 +407,8 @@ def test_what_is_done_is_told_as_this_attempts(tmp_path: Path) -> None:
 
 def test_only_the_first_pod_claims_the_folder(tmp_path: Path) -> None:
     for node, claims in ((1, False), (0, True)):
-        assert supervisor._before_ranks(Launch(config_of(tmp_path), nodes=2, node_rank=node)) is None
+        with ExitStack() as stack:
+            assert enter(Launch(config_of(tmp_path), nodes=2, node_rank=node), stack) is None
         assert (tmp_path / "c").exists() is claims
 
 

@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -12,8 +12,9 @@ from typing import Any, Literal, TypeVar
 from pydantic import Field
 
 from trainer.checkpoint.files import make_folder, read_plain, replace
+from trainer.checkpoint.occupancy import Occupant, occupied
 from trainer.checkpoint.store import Store
-from trainer.errors import CheckpointMismatch, Superseded, VolumeNotWritable
+from trainer.errors import CheckpointMismatch, FolderInUse, Superseded, VolumeNotWritable
 from trainingjob_api.base import Report
 from trainingjob_api.progress import Outcome, Progress, RunConfig
 from trainingjob_api.spec.identity import identity_of
@@ -32,6 +33,7 @@ class JobRecord(Report):
 
     format: Literal[1] = 1
     uid: str
+    name: str = Field(default="", description="Of the TrainingJob, with its namespace.")
     identity: dict[str, str]
     first_generation: int = Field(default=0, ge=0, description="Added to this job's attempts; see checkpoint names.")
 
@@ -61,6 +63,8 @@ class Folder:
     def __init__(self, run: RunConfig) -> None:
         self.path = Path(run.checkpoint_path)
         self._run = run
+        self._name = f"{run.namespace}/{run.name}"
+        self._occupant = Occupant(uid=run.uid, name=self._name, attempt=run.attempt)
         self._identity = run.identity or identity_of(run.training, run.script)
 
     def done(self) -> DoneRecord | None:
@@ -72,19 +76,26 @@ class Folder:
         wants_more = _wants_more(self._run, record) and record.outcome is not Outcome.EARLY_STOPPED
         return None if wants_more else record
 
+    @contextmanager
+    def occupied(self) -> Iterator[None]:
+        """FolderInUse while another job is at work in the folder; inside, this one is."""
+        with ExitStack() as stack:
+            with _writing_to(self.path):
+                self._make()
+                stack.enter_context(occupied(self.path, self._occupant))
+            yield
+
     def claim(self) -> None:
         """Makes the folder this attempt's; from now on older attempts refuse to commit."""
         with _writing_to(self.path):
-            if self.path.is_symlink():
-                raise VolumeNotWritable(f"{self.path} is a link; checkpoints are only written where they belong")
-            make_folder(self.path)
+            self._make()
             job = _read(self.path / _JOB, JobRecord)
             attempt = _read(self.path / _ATTEMPT, AttemptRecord)
             if job is not None and self._has_something_to_lose():
                 self.require_identity(job.identity)
             taken = attempt.generation if attempt else max((name.generation for name in self._names()), default=0)
             first = job.first_generation if job is not None and job.uid == self._run.uid else taken
-            job = JobRecord(uid=self._run.uid, identity=self._identity, first_generation=first)
+            job = JobRecord(uid=self._run.uid, name=self._name, identity=self._identity, first_generation=first)
             self._write(_JOB, job)
             generation = job.first_generation + self._run.attempt
             if attempt is not None and attempt.generation > generation:
@@ -98,11 +109,17 @@ class Folder:
         return self._run.attempt + (job.first_generation if job and job.uid == self._run.uid else 0)
 
     def check_fence(self) -> None:
-        """Superseded if a newer attempt has claimed the folder."""
+        """Superseded if a newer attempt has claimed the folder, FolderInUse if another job has."""
         own = self.generation
         attempt = _read(self.path / _ATTEMPT, AttemptRecord)  # last: what comes after this look is not seen
-        if attempt is not None and attempt.generation > own:
-            raise Superseded(f"{self.path} belongs to a newer attempt; this one does not write to it any more")
+        if attempt is None or attempt.generation <= own:
+            return
+        job = _read(self.path / _JOB, JobRecord)
+        if job is not None and job.uid != self._run.uid:
+            raise FolderInUse(
+                f"{self.path} was taken over by TrainingJob {job.name or job.uid}; give each its own folder"
+            )
+        raise Superseded(f"{self.path} belongs to a newer attempt; this one does not write to it any more")
 
     def require_identity(self, other: Mapping[str, str]) -> None:
         """CheckpointMismatch if checkpoints of that identity cannot be continued by this recipe."""
@@ -143,6 +160,11 @@ class Folder:
 
     def store(self) -> Store:
         return Store(self.path, self._run.keep_last, self.check_fence)
+
+    def _make(self) -> None:
+        if self.path.is_symlink():
+            raise VolumeNotWritable(f"{self.path} is a link; checkpoints are only written where they belong")
+        make_folder(self.path)
 
     def _has_something_to_lose(self) -> bool:
         """A recipe that has saved nothing, such as one with a wrong path, must not stand in its correction's way."""

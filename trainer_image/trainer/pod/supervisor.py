@@ -5,17 +5,17 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Thread
 
-from trainer.checkpoint.folder import Folder
 from trainer.checkpoint.store import newest_saved
 from trainer.config import Launch, termination_log, whose_attempt
 from trainer.errors import TrainerError
 from trainer.pod import processes
+from trainer.pod.entrance import REQUESTS, enter
 from trainer.pod.launching import start_ranks
 from trainer.pod.outcome import SUCCESSES, end_of, root_cause, silent_end
 from trainer.pod.ports import reserved_port
@@ -25,7 +25,6 @@ from trainer.pod.stopping import REQUEST
 from trainer.reporting.log import JsonLog
 from trainingjob_api.progress import EXIT_CODE_OF, Outcome, Progress, SavedCheckpoint, State, TerminationMessage
 
-_REQUESTS = {signal.SIGTERM, signal.SIGINT}
 _LOOK_SECONDS = 0.1
 _LAST_WORDS_SECONDS = 2.0
 _VOLUME_SECONDS = 3.0
@@ -36,11 +35,12 @@ _TOGETHER = SUCCESSES | {Outcome.STOPPED}
 def supervise(launch: Launch) -> TerminationMessage:
     """Runs one pod to its end, whatever that is, and leaves no process behind."""
     # Blocked and asked for, instead of handled: nothing is ever interrupted. Ranks inherit it until they `listen`.
-    signal.pthread_sigmask(signal.SIG_BLOCK, {*_REQUESTS, signal.SIGCHLD, REQUEST})
+    signal.pthread_sigmask(signal.SIG_BLOCK, {*REQUESTS, signal.SIGCHLD, REQUEST})
     processes.adopt_orphans()
-    with _run_folder() as folder:
+    with ExitStack() as stack:
+        folder = stack.enter_context(_run_folder())
         try:
-            end, progress = _before_ranks(launch) or _with_ranks(launch, folder)
+            end, progress = enter(launch, stack) or _with_ranks(launch, folder)
         except (TrainerError, OSError) as error:  # such as a volume that fails while it is asked for what was saved
             end, progress = end_of(error, launch.local_ranks[0]), None
         finally:
@@ -52,19 +52,6 @@ def supervise(launch: Launch) -> TerminationMessage:
 def _run_folder() -> Iterator[RunFolder]:
     with tempfile.TemporaryDirectory(prefix="trainer-") as path:
         yield RunFolder(Path(path))
-
-
-def _before_ranks(launch: Launch) -> tuple[RankEnd, Progress | None] | None:
-    """What can be known without torch is: a training that is done, a folder that is not ours or refuses us."""
-    folder = Folder(launch.run)
-    if done := folder.done():
-        outcome = done.outcome if done.uid == launch.run.uid else Outcome.ALREADY_COMPLETED
-        message = f"training was already done in {folder.path}: {done.message}"
-        progress = done.progress.model_copy(update={"uid": launch.run.uid, "attempt": launch.run.attempt})
-        return RankEnd(launch.local_ranks[0], outcome, time.time(), message), progress
-    if launch.node_rank == 0:
-        folder.claim()
-    return None
 
 
 def _with_ranks(launch: Launch, folder: RunFolder) -> tuple[RankEnd, Progress | None]:
@@ -94,11 +81,11 @@ class _Watch:
 
     def take_signals(self) -> None:
         """Waits a moment; passes on the first request to stop. A second one changes nothing."""
-        received = signal.sigtimedwait({*_REQUESTS, signal.SIGCHLD}, _LOOK_SECONDS)
+        received = signal.sigtimedwait({*REQUESTS, signal.SIGCHLD}, _LOOK_SECONDS)
         for pid, code in processes.reap().items():
             if (rank := self._ranks.get(pid)) is not None:
                 self._note(self._folder.read_end(rank) or silent_end(rank, code))
-        if received is None or received.si_signo not in _REQUESTS or self._asked is not None:
+        if received is None or received.si_signo not in REQUESTS or self._asked is not None:
             return
         self.pass_on()
 

@@ -7,12 +7,14 @@ import signal
 import sys
 import tempfile
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 
 import torch
 import torch.distributed as dist
 
 from trainer.checkpoint.folder import Folder, next_attempt
+from trainer.checkpoint.occupancy import LOCAL_UID
 from trainer.config import Mounts, RankConfig
 from trainer.distributed import World, join_on
 from trainer.errors import UserError
@@ -73,13 +75,15 @@ def _alone(device: torch.device) -> tuple[Surroundings, World]:
     folder = _FOLDER / path.stem
     attempt = int(world.from_rank_zero(str(next_attempt(folder)).encode() if world.is_rank_zero else None))
     run = RunConfig(
-        namespace="local", name=path.stem, uid="local", attempt=attempt, script=script, checkpoint_path=str(folder)
+        namespace="local", name=path.stem, uid=LOCAL_UID, attempt=attempt, script=script, checkpoint_path=str(folder)
     )
+    until_exit = ExitStack()
+    atexit.register(until_exit.close)
     if world.is_rank_zero:
+        until_exit.enter_context(Folder(run).occupied())
         Folder(run).claim()
-    temporary = tempfile.TemporaryDirectory(prefix="trainer-")
-    atexit.register(temporary.cleanup)
-    config = RankConfig(run, world.rank, world.size, 1, world.rank, Path(temporary.name), Mounts(), pod_ip=None)
+    temporary = Path(until_exit.enter_context(tempfile.TemporaryDirectory(prefix="trainer-")))
+    config = RankConfig(run, world.rank, world.size, 1, world.rank, temporary, Mounts(), pod_ip=None)
     return prepare(config, _listen(world.size), has_terminal=False), world
 
 
