@@ -5,6 +5,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from io import BytesIO
 
 from aiohttp import web
 
@@ -79,7 +80,8 @@ def metrics_page(page: Page) -> dict[str, Handler]:
         headers = {"Content-Type": format.content_type, "Vary": "Accept, Accept-Encoding"}
         if format.is_compressed:
             headers["Content-Encoding"] = "gzip"
-        return web.Response(body=await page.render(format), headers=headers)
+        body = BytesIO(await page.render(format))  # so that a long page is sent piece by piece
+        return web.Response(body=body, headers=headers)
 
     return {METRICS_PATH: metrics}
 

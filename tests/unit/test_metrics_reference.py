@@ -1,7 +1,11 @@
 """The page of all metrics is what is served, and its queries ask for what there is."""
 
+import asyncio
+import json
 import re
 import runpy
+import shutil
+import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -129,6 +133,26 @@ def test_queries_ask_for_what_is_served(families: list[MetricFamily]) -> None:
         asked = set(re.findall(r"trainingjob_\w+", re.sub(r"\"[^\"]*\"", "", each.query)))
         assert asked <= known, each.name
         assert any(name.startswith(each.name) for name in asked), f"{each.name} has no query of its own"
+
+
+needs_promtool = pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")
+
+
+@needs_promtool
+@BOTH
+def test_promtool_has_nothing_to_say_against_it(families: list[MetricFamily]) -> None:
+    page = asyncio.run(page_of(families))
+    done = subprocess.run(["promtool", "check", "metrics"], input=page, capture_output=True, text=True)
+    assert (done.returncode, done.stdout + done.stderr) == (0, "")
+
+
+@needs_promtool
+@BOTH
+def test_prometheus_reads_the_queries(families: list[MetricFamily], tmp_path: Path) -> None:
+    rules = [{"record": f"query:{number}", "expr": each.query} for number, each in enumerate(families)]
+    (tmp_path / "rules.json").write_text(json.dumps({"groups": [{"name": "queries", "rules": rules}]}))
+    done = subprocess.run(["promtool", "check", "rules", "rules.json"], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 @BOTH
