@@ -37,6 +37,7 @@ _FOREIGN: list[tuple[str, dict[str, Any]]] = [
         ("focal", "labelSmoothing"), ("crossEntropy", "margin"), ("multiMargin", "gamma"), ("crossEntropy", "gamma"),
         ("multiMargin", "alpha"), ("mse", "delta"), ("mae", "delta"),
     ]],
+    ("loss.alphas", _loss("crossEntropy", alphas=[0.5, 1])),
     *[(f"optimizer.{field}", _optimizer(type=type_, **{field: value})) for type_, field, value in [
         ("adam", "momentum", 0.5), ("adamw", "momentum", 0.5), ("adagrad", "momentum", 0.5),
         ("adam", "nesterov", False),
@@ -50,6 +51,8 @@ _FOREIGN: list[tuple[str, dict[str, Any]]] = [
         ("step", "patience", {"stepSize": 3, "patience": 3}), ("oneCycle", "stepsUp", {"stepsUp": 3}),
         ("oneCycle", "mode", {"mode": "triangular"}), ("cosine", "riseFraction", {"riseFraction": 0.5}),
         ("cosine", "startDivisor", {"startDivisor": 5}), ("plateau", "endDivisor", {"endDivisor": 5}),
+        ("cosine", "cycleMomentum", {"cycleMomentum": True}), ("step", "minimumMomentum",
+        {"stepSize": 3, "minimumMomentum": 0.5}), ("linear", "maximumMomentum", {"maximumMomentum": 0.9}),
     ]],
     *[(f"model.{field}", _model(type_, **{field: value})) for type_, field, value in [
         ("lstm", "batchNorm", True), ("mlp", "channels", [4]), ("mlp", "kernelSizes", [3]), ("gru", "pooling", "max"),
@@ -227,6 +230,17 @@ BAD_RECIPES: list[tuple[str, dict[str, Any], str]] = [
     ("a plateau that does not reduce", _schedule(type="plateau", factor=1.0), f"{T}.schedule.factor"),
     ("a plateau below 0 patience", _schedule(type="plateau", patience=-1), f"{T}.schedule.patience"),
     ("a plateau with a minimum above the rate", _schedule(type="plateau", minimum=0.1), f"{T}.schedule.minimum"),
+    (
+        "a momentum that cycles between nothing",
+        _schedule(type="oneCycle", minimumMomentum=0.99),
+        f"{T}.schedule.minimumMomentum",
+    ),
+    (
+        "bounds of a momentum that does not cycle",
+        _schedule(type="oneCycle", cycleMomentum=False, minimumMomentum=0.5),
+        f"{T}.schedule.cycleMomentum",
+    ),
+    ("two kinds of weights", _loss("focal", alpha=0.25, alphas=[0.5, 0.5]), f"{T}.loss.alphas"),
     ("one cycle that only rises", _schedule(type="oneCycle", riseFraction=1.0), f"{T}.schedule.riseFraction"),
     ("a schedule that nobody knows", _schedule(type="polynomial"), f"{T}.schedule.type"),
     ("a warm-up of nothing", _schedule(type="constant", warmup={"epochs": 0}), f"{T}.schedule.warmup.epochs"),
@@ -353,6 +367,8 @@ GOOD_RECIPES: list[tuple[str, dict[str, Any]]] = [
         f"{T}.regularization": {"l1": 0.1, "l2": 1}, f"{T}.gradient": {"clipNorm": 1, "accumulate": 4},
     }),
     ("a focal loss", _loss("focal", gamma=0, alpha=0.25)),
+    ("a focal loss with weights", _loss("focal", alphas=[0.5, 0, 2.5])),
+    ("momenta that go to and fro", _schedule(**CYCLIC, minimumMomentum=0.5, maximumMomentum=0.5)),
     ("a huber loss", _loss("huber", delta=0.5)),
     ("cnn", _model("cnn", channels=[4, 8, 8], kernelSizes=[5], pooling="none", batchNorm=True)),
     ("kernels of each channel", _model("cnn", channels=[4, 8, 8], kernelSizes=[5, 3, 3])),

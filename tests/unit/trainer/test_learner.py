@@ -13,10 +13,12 @@ from trainer.distributed import World
 from trainer.errors import NonFinite
 from trainer.learning.learner import Learner
 from trainer.learning.optimizers import build_optimizer
+from trainer.learning.paces import Pace
 from trainingjob_api.spec.training import Training
 
 ALONE = World(0, 1, torch.device("cpu"))
 RATE = 0.1
+PACE = Pace(RATE)
 PRECISIONS = ["float32", "bfloat16", "float16"]
 
 
@@ -107,7 +109,7 @@ def test_a_step_is_the_one_that_is_written_out(
 ) -> None:
     found, together = learner(**changes), []
     found.model.register_forward_pre_hook(lambda _, inputs: together.append(len(inputs[0])))
-    _, loss_sum = found.step(batch(part_size=part_size), RATE)
+    _, loss_sum = found.step(batch(part_size=part_size), PACE)
     assert together == [min(part_size, 21 - done) for done in range(0, 21, part_size)]
     torch.testing.assert_close(weights(found.model), written_out(penalty, clip), rtol=1e-5, atol=1e-6)
     assert (weights(found.model) - weights(network())).abs().max() > 0.005
@@ -118,7 +120,7 @@ def test_a_step_is_the_one_that_is_written_out(
 
 def test_the_gradient_norm_is_that_before_clipping() -> None:
     clipped = learner(gradient={"clipNorm": 0.5})
-    clipped.step(batch(), RATE)
+    clipped.step(batch(), PACE)
     model, rows = network(), batch()
     nn.functional.mse_loss(model(rows.features).squeeze(1), rows.targets).backward()  # type: ignore[no-untyped-call]
     assert clipped.gradient_norm == pytest.approx(float(nn.utils.get_total_norm([p.grad for p in model.parameters()])))  # type: ignore[misc]
@@ -128,9 +130,9 @@ def test_the_gradient_norm_is_that_before_clipping() -> None:
 def test_float16_clips_what_is_not_scaled() -> None:
     found = learner(precision="float16", gradient={"clipNorm": 0.5})
     for _ in range(5):  # the first overflow
-        found.step(batch(), RATE)
+        found.step(batch(), PACE)
     before = weights(found.model)
-    found.step(batch(), RATE)
+    found.step(batch(), PACE)
     assert 0.5 < found.gradient_norm < 50
     assert (weights(found.model) - before).norm().item() == pytest.approx(RATE * 0.5, rel=1e-3)
 
@@ -140,7 +142,7 @@ def test_layers_that_are_frozen_or_not_used_stay_as_they_are() -> None:
     model[0].requires_grad_(False)
     model[2].register_module("unused", nn.Linear(2, 2))
     before = weights(model[0]), weights(model[2].unused)
-    learner(model, gradient={"clipNorm": 0.5}, regularization={"l1": 0.1, "l2": 0.1}).step(batch(), RATE)
+    learner(model, gradient={"clipNorm": 0.5}, regularization={"l1": 0.1, "l2": 0.1}).step(batch(), PACE)
     assert all(torch.equal(*pair) for pair in zip((weights(model[0]), weights(model[2].unused)), before, strict=True))
 
 
@@ -148,16 +150,16 @@ def test_layers_that_are_frozen_or_not_used_stay_as_they_are() -> None:
 def test_every_precision_learns_and_keeps_weights_in_float32(precision: str) -> None:
     found = learner(precision=precision, optimizer={"type": "adamw", "learningRate": 0.01})
     rows = batch(64)
-    losses = [found.step(rows, 0.01)[1].item() for _ in range(60)]
-    assert found.step(rows, 0.01)[0].dtype is torch.float32
+    losses = [found.step(rows, Pace(0.01))[1].item() for _ in range(60)]
+    assert found.step(rows, Pace(0.01))[0].dtype is torch.float32
     assert losses[-1] < losses[0] / 3
     assert {parameter.dtype for parameter in found.model.parameters()} == {torch.float32}
     moments = [value for name, value in found.state_tensors().items() if "exp_avg" in name]
     assert {value.dtype for value in moments} == {torch.float32}
     exact = learner(optimizer={"type": "adamw", "learningRate": 0.01})
-    exact.step(rows, 0.01)
+    exact.step(rows, Pace(0.01))
     other = learner(precision=precision, optimizer={"type": "adamw", "learningRate": 0.01})
-    other.step(rows, 0.01)
+    other.step(rows, Pace(0.01))
     assert torch.equal(weights(exact.model), weights(other.model)) == (precision == "float32"), "it makes a difference"
 
 
@@ -183,7 +185,7 @@ SGD_WITH_MOMENTUM = {"type": "sgd", "momentum": 0.9, "learningRate": RATE}
 )
 def test_float16_skips_a_step_that_overflows_and_scales_less(optimizer: dict[str, Any]) -> None:
     found = learner(Steep(1e35), optimizer=optimizer, precision="float16")
-    found.step(batch(), RATE)
+    found.step(batch(), PACE)
     assert weights(found.model).item() == 1.0
     assert found.state_tensors()["scaler.scale"].item() == 2.0**15
     found.check_finite()
@@ -202,21 +204,21 @@ class Corner(Steep):
 def test_float16_gives_up_when_nothing_helps(model: type[Steep]) -> None:
     found = learner(model(3e38), precision="float16")
     with pytest.raises(NonFinite):
-        _ = [found.step(batch(), RATE) for _ in range(40)]
+        _ = [found.step(batch(), PACE) for _ in range(40)]
 
 
 def test_the_scale_of_float16_is_saved_and_comes_back() -> None:
     first = learner(precision="float16")
     for _ in range(5):  # the first overflow
-        first.step(batch(), RATE)
+        first.step(batch(), PACE)
     assert first.state_tensors()["scaler.growth_tracker"].item() > 0
     overflowing = learner(Steep(1e35), precision="float16")
-    overflowing.step(batch(), RATE)
+    overflowing.step(batch(), PACE)
     for saved in (first, overflowing):
         for steps in (0, 1):
             other = learner(precision="float16")
             for _ in range(steps):
-                other.step(batch(), RATE)
+                other.step(batch(), PACE)
             scaler = {name: value for name, value in saved.state_tensors().items() if name.startswith("scaler")}
             other.load_state_tensors({**other.state_tensors(), **scaler})
             assert {n: v.item() for n, v in other.state_tensors().items() if n.startswith("scaler")} == {
@@ -227,9 +229,9 @@ def test_the_scale_of_float16_is_saved_and_comes_back() -> None:
 @pytest.mark.parametrize(("then", "now"), [("float16", "float32"), ("float32", "float16"), ("float16", "bfloat16")])
 def test_the_precision_can_change_in_a_pause(then: str, now: str) -> None:
     before, after = learner(precision=then), learner(precision=now)
-    before.step(batch(), RATE)
+    before.step(batch(), PACE)
     after.load_state_tensors(before.state_tensors())
-    after.step(batch(), RATE)
+    after.step(batch(), PACE)
 
 
 @pytest.mark.parametrize("precision", PRECISIONS)
@@ -242,7 +244,7 @@ def test_a_loss_that_is_no_number_ends_the_first_step_before_the_weights_move(
     rows.features[3, 2] = value
     rows.targets[3] = value
     with pytest.raises(NonFinite, match="learningRate"):
-        found.step(rows, RATE)
+        found.step(rows, PACE)
     assert torch.equal(weights(found.model), weights(network()))
 
 
@@ -252,16 +254,16 @@ def test_a_gradient_that_is_no_number_is_noticed_before_a_save_although_the_loss
 ) -> None:
     found = learner(Steep(3e38), **changes)
     found.check_finite()
-    found.step(batch(), RATE)
+    found.step(batch(), PACE)
     with pytest.raises(NonFinite):
         found.check_finite()
 
 
 def test_a_gradient_that_is_no_number_is_noticed_in_the_next_step_at_the_latest() -> None:
     found = learner(Steep(3e38))
-    found.step(batch(), RATE)
+    found.step(batch(), PACE)
     with pytest.raises(NonFinite):
-        found.step(batch(), RATE)
+        found.step(batch(), PACE)
 
 
 def test_measuring_changes_nothing() -> None:

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from support.trainer import Path, recipe
 from trainer.data.dataset import DataFacts
 from trainer.data.scaling import Scaling
-from trainer.learning.losses import focal, loss_sum
+from trainer.errors import UserError
+from trainer.learning.losses import class_weights, focal, loss_sum
 from trainer.learning.objectives import objective_for
 from trainingjob_api.spec.training import Loss, Training
 
@@ -64,11 +65,18 @@ def huber(delta: float) -> float:
         pytest.param({"type": "focal"}, focal_by_definition(2.0), id="focal with a gamma of 2"),
         pytest.param({"type": "focal", "gamma": 0}, cross_entropy(0), id="focal without focus is cross entropy"),
         pytest.param({"type": "focal", "gamma": 0.5}, focal_by_definition(0.5), id="focal with a root"),
-        pytest.param({"type": "focal", "gamma": 3, "alpha": 0.25}, focal_by_definition(3, 0.25), id="weighted focal"),
+        pytest.param(
+            {"type": "focal", "gamma": 3, "alpha": 0.25}, focal_by_definition(3, 0.25), id="focal, weighted as by 0.1"
+        ),
+        pytest.param(
+            {"type": "focal", "alphas": [0.75, *[0.25] * (CLASSES - 1)]}, focal_by_definition(2, 0.25),
+            id="focal, weighted by class",
+        ),
     ],
-)
+)  # fmt: skip
 def test_losses_of_classification(fields: dict[str, Any], expected: float) -> None:
-    loss = loss_sum(Loss.model_validate(fields))
+    spec = Loss.model_validate(fields)
+    loss = loss_sum(spec, class_weights(spec, range(CLASSES), by_alpha=True))
     found = loss(torch.tensor(LOGITS, dtype=torch.float32), torch.tensor(LABELS))
     assert found.dtype is torch.float32
     assert found.item() == pytest.approx(expected, rel=1e-5)
@@ -94,6 +102,25 @@ def test_losses_of_regression_and_their_units(fields: dict[str, Any], expected: 
     assert loss(outputs, targets).item() == pytest.approx(expected, rel=1e-5)
     sums = objective.tally(outputs, targets, loss(outputs, targets))
     assert objective.train_measures(sums, ROWS).loss == pytest.approx(expected / ROWS * 10**power, rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("fields", "labels", "words"),
+    [
+        pytest.param({"alpha": 0.25}, "abc", ["alpha is for two classes, the data has 3", "a, b, c"], id="alpha"),
+        pytest.param({"alphas": [1, 2]}, "abc", ["2 weights, the data has 3 classes", "a, b, c"], id="too few"),
+        pytest.param({"alphas": [1, 2, 3]}, "ab", ["3 weights, the data has 2 classes"], id="too many"),
+    ],
+)
+def test_weights_that_do_not_fit_the_classes_are_refused(fields: dict[str, Any], labels: str, words: list[str]) -> None:
+    with pytest.raises(UserError) as caught:
+        class_weights(Loss.model_validate({"type": "focal", **fields}), labels, by_alpha=False)
+    assert all(word in str(caught.value) for word in words), str(caught.value)
+
+
+def test_the_alpha_of_two_classes_is_the_seconds() -> None:
+    assert class_weights(Loss(type="focal", alpha=0.3), ("no", "yes"), by_alpha=False) == (0.7, 0.3)
+    assert class_weights(Loss(type="focal"), "abc", by_alpha=False) is None
 
 
 ALL = [

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from trainer.checkpoint import tensors as safe
-from trainer.learning.optimizers import build_optimizer, load_state_tensors, set_rate, state_tensors
+from trainer.learning.optimizers import build_optimizer, load_state_tensors, set_pace, state_tensors
+from trainer.learning.paces import Pace
 from trainingjob_api.spec.training import Optimizer
 
 RATE = 0.05
@@ -24,7 +25,7 @@ def weights() -> list[nn.Parameter]:
 def move(parameters: Sequence[nn.Parameter], optimizer: torch.optim.Optimizer, steps: range) -> None:
     """Towards changing points, at changing rates."""
     for step in steps:
-        set_rate(optimizer, RATE * (1 + step % 3))
+        set_pace(optimizer, Pace(RATE * (1 + step % 3)))
         generator = torch.Generator().manual_seed(step)
         for parameter in parameters:
             parameter.grad = parameter.detach() - torch.randn(parameter.shape, generator=generator)
@@ -107,10 +108,32 @@ def test_saved_and_loaded_it_goes_on_with_the_same_bits(fields: dict[str, Any], 
 
 def test_rates_come_from_the_recipe_and_not_from_what_was_saved() -> None:
     _, optimizer = ours({"type": "adam"})
-    set_rate(optimizer, 7.0)
+    set_pace(optimizer, Pace(7.0))
     _, other = ours({"type": "adam"})
     load_state_tensors(other, state_tensors(optimizer))
     assert [group["lr"] for group in other.param_groups] == [RATE]
+
+
+def test_a_momentum_that_changes_every_step_is_pytorchs() -> None:
+    for fields, build in (
+        ({"type": "sgd"}, lambda p: torch.optim.SGD(p, lr=RATE, momentum=0.9)),
+        ({"type": "adamw"}, lambda p: torch.optim.AdamW(p, lr=RATE)),
+        ({"type": "rmsprop"}, lambda p: torch.optim.RMSprop(p, lr=RATE, momentum=0.9)),
+    ):
+        found, expected = weights(), weights()
+        optimizer = build_optimizer(Optimizer.model_validate({**fields, "learningRate": RATE}), found, momentum=0.9)
+        theirs = build(expected)
+        for step in range(8):
+            momentum = 0.9 - 0.05 * step
+            set_pace(optimizer, Pace(RATE, momentum))
+            for group in theirs.param_groups:
+                group.update({"betas": (momentum, 0.999)} if "betas" in group else {"momentum": momentum})
+            for one, other in zip(found, expected, strict=True):
+                one.grad, other.grad = one.detach() - step, other.detach() - step
+            optimizer.step()
+            theirs.step()
+        for one, other in zip(found, expected, strict=True):
+            torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("type_", ["sgd", "rmsprop"])

@@ -1,6 +1,6 @@
 """Rates are those of PyTorch's schedulers, step by step, with warm-up and stages in front of any of them."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -8,7 +8,9 @@ import torch
 from torch.optim import lr_scheduler as torch_schedules
 
 from support.trainer import Path, recipe
-from trainer.learning.plan import Moment, Plan, plan_for
+from trainer.learning.exactness import RULES
+from trainer.learning.paces import Pace, Paces
+from trainer.learning.plan import Moment, plan_for
 from trainer.learning.plateau import Plateau
 from trainer.learning.schedules import rate_schedule, warmup_epochs
 from trainingjob_api.spec.training import Schedule, Training
@@ -24,17 +26,15 @@ def training(**changes: object) -> Training:
     return Training.model_validate(recipe(Path("/t.csv"), **{**plain, **changes}))
 
 
-def positions(plan: Plan) -> Iterator[tuple[int, int]]:
-    """Epoch and samples used of it, before every step."""
-    for epoch in range(plan.epochs):
-        for consumed in range(0, plan.rows, plan.stage_at(epoch).samples_per_step):
-            yield epoch, consumed
+def paces(recipe: Training, rows: int, rules: int = RULES) -> list[Pace]:
+    """Of all steps, one after the other."""
+    plan = plan_for(recipe, rows)
+    found = Paces(recipe, plan, rules)
+    return [pace for epoch in range(plan.epochs) for pace in found.of_epoch(epoch, 0, Plateau())]
 
 
 def rates(recipe: Training, rows: int) -> list[float]:
-    plan = plan_for(recipe, rows)
-    rate = rate_schedule(recipe, plan)
-    return [rate(plan.moment(*position)) for position in positions(plan)]
+    return [pace.rate for pace in paces(recipe, rows)]
 
 
 def torchs(scheduler: Scheduler, per_epoch: int, epochs: int, every_step: bool, base: float = BASE) -> list[float]:
@@ -212,7 +212,7 @@ def test_a_stage_multiplies_every_rate_of_the_schedule() -> None:
     found, plan = rates(training(schedule=cosine, **staged), 61), plan_for(training(**staged), 61)
     same = [{**stage, "learningRateFactor": 1.0} for stage in stages]
     plain = rates(training(schedule=cosine, **{**staged, "stages": same}), 61)
-    factors = [plan.stage_at(epoch).rate_factor for epoch, _ in positions(plan)]
+    factors = [plan.stage_at(epoch).rate_factor for epoch in range(plan.epochs) for _ in plan.moments(epoch)]
     assert factors == [1.0] * 28 + [2.0] * 12 + [0.5] * 10
     assert found == pytest.approx([rate * factor for rate, factor in zip(plain, factors, strict=True)])
 
@@ -294,5 +294,74 @@ def test_the_rate_of_an_epoch_is_that_of_its_last_step() -> None:
     for changes in ({}, {"gradient": {"accumulate": 3}}, {"batchSize": "all"}):
         recipe = training(schedule={"type": "linear"}, **changes)
         plan = plan_for(recipe, 61)
-        last = {epoch: plan.moment(epoch, consumed) for epoch, consumed in positions(plan)}
-        assert {epoch: plan.last_step_of(epoch) for epoch in range(plan.epochs)} == last
+        found = Paces(recipe, plan, RULES)
+        for epoch in range(plan.epochs):
+            assert found.last_of(epoch, Plateau()) == list(found.of_epoch(epoch, 0, Plateau()))[-1]
+
+
+def momenta(scheduler: Scheduler, optimizer: torch.optim.Optimizer, steps: int) -> list[float]:
+    """PyTorch's own, step by step."""
+    schedule, found = scheduler(optimizer, steps), []
+    optimizer.step()
+    for step in range(steps):
+        (group,) = optimizer.param_groups
+        found.append(float(group["betas"][0] if "betas" in group else group["momentum"]))
+        if step < steps - 1:
+            schedule.step()
+    return found
+
+
+SWINGS: list[tuple[str, dict[str, Any], Scheduler]] = [
+    (
+        "one cycle",
+        {"type": "oneCycle", "maximum": 2},
+        lambda optimizer, steps: torch_schedules.OneCycleLR(optimizer, 2, steps),
+    ),
+    (
+        "one cycle with momenta of its own",
+        {"type": "oneCycle", "riseFraction": 0.5, "minimumMomentum": 0.5, "maximumMomentum": 0.9},
+        lambda optimizer, steps: torch_schedules.OneCycleLR(
+            optimizer, BASE, steps, pct_start=0.5, base_momentum=0.5, max_momentum=0.9
+        ),
+    ),
+    *[
+        (
+            f"cyclic: {mode}",
+            {**CYCLIC, "mode": mode, **({"gamma": 0.97} if mode == "expRange" else {})},
+            lambda optimizer, _, mode=mode: torch_schedules.CyclicLR(
+                optimizer, 0.1, 0.9, step_size_up=7, mode=mode.replace("R", "_r"), gamma=0.97
+            ),
+        )
+        for mode in ("triangular", "triangular2", "expRange")
+    ],
+]
+
+
+@pytest.mark.parametrize(("schedule", "scheduler"), [pytest.param(*row[1:], id=row[0]) for row in SWINGS])
+@pytest.mark.parametrize("kind", ["sgd", "adamw"])
+def test_the_momentum_goes_the_other_way_as_pytorchs_does(
+    schedule: dict[str, Any], scheduler: Scheduler, kind: str
+) -> None:
+    recipe = training(schedule=schedule, optimizer={"type": kind, "learningRate": BASE})
+    weights = [torch.nn.Parameter(torch.zeros(1))]
+    theirs = torch.optim.SGD(weights, lr=BASE) if kind == "sgd" else torch.optim.AdamW(weights, lr=BASE)
+    found = [pace.momentum for pace in paces(recipe, 61)]
+    assert found == pytest.approx(momenta(scheduler, theirs, EPOCHS * 7), abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("changes", "rules", "expected"),
+    [
+        pytest.param({}, RULES, 0.95, id="at the beginning, where the rate is lowest"),
+        pytest.param({"schedule": {"type": "oneCycle", "cycleMomentum": False}}, RULES, None, id="not wanted"),
+        pytest.param({}, 1, None, id="a training of version 0.1"),
+        pytest.param({"optimizer": {"type": "adagrad", "learningRate": BASE}}, RULES, None, id="adagrad has none"),
+        pytest.param({"schedule": {"type": "cosine"}}, RULES, None, id="another schedule"),
+        pytest.param(
+            {"schedule": {"type": "oneCycle", "warmup": {"epochs": 3}}}, RULES, 0.95, id="the same in the warm-up"
+        ),
+    ],
+)
+def test_whether_the_momentum_changes(changes: dict[str, Any], rules: int, expected: float | None) -> None:
+    found = paces(training(**{"schedule": {"type": "oneCycle"}, **changes}), 61, rules)
+    assert found[0].momentum == found[20 if "warmup" in str(changes) else 0].momentum == expected

@@ -15,7 +15,8 @@ Exactness = Literal["Bitwise", "StepExact", "Approximate"]
 AS_ASKED, IN_FLOAT32 = "in the precision asked for", "in float32"
 
 RULES = 2
-"""What a recipe means. 1, of version 0.1: rows are held back without a look at their classes."""
+"""What a recipe means. 1, of version 0.1: rows are held back without a look at their classes, schedules leave the
+momentum alone, and the alpha of a focal loss weighs all classes but the first."""
 
 
 class Likeness(NamedTuple):

@@ -13,7 +13,8 @@ from trainer.distributed import World
 from trainer.errors import NonFinite
 from trainer.learning.compilation import compiled
 from trainer.learning.objectives import Objective
-from trainer.learning.optimizers import load_state_tensors, set_rate, state_tensors
+from trainer.learning.optimizers import load_state_tensors, set_pace, state_tensors
+from trainer.learning.paces import Pace
 from trainer.learning.without_compiler import backward
 from trainer.models import buffers_kept
 from trainingjob_api.spec.training import Training
@@ -47,9 +48,9 @@ class Learner:
         self.values_of_a_row = 1
         """Inputs of a row, or outputs of the widest layer for it: what decides how many rows fit into memory."""
 
-    def step(self, batch: Batch, rate: float) -> tuple[Tensor, Tensor]:
+    def step(self, batch: Batch, pace: Pace) -> tuple[Tensor, Tensor]:
         """One optimizer step; returns the outputs for this rank's rows and the sum of their losses."""
-        set_rate(self.optimizer, rate)
+        set_pace(self.optimizer, pace)
         for parameter in self._parameters:  # at the beginning: until then the last gradient can be looked at
             parameter.grad = None
         outputs, loss_sum = self._backward_in_parts(batch)

@@ -7,26 +7,26 @@ from trainer.learning.clock import EpochClock
 from trainer.learning.early_stopping import is_spent, measured
 from trainer.learning.evaluation import measure_epoch
 from trainer.learning.learner import Learner
-from trainer.learning.plan import Plan
-from trainer.learning.schedules import rate_schedule, warmup_epochs
+from trainer.learning.paces import Paces
+from trainer.learning.schedules import warmup_epochs
 from trainer.learning.state import TrainState
 from trainer.session import Run
 from trainingjob_api.progress import State
 from trainingjob_api.spec.training import Training
 
 
-def train(run: Run, recipe: Training, plan: Plan, learner: Learner, state: TrainState, data: Dataset) -> None:
+def train(run: Run, recipe: Training, paces: Paces, learner: Learner, state: TrainState, data: Dataset) -> None:
     """Trains to the last epoch or to where early stopping ends it. A stop on request raises Stopped from `run.save`."""
-    planned = rate_schedule(recipe, plan)
+    plan = paces.plan
     augment = augmentation_for(recipe, data.facts, run.world.device)
     while state.position.epoch < plan.epochs and not is_spent(state.standing, recipe):
         run.enter(State.TRAINING)
         clock, epoch = EpochClock(state), state.position.epoch
         stage, consumed = plan.stage_at(epoch), state.position.consumed
         drawn = batches(data.train, stage, recipe.seed, epoch, consumed, run.world, augment)
-        for batch in run.board.awaited(drawn):
-            rate = planned(plan.moment(epoch, state.position.consumed))
-            outputs, loss_sum = learner.step(batch, state.plateau.rate(rate, recipe.schedule))
+        steps = zip(run.board.awaited(drawn), paces.of_epoch(epoch, consumed, state.plateau), strict=True)
+        for batch, pace in steps:
+            outputs, loss_sum = learner.step(batch, pace)
             state.sums.add(outputs, batch.targets, loss_sum, batch.size)
             state.advance(batch.size)
             run.count_step(batch.size)
@@ -39,7 +39,7 @@ def train(run: Run, recipe: Training, plan: Plan, learner: Learner, state: Train
             run.save(state)
 
         # Not what the optimizer has: after a stop between the last step and here it has taken no step in this process.
-        rate = state.plateau.rate(planned(plan.last_step_of(epoch)), recipe.schedule)
+        rate = paces.last_of(epoch, state.plateau).rate
         metrics = measure_epoch(run, learner, state, data, rate, clock)
         if recipe.schedule and recipe.schedule.type == "plateau" and epoch >= warmup_epochs(recipe, plan):
             value = measured(metrics, recipe.watched, "earlyStopping")

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from trainer.data.dataset import DataFacts
 from trainer.learning.class_counts import ClassCounts, count_classes, counts_length, curves_of
-from trainer.learning.losses import LossSum, loss_sum
+from trainer.learning.exactness import RULES
+from trainer.learning.losses import LossSum, class_weights, loss_sum
 from trainer.learning.measures import Measures
 from trainer.learning.roc import Curve
 from trainingjob_api.spec.training import Loss, Training
@@ -159,11 +160,12 @@ class Regression:
         )
 
 
-def objective_for(recipe: Training, facts: DataFacts) -> Objective:
+def objective_for(recipe: Training, facts: DataFacts, rules: int = RULES) -> Objective:
     """Classes make a classification, numbers a regression."""
     loss = recipe.loss or Loss(type="crossEntropy" if recipe.task == "classification" else "mse")
     if facts.labels is not None:
-        return Classification(len(facts.labels), loss_sum(loss))
+        weights = class_weights(loss, facts.labels, by_alpha=rules == 1)
+        return Classification(len(facts.labels), loss_sum(loss, weights))
     assert facts.target_scaling is not None
     shift, scale = float(facts.target_scaling.shift), float(facts.target_scaling.scale)
     return Regression(shift, scale, loss_sum(loss), 1 if loss.type == "mae" else 2)

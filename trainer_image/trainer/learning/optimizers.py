@@ -5,14 +5,21 @@ from collections.abc import Iterable, Mapping
 import torch
 from torch import Tensor, nn
 
+from trainer.learning.paces import Pace
+from trainingjob_api.base import given
 from trainingjob_api.spec.training import Optimizer
 
 _ADAMW_DECAY = 0.01
 
 
-def build_optimizer(spec: Optimizer, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
-    """Fused where PyTorch can: one kernel for all parameters, several times faster for small models."""
-    rate, momentum = spec.learning_rate, spec.momentum or 0.0
+def build_optimizer(
+    spec: Optimizer, parameters: Iterable[nn.Parameter], momentum: float | None = None
+) -> torch.optim.Optimizer:
+    """Fused where PyTorch can: one kernel for all parameters, several times faster for small models.
+
+    momentum: that of the first step, if a schedule changes it.
+    """
+    rate, momentum = spec.learning_rate, given(momentum, spec.momentum or 0.0)
     decay = spec.weight_decay if spec.weight_decay is not None else (_ADAMW_DECAY if spec.type == "adamw" else 0.0)
     match spec.type:
         case "adamw":
@@ -32,9 +39,14 @@ def build_optimizer(spec: Optimizer, parameters: Iterable[nn.Parameter]) -> torc
             return torch.optim.RMSprop(parameters, lr=rate, momentum=momentum, weight_decay=decay, foreach=True)
 
 
-def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+def set_pace(optimizer: torch.optim.Optimizer, pace: Pace) -> None:
+    """For the next step."""
     for group in optimizer.param_groups:
-        group["lr"] = rate
+        group["lr"] = pace.rate
+        if pace.momentum is not None and "betas" in group:
+            group["betas"] = pace.momentum, group["betas"][1]
+        elif pace.momentum is not None:
+            group["momentum"] = pace.momentum
 
 
 def state_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:

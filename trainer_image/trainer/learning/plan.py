@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from trainingjob_api.spec.training import DEFAULT_BATCH_SIZE, DEFAULT_EPOCHS, Budget, Training
 
@@ -26,8 +27,7 @@ class StagePlan:
         return self.first_epoch + self.epochs
 
 
-@dataclass(frozen=True)
-class Moment:
+class Moment(NamedTuple):
     """A point in training, for schedules: epochs and steps done. Every step of an epoch is the same fraction of it."""
 
     epochs: float
@@ -58,16 +58,17 @@ class Plan:
         stage = self.stage_at(epoch)
         return stage.first_step + (min(epoch, stage.end) - stage.first_epoch) * stage.steps_per_epoch
 
-    def moment(self, epoch: int, consumed: int) -> Moment:
-        """Where a training stands that has used so many samples of an epoch."""
-        stage = self.stage_at(epoch)
-        step = consumed // stage.samples_per_step
-        return Moment(epoch + step / stage.steps_per_epoch, self.steps_before(epoch) + step)
+    def moments(self, epoch: int, consumed: int = 0) -> Iterator[Moment]:
+        """Before each step of an epoch that is left after so many samples of it."""
+        stage, before = self.stage_at(epoch), self.steps_before(epoch)
+        for used in range(consumed, self.rows, stage.samples_per_step):
+            step = used // stage.samples_per_step
+            yield Moment(epoch + step / stage.steps_per_epoch, before + step)
 
     def last_step_of(self, epoch: int) -> Moment:
         """The moment before the last optimizer step of an epoch."""
         size = self.stage_at(epoch).samples_per_step
-        return self.moment(epoch, (self.rows - 1) // size * size)
+        return next(self.moments(epoch, (self.rows - 1) // size * size))
 
 
 def plan_for(recipe: Training, rows: int) -> Plan:

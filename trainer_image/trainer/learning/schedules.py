@@ -13,6 +13,8 @@ from trainingjob_api.base import given
 from trainingjob_api.spec.training import Schedule, Training
 
 Rate = Callable[[Moment], float]
+Height = Callable[[int], float]
+"""Of a rate between its least and its most, from 0 to 1, by the step since the warm-up."""
 _AUTO_SHARE, _AUTO_LIMIT = 10, 20
 
 
@@ -26,6 +28,18 @@ def rate_schedule(recipe: Training, plan: Plan) -> Rate:
     rate = _SHAPES[schedule.type](base, schedule, span)
     factor = schedule.warmup.start_factor if schedule.warmup else 1.0
     return _by_stage(_warmed_up(rate, factor, Moment(warm_epochs, plan.steps_before(warm_epochs))), plan)
+
+
+def momentum_schedule(recipe: Training, plan: Plan) -> Rate | None:
+    """Momentum (of adam and adamw: beta1) of the step at a moment; None: it never changes."""
+    schedule = recipe.schedule
+    if schedule is None or schedule.momenta is None or recipe.optimizer.type == "adagrad":
+        return None
+    least, most = schedule.momenta
+    warm_epochs = warmup_epochs(recipe, plan)
+    warm_steps = plan.steps_before(warm_epochs)
+    height = _HEIGHTS[schedule.type](schedule, plan.steps - warm_steps)
+    return lambda moment: most - (most - least) * height(max(0, moment.steps - warm_steps))
 
 
 def warmup_epochs(recipe: Training, plan: Plan) -> int:
@@ -73,27 +87,46 @@ def _linear(base: float, schedule: Schedule, span: _Span) -> Rate:
 
 def _cyclic(base: float, schedule: Schedule, span: _Span) -> Rate:
     """Up and down, as many steps each way. Smith, Cyclical Learning Rates for Training Neural Networks (2017)."""
-    low, high, up = given(schedule.minimum, 0.0), given(schedule.maximum, base), schedule.steps_up or 1
-    gamma, mode = given(schedule.gamma, 1.0), schedule.mode or "triangular"
+    low, high = given(schedule.minimum, 0.0), given(schedule.maximum, base)
+    swing = _swing(schedule)
 
     def rate(moment: Moment) -> float:
-        cycle, place = divmod(moment.steps, 2 * up)
-        height = (high - low) * (1 - abs(place / up - 1))
-        if mode == "triangular2":
-            height *= 0.5**cycle  # 2**cycle would be too large for a float one day
-        elif mode == "expRange":
-            height *= gamma**moment.steps
-        return low + height
+        share, width = swing(moment.steps)
+        return low + (high - low) * share * width
 
     return rate
 
 
+def _cyclic_height(schedule: Schedule, steps: int) -> Height:
+    swing = _swing(schedule)
+
+    def height(step: int) -> float:
+        share, width = swing(step)
+        return share * width
+
+    return height
+
+
+def _swing(schedule: Schedule) -> Callable[[int], tuple[float, float]]:
+    """By the step: how high it is in its cycle, from 0 to 1, and how wide the cycle still is."""
+    up, gamma, mode = schedule.steps_up or 1, given(schedule.gamma, 1.0), schedule.mode or "triangular"
+
+    def swing(step: int) -> tuple[float, float]:
+        cycle, place = divmod(step, 2 * up)
+        share = 1 - abs(place / up - 1)
+        if mode == "triangular2":
+            return share, 0.5**cycle  # 2**cycle would be too large for a float one day
+        return share, gamma**step if mode == "expRange" else 1.0
+
+    return swing
+
+
 def _one_cycle(base: float, schedule: Schedule, span: _Span) -> Rate:
     """Up to the peak and down far below the start, both along half a cosine. Smith & Topin, Super-Convergence."""
-    peak, rise = given(schedule.maximum, base), given(schedule.rise_fraction, 0.3)
+    peak = given(schedule.maximum, base)
     first = peak / given(schedule.start_divisor, 25.0)
     last = first / given(schedule.end_divisor, 10_000.0)
-    top, end = rise * span.steps - 1, span.steps - 1
+    top, end = _top(schedule, span.steps)
 
     def rate(moment: Moment) -> float:
         if moment.steps < top:
@@ -103,10 +136,25 @@ def _one_cycle(base: float, schedule: Schedule, span: _Span) -> Rate:
     return rate
 
 
+def _one_cycle_height(schedule: Schedule, steps: int) -> Height:
+    top, end = _top(schedule, steps)
+
+    def height(step: int) -> float:
+        return _eased(0.0, 1.0, step / top) if step < top else _eased(1.0, 0.0, (step - top) / (end - top))
+
+    return height
+
+
+def _top(schedule: Schedule, steps: int) -> tuple[float, int]:
+    """The step, with a fraction, at which the rate is highest, and the last one."""
+    return given(schedule.rise_fraction, 0.3) * steps - 1, steps - 1
+
+
 def _eased(start: float, end: float, share: float) -> float:
     return end + (start - end) / 2 * (1 + cos(pi * share))
 
 
+_HEIGHTS: dict[str, Callable[[Schedule, int], Height]] = {"cyclic": _cyclic_height, "oneCycle": _one_cycle_height}
 _SHAPES: dict[str, Callable[[float, Schedule, _Span], Rate]] = {
     "constant": _constant,
     "step": _step,
@@ -133,4 +181,6 @@ def _warmed_up(rate: Rate, start_factor: float, length: Moment) -> Rate:
 
 
 def _by_stage(rate: Rate, plan: Plan) -> Rate:
+    if all(stage.rate_factor == 1.0 for stage in plan.stages):
+        return rate
     return lambda moment: rate(moment) * plan.stage_at(int(moment.epochs)).rate_factor

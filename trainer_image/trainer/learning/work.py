@@ -24,6 +24,7 @@ from trainer.learning.learner import Learner
 from trainer.learning.loop import train
 from trainer.learning.objectives import Objective, objective_for
 from trainer.learning.optimizers import build_optimizer
+from trainer.learning.paces import Paces
 from trainer.learning.plan import plan_for
 from trainer.learning.state import TrainState, read_facts
 from trainer.learning.without_compiler import skip_compiler
@@ -59,21 +60,23 @@ def work(around: Surroundings) -> tuple[Outcome, str]:
     data = data.to(world.device)
     if world.device.type == "cuda":
         around.board.device_memory = lambda: torch.cuda.memory_allocated(world.device)
-    objective = objective_for(recipe, data.facts)
+    rules = before.rules if before else RULES
+    objective = objective_for(recipe, data.facts, rules)
+    paces = Paces(recipe, plan, rules)
     shapes = Shapes(data.facts.shape, objective.outputs)
     some = data.train.take(torch.arange(3) % len(data.train))[0].cpu()
     model = _network(recipe, world, shapes, some[:2])
     lstms = _fit_lstms(around, recipe, world, model)
-    learner = _learner(recipe, world, objective, model)
+    learner = _learner(recipe, world, objective, model, paces.first.momentum)
     effort = effort_of(learner.model, some[:1])
     learner.values_of_a_row = effort.widest
     _use_threads(effort.multiply_adds, -(-min(stage.batch_size for stage in plan.stages) // world.size))
     run.watch(learner.check_finite)
-    here = circumstances(recipe, data.digest, world, lstms, before.rules if before else RULES)
+    here = circumstances(recipe, data.digest, world, lstms, rules)
     state = _state(run, recipe, learner, data, here)
     learner.warm_up(data.train)
     run.restore(state)
-    train(run, recipe, plan, learner, state, data)
+    train(run, recipe, paces, learner, state, data)
     return finish(run, recipe, learner, state, data, model_folder, some)
 
 
@@ -129,10 +132,10 @@ def _fit_lstms(around: Surroundings, recipe: Training, world: World, model: nn.M
     return AS_ASKED if recipe.precision == "float16" else IN_FLOAT32  # in float16 it has never been otherwise
 
 
-def _learner(recipe: Training, world: World, objective: Objective, model: nn.Module) -> Learner:
+def _learner(recipe: Training, world: World, objective: Objective, model: nn.Module, momentum: float | None) -> Learner:
     """Random numbers of its own for dropout on each rank."""
     torch.manual_seed(derived_seed(recipe.seed, "dropout", world.rank))
-    optimizer = build_optimizer(recipe.optimizer, model.parameters())
+    optimizer = build_optimizer(recipe.optimizer, model.parameters(), momentum)
     return Learner(recipe, world, model, optimizer, objective)
 
 

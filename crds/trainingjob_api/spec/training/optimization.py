@@ -4,11 +4,12 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
-from trainingjob_api.base import ABOVE_ZERO, Model, NumberOr, rule, rules
+from trainingjob_api.base import ABOVE_ZERO, Model, NumberOr, given, rule, rules
 from trainingjob_api.spec.training.choice import Belonging, Choice, belonging
 
 Rate = Annotated[float, Field(ge=1e-12, le=100, json_schema_extra=ABOVE_ZERO)]
 Factor = Annotated[float, Field(ge=0.000001, le=1, json_schema_extra=ABOVE_ZERO)]
+Momentum = Annotated[float, Field(ge=0, le=0.9999)]
 Epochs = Annotated[int, Field(ge=1, le=1_000_000)]
 
 
@@ -22,6 +23,7 @@ _LOSS_FIELDS: Belonging = {
     "margin": ("multiMargin",),
     "gamma": ("focal",),
     "alpha": ("focal",),
+    "alphas": ("focal",),
     "delta": ("huber",),
 }
 
@@ -30,7 +32,12 @@ class Loss(Choice):
     """What is minimised."""
 
     belongs: ClassVar[Belonging] = _LOSS_FIELDS
-    model_config = ConfigDict(json_schema_extra=rules(*belonging(_LOSS_FIELDS)))
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            *belonging(_LOSS_FIELDS),
+            rule("!has(self.alpha) || !has(self.alphas)", "give one of alpha and alphas", ".alphas"),
+        )
+    )
 
     type: Literal["crossEntropy", "multiMargin", "focal", "mse", "mae", "huber"]
     label_smoothing: Annotated[float, Field(ge=0, le=0.9)] | None = Field(default=None, description="Default: 0.")
@@ -39,11 +46,21 @@ class Loss(Choice):
         default=None, description="How much less the easy rows count. Default: 2."
     )
     alpha: Annotated[float, Field(ge=0, le=1)] | None = Field(
-        default=None, description="Weight of every class but the first, which gets 1 - alpha. Default: all count 1."
+        default=None,
+        description="Of two classes: weight of the second; the first gets 1 - alpha. Default: all rows count 1.",
+    )
+    alphas: Annotated[list[Annotated[float, Field(ge=0, le=1000)]], Field(min_length=2, max_length=10_000)] | None = (
+        Field(default=None, description="Weight of each class, in the order of the sorted classes.")
     )
     delta: Annotated[float, Field(ge=0.000001, le=1e9, json_schema_extra=ABOVE_ZERO)] | None = Field(
         default=None, description="Where the square becomes a line, in standard deviations of the target. Default: 1."
     )
+
+    @model_validator(mode="after")
+    def _one_kind_of_weight(self) -> "Loss":
+        if self.alpha is not None and self.alphas is not None:
+            raise ValueError("alphas: give one of alpha and alphas")
+        return self
 
 
 _OPTIMIZER_FIELDS: Belonging = {"momentum": ("sgd", "rmsprop"), "nesterov": ("sgd",)}
@@ -69,7 +86,7 @@ class Optimizer(Choice):
     weight_decay: Annotated[float, Field(ge=0, le=10)] | None = Field(
         default=None, description="Default: 0.01 for adamw, which takes it from the weights themselves, else 0."
     )
-    momentum: Annotated[float, Field(ge=0, le=0.9999)] | None = Field(default=None, description="Default: 0.")
+    momentum: Momentum | None = Field(default=None, description="Default: 0.")
     nesterov: bool | None = Field(default=None, description="Default: false.")
 
     @model_validator(mode="after")
@@ -101,7 +118,23 @@ _SCHEDULE_FIELDS: Belonging = {
     "riseFraction": ("oneCycle",),
     "startDivisor": ("oneCycle",),
     "endDivisor": ("oneCycle",),
+    "cycleMomentum": ("cyclic", "oneCycle"),
+    "minimumMomentum": ("cyclic", "oneCycle"),
+    "maximumMomentum": ("cyclic", "oneCycle"),
 }
+
+
+MOMENTA = {"cyclic": (0.8, 0.9), "oneCycle": (0.85, 0.95)}
+"""The least and the most, if nothing is said: PyTorch's."""
+
+
+def _momentum(field: str, place: int) -> str:
+    """CEL: the one that is meant."""
+    cyclic, one_cycle = (MOMENTA[type_][place] for type_ in ("cyclic", "oneCycle"))
+    return f"has(self.{field}) ? self.{field} : (self.type == 'cyclic' ? {cyclic} : {one_cycle})"
+
+
+_LEAST_MOMENTUM, _MOST_MOMENTUM = _momentum("minimumMomentum", 0), _momentum("maximumMomentum", 1)
 
 
 class Schedule(Choice):
@@ -121,6 +154,17 @@ class Schedule(Choice):
                 ".minimum",
             ),
             rule("self.type != 'step' || has(self.stepSize)", "type step needs stepSize", ".stepSize"),
+            rule(
+                "(!has(self.minimumMomentum) && !has(self.maximumMomentum))"
+                " || !has(self.cycleMomentum) || self.cycleMomentum",
+                "with cycleMomentum: false the momentum stays as it is",
+                ".cycleMomentum",
+            ),
+            rule(
+                f"({_LEAST_MOMENTUM}) <= ({_MOST_MOMENTUM})",
+                "minimumMomentum must not exceed maximumMomentum",
+                ".minimumMomentum",
+            ),
         )
     )
 
@@ -160,6 +204,17 @@ class Schedule(Choice):
     end_divisor: Annotated[float, Field(ge=1, le=1e9)] | None = Field(
         default=None, description="The last rate is the first divided by it. Default: 10000."
     )
+    cycle_momentum: bool | None = Field(
+        default=None,
+        description="cyclic and oneCycle: the momentum (of adam and adamw: beta1) goes the other way than the rate, "
+        "whatever optimizer.momentum says. adagrad has none. Default: true.",
+    )
+    minimum_momentum: Momentum | None = Field(
+        default=None, description="Where the rate is highest. Default: 0.8 for cyclic, 0.85 for oneCycle."
+    )
+    maximum_momentum: Momentum | None = Field(
+        default=None, description="Where the rate is lowest. Default: 0.9 for cyclic, 0.95 for oneCycle."
+    )
     warmup: Warmup | None = Field(default=None, description="In front of any schedule. Default: none.")
 
     @model_validator(mode="after")
@@ -172,6 +227,23 @@ class Schedule(Choice):
         if self.type == "step" and self.step_size is None:
             raise ValueError("type step needs stepSize")
         return self
+
+    @model_validator(mode="after")
+    def _momenta_agree(self) -> "Schedule":
+        """The same as the CEL rules."""
+        if self.cycle_momentum is False and (self.minimum_momentum, self.maximum_momentum) != (None, None):
+            raise ValueError("cycleMomentum: with false the momentum stays as it is")
+        if self.momenta is not None and self.momenta[0] > self.momenta[1]:
+            raise ValueError("minimumMomentum must not exceed maximumMomentum")
+        return self
+
+    @property
+    def momenta(self) -> tuple[float, float] | None:
+        """Between which the momentum goes to and fro; None: it stays as it is."""
+        if self.type not in MOMENTA or self.cycle_momentum is False:
+            return None
+        least, most = MOMENTA[self.type]
+        return given(self.minimum_momentum, least), given(self.maximum_momentum, most)
 
 
 class Stage(Model):
