@@ -134,17 +134,22 @@ def _column(name: str, path: str, type: str = "string", wide: bool = False, desc
 _COLUMNS = [
     _column("Phase", ".status.phase"),
     _column("Epoch", ".status.progress.epochText"),
+    _column("Train loss", ".status.metrics.latest.trainLoss", "number", description="Of the latest epoch."),
+    _column("Val loss", ".status.metrics.latest.validationLoss", "number", description="Of the latest epoch."),
     _column(
-        "Loss",
-        ".status.metrics.latest.trainLoss",
-        "number",
-        description="Of the latest epoch, on the training rows.",
+        "Best val", ".status.metrics.best.validationLoss", "number", description="Validation loss of the best epoch."
     ),
     _column(
-        "Best",
-        ".status.metrics.best.validationLoss",
+        "Accuracy",
+        ".status.metrics.latest.validationAccuracy",
         "number",
-        description="Validation loss of the best epoch.",
+        description="Classification: of the latest epoch, on the validation rows.",
+    ),
+    _column(
+        "MAE",
+        ".status.metrics.latest.validationMae",
+        "number",
+        description="Regression: mean absolute error of the latest epoch, on the validation rows.",
     ),
     _column("ETA", ".status.progress.remainingText"),
     _column("Restarts", ".status.restarts", "integer"),
@@ -153,6 +158,6 @@ _COLUMNS = [
     _column("Samples/s", ".status.progress.samplesPerSecond", "number", wide=True),
     _column("Checkpoint age", ".status.checkpoint.saveTime", "date", wide=True),
     _column("Attempt", ".status.attempt", "integer", wide=True),
-    _column("Nodes", ".spec.nodes", "integer", wide=True),
+    _column("Nodes", ".status.nodes", "integer", wide=True),
     _column("Message", '.status.conditions[?(@.type=="Ready")].message', wide=True),
 ]

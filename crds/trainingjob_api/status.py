@@ -217,6 +217,7 @@ class TrainingJobStatus(Report):
         json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
     )
     attempt: int = Field(default=0, description="Counts every start, resume included.")
+    nodes: int | None = Field(default=None, description="Pods of that attempt.")
     restarts: int = Field(default=0, description="Only failures that spent the budget.")
     recent_restarts: int | None = Field(
         default=None, description="Those that count against restart.maxRestarts: since training last went well."

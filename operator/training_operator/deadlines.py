@@ -9,6 +9,8 @@ from training_operator.situation import Situation
 from training_operator.status import reported
 
 LOOK_WHILE_WAITING = 15.0
+UNTIL_HEARD = timedelta(seconds=30)
+"""How long a trainer takes to say what it does, where it can be asked."""
 LINGER = timedelta(seconds=15)
 """How long the kubelet may take to tell that a whole pod has ended."""
 _AT_ONCE = {Situation.BEGINNING, Situation.LATE, Situation.ENDED}
@@ -33,6 +35,14 @@ def first_step(observed: Observed) -> datetime | None:
     if attempt.first_start is None or attempt.has_stepped or not attempt.has_started or only_the_trainer_knows:
         return None
     return attempt.first_start + timedelta(seconds=observed.spec.deadlines.start_seconds)
+
+
+def first_word(observed: Observed) -> datetime | None:
+    """Until when it counts as starting without a word from rank 0, which may be out of reach; None: it has spoken."""
+    attempt = observed.attempt
+    if attempt.first_start is None or attempt.report is not None:
+        return None
+    return attempt.first_start + UNTIL_HEARD
 
 
 def placement(observed: Observed) -> datetime | None:
@@ -95,7 +105,7 @@ def _of_finished(observed: Observed) -> tuple[datetime | None, ...]:
 
 
 def _of_active(observed: Observed) -> tuple[datetime | None, ...]:
-    starts = first_step(observed), placement(observed), *obstacle.moments(observed)
+    starts = first_step(observed), first_word(observed), placement(observed), *obstacle.moments(observed)
     return *starts, total(observed), next_progress(observed), lingering(observed), reset(observed)
 
 

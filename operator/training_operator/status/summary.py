@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 
-from training_operator import obstacle
+from training_operator import deadlines, obstacle
 from training_operator.observe import Observed
 from training_operator.obstacle import Obstacle, names_of
 from training_operator.outcome import Ending, Verdict
@@ -138,9 +138,19 @@ def _active(observed: Observed, plan: Plan, status: TrainingJobStatus) -> Summar
         return ending.held_up_by(obstacle.lingering(observed))
     if not attempt.has_started:
         return _starting(observed, plan, status).held_up_by(obstacle.before_start(observed))
+    if _is_getting_ready(observed):
+        words = f"Attempt {status.attempt} is starting: reading its data, or restoring a checkpoint."
+        return Summary(Phase.STARTING, Standing.RECONCILING, Reason.STARTING, words)
     nodes = observed.spec.nodes
     message = f"Attempt {status.attempt} is training on {nodes} {'node' if nodes == 1 else 'nodes'}."
     return Summary(Phase.RUNNING, Standing.READY, Reason.TRAINING, message, is_running=True)
+
+
+def _is_getting_ready(observed: Observed) -> bool:
+    """Its containers run, but it does not train yet."""
+    if observed.attempt.report is not None:
+        return not observed.attempt.has_stepped
+    return not deadlines.has_passed(deadlines.first_word(observed), observed)
 
 
 def _late(observed: Observed, plan: Plan, status: TrainingJobStatus) -> Summary:

@@ -51,6 +51,7 @@ def _begun(status: TrainingJobStatus, observed: Observed) -> TrainingJobStatus:
     return status.model_copy(
         update={
             "attempt": attempt,
+            "nodes": observed.spec.nodes,
             "job": JobReference(name=attempt_name(observed.name, attempt)),
             "start_time": status.start_time or observed.now,
             "retry_time": None,

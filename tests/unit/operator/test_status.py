@@ -95,6 +95,30 @@ CASES: list[tuple[str, Observed, Phase, dict[str, str]]] = [
         {"Ready": "Training", "Running": "Training"},
     ),
     (
+        "all pods run, and rank 0 has not been asked yet",
+        look(training_job(open_status(), nodes=2), job(), pod(0, started=29), pod(1, started=29)),
+        Phase.STARTING,
+        {"Reconciling": "Starting"},
+    ),
+    (
+        "rank 0 reads its data, however long",
+        look(training_job(open_status()), job(), pod(started=300), report=report(0, 0, None, state=State.STARTING)),
+        Phase.STARTING,
+        {"Reconciling": "Starting"},
+    ),
+    (
+        "rank 0 restores a checkpoint",
+        look(training_job(open_status()), job(), pod(), report=report(0, 0, None, state=State.RESTORING)),
+        Phase.STARTING,
+        {"Reconciling": "Starting"},
+    ),
+    (
+        "a program that reports nothing runs",
+        look(training_job(open_status()), job(), pod(started=2), report=report(0, 0, None, state=State.RUNNING)),
+        Phase.RUNNING,
+        {"Ready": "Training", "Running": "Training"},
+    ),
+    (
         "one pod is done before the other",
         look(training_job(open_status(), nodes=2), job(), pod(0, code=0), pod(1)),
         Phase.RUNNING,
@@ -290,7 +314,7 @@ def test_a_generation_is_observed_by_every_condition() -> None:
 
 
 def test_a_condition_keeps_the_time_of_its_turn() -> None:
-    first = shown(look(training_job(open_status()), job(), pod(), now=ago(50)))
+    first = shown(look(training_job(open_status()), job(), pod(started=90), now=ago(50)))
     later = shown(look(training_job(first), failed_job(), pod(code=1)))
     times = {c.type: c.last_transition_time for c in later.conditions}
     assert times[ConditionType.COMPLETE] == ago(50)
