@@ -300,7 +300,6 @@ class TestFleet:
     def test_a_new_job_of_the_same_name_is_no_change_of_the_old_one(self) -> None:
         registry, fleet = self.fleet()
         fleet.show(KEY, "old", status(progress=progress(30, ago(9))))
-        fleet.show(KEY, "new", status("Starting"))
         fleet.show(KEY, "new", status(attempt=2, progress=progress(1)))
         assert registry.get_sample_value("trainingjob_operator_lost_steps_total") == 0
 
