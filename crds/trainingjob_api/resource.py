@@ -29,6 +29,14 @@ class Metadata(Report):
         return self.namespace, self.name
 
 
+_FIELDS = {field.alias or name for name, field in TrainingJobSpec.model_fields.items()}
+_UNCHANGED = " && ".join(
+    f"has(self.spec.{field}) == has(oldSelf.spec.{field})"
+    f" && (!has(self.spec.{field}) || self.spec.{field} == oldSelf.spec.{field})"
+    for field in sorted(_FIELDS - {"ttlSecondsAfterFinished"})
+)
+
+
 class TrainingJob(Model):
     """A model to train: data, recipe, pods and how to pause it.
 
@@ -41,7 +49,13 @@ class TrainingJob(Model):
                 f"self.metadata.name.size() <= 48 && self.metadata.name.matches('{NAME_PATTERN}')",
                 "metadata.name: at most 48 characters, a-z, 0-9 and '-', beginning with a letter:"
                 " names of pods are built on it",
-            )
+            ),
+            rule(
+                f"!oldSelf.?status.completionTime.hasValue() || ({_UNCHANGED})",
+                "the training is over, and nothing but ttlSecondsAfterFinished changes any more:"
+                " to train again or longer, make a new TrainingJob",
+                ".spec",
+            ),
         )
     )
 

@@ -132,6 +132,27 @@ CHANGES: list[tuple[str, dict[str, Any], dict[str, Any], str | None]] = [
 ]  # fmt: skip
 
 
+FINISHED = [
+    ("the same once more", {}, None),
+    ("a label", {"metadata.labels": {"team": "vision"}}, None),
+    ("how long its pods stay", {"spec.ttlSecondsAfterFinished": 60}, None),
+    ("more epochs", {"spec.training.epochs": 20}, "make a new TrainingJob"),
+    ("a pause", {"spec.suspend": True}, "make a new TrainingJob"),
+    ("a longer deadline", {"spec.deadlines": {"totalSeconds": 60}}, "make a new TrainingJob"),
+    ("a pause and another pod", {"spec.suspend": True, "spec.pod.image": "other:1"}, "make a new TrainingJob"),
+]
+
+
+@pytest.mark.parametrize(("change", "refused"), [pytest.param(c, r, id=title) for title, c, r in FINISHED])
+def test_what_may_change_after_the_end(kubectl: Kubectl, change: dict[str, Any], refused: str | None) -> None:
+    """That nothing would come of a change is told to whoever makes it."""
+    name = f"job-{uuid.uuid4().hex[:10]}"
+    kubectl.create(changed(VALID, {"metadata.name": name, "spec.managedBy": "nobody.dev/none"}))
+    finished = kubectl.patch("trainingjobs", f"{name}/status", {"status": {"completionTime": "2026-01-01T00:00:00Z"}})
+    with contextlib.nullcontext() if refused is None else pytest.raises(Refused, match=re.escape(refused)):
+        kubectl.replace(changed(finished, change))
+
+
 @pytest.mark.parametrize(
     ("before", "change", "refused"), [pytest.param(b, c, r, id=title) for title, b, c, r in CHANGES]
 )
