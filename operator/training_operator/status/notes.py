@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from training_operator.builders.event import Note
-from trainingjob_api.status import ConditionType, TrainingJobStatus
+from trainingjob_api.status import ConditionType, Phase, TrainingJobStatus
 
 
 def notes(before: TrainingJobStatus, after: TrainingJobStatus) -> list[Note]:
@@ -30,6 +30,9 @@ def _pauses(before: TrainingJobStatus, after: TrainingJobStatus) -> Iterator[Not
 def _starts(before: TrainingJobStatus, after: TrainingJobStatus) -> Iterator[Note]:
     if after.attempt > before.attempt:
         yield Note("AttemptStarted", f"Attempt {after.attempt} begins as Job {after.job.name if after.job else ''}")
+    queued = after.condition(ConditionType.RECONCILING)
+    if after.phase == Phase.QUEUED and queued is not None and before.phase != Phase.QUEUED:
+        yield Note(queued.reason, queued.message, about=f"{queued.last_transition_time}")
     resume = after.resume
     if resume is not None and before.resume is None:
         why = f": {resume.reason}" if resume.reason else ""

@@ -8,6 +8,7 @@ from trainingjob_api.status import (
     Condition,
     ConditionType,
     FailureStatus,
+    Phase,
     Reason,
     ResumeStatus,
     TrainingJobStatus,
@@ -34,7 +35,11 @@ SAVED = CheckpointStatus(step=5, epoch=1, path="p", size_bytes=1, save_time=NOW,
 RESUMED = ResumeStatus(from_step=5, from_attempt=1, exactness="StepExact", reason="another world size")
 STALLED = with_condition(ConditionType.STALLED, Reason.NAME_TAKEN)
 
+QUEUED = with_condition(ConditionType.RECONCILING, Reason.PAUSED_BY_QUEUE).model_copy(update={"phase": Phase.QUEUED})
+
 CASES = [
+    ("a queue took its place", open_status(), QUEUED, ["PausedByQueue"]),
+    ("it still waits in the queue", QUEUED, QUEUED, []),
     ("nothing happened", open_status(), open_status(), []),
     ("an attempt began", TrainingJobStatus(), open_status(), ["AttemptStarted"]),
     ("a first checkpoint", open_status(), open_status(checkpoint=SAVED), ["CheckpointSaved"]),
