@@ -27,6 +27,7 @@ _MEANING = {
     "workers": "TrainingJobs that are worked on at the same time",
     "relist_seconds": "how often everything is listed, to find what the watches missed",
     "poll_seconds": "how often rank 0 is asked for its progress",
+    "progress_writes_per_second": "how often progress is written into status, of all TrainingJobs together",
     "retry_seconds": "how often something is tried again that was refused, by a quota or because a name is taken",
     "lease": "namespace/name of the Lease by which replicas agree on who acts; none: this process always acts",
 }
@@ -34,7 +35,7 @@ _MEANING = {
 
 def _parser() -> argparse.ArgumentParser:
     lines = [
-        f"  {PREFIX}{field.name.upper():<22} {_MEANING[field.name]} (default: {field.default or 'none'})"
+        f"  {PREFIX}{field.name.upper():<26} {_MEANING[field.name]} (default: {field.default or 'none'})"
         for field in fields(Settings)
     ]
     return argparse.ArgumentParser(

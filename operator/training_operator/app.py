@@ -15,6 +15,7 @@ from prometheus_client import CollectorRegistry
 from training_operator import stopping
 from training_operator.act import Actor
 from training_operator.asking import Asker
+from training_operator.budget import Budget
 from training_operator.cluster import Cluster
 from training_operator.election import Election, Leadership, Unopposed
 from training_operator.gate import Gate
@@ -77,7 +78,14 @@ async def run(settings: Settings) -> None:
         leaders = replace(cluster, may_write=leadership.is_leading)
         actor = Actor(leaders, store, settings.trainer_image)
         reconciler = Reconciler(
-            leaders, store, poller, actor, _now, settings.retry_seconds, may_read_nodes=settings.is_cluster_wide
+            leaders,
+            store,
+            poller,
+            actor,
+            _now,
+            settings.retry_seconds,
+            Budget(settings.progress_writes_per_second),
+            may_read_nodes=settings.is_cluster_wide,
         )
         timed = _Timed(reconciler, metrics)
 

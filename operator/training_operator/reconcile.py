@@ -7,6 +7,7 @@ from datetime import datetime
 
 from training_operator.act import Actor
 from training_operator.asking import Source
+from training_operator.budget import Budget
 from training_operator.builders.event import Note, build_event
 from training_operator.cluster import Cluster, StatusTarget
 from training_operator.deadlines import look_again
@@ -19,7 +20,7 @@ from training_operator.plan import Plan, decide
 from training_operator.poller import Poller
 from training_operator.records import Key
 from training_operator.situation import Situation
-from training_operator.status.derive import derive, held_up, same
+from training_operator.status.derive import derive, held_up, is_routine, same
 from training_operator.status.notes import notes
 from training_operator.store import Kind, Store
 from trainingjob_api.resource import TrainingJob
@@ -42,6 +43,7 @@ class Reconciler:
     actor: Actor
     clock: Callable[[], datetime]
     retry_seconds: float
+    budget: Budget
     may_read_nodes: bool = True
     failures: Failures = field(default_factory=Failures)
 
@@ -52,6 +54,7 @@ class Reconciler:
         if job is None or job.metadata.deletion_timestamp is not None:
             self.poller.leave(key)
             self.failures.forget(key)
+            self.budget.leave(key)
             return None
         try:
             return await self._pass(key, job)
@@ -70,7 +73,11 @@ class Reconciler:
 
         self._follow_progress(key, observed, plan)
         met = await self._act(key, observed, plan)
-        changed = await self._record(observed, plan, met)
+        status = derive(observed, plan, met)
+        if wait := self._wait(key, observed.status, status):
+            sooner = look_again(observed, plan.situation)
+            return wait if sooner is None else min(wait, sooner)
+        changed = await self._record(observed, status, met)
         if met is not None:
             return self.retry_seconds if met.needs_a_person else SOON
         self.failures.forget(key)
@@ -108,10 +115,17 @@ class Reconciler:
             return obstacle
         return None
 
-    async def _record(self, observed: Observed, plan: Plan, met: Obstacle | None) -> bool:
+    def _wait(self, key: Key, before: TrainingJobStatus, after: TrainingJobStatus) -> float:
+        """Seconds that the write has to wait for its turn; only progress has to."""
+        if is_routine(before, after):
+            return self.budget.wait(key)
+        self.budget.leave(key)
+        return 0.0
+
+    async def _record(self, observed: Observed, status: TrainingJobStatus, met: Obstacle | None) -> bool:
         """Write the status; without the trainer's words if with them the API server refuses it."""
         try:
-            return await self._write(observed.job, derive(observed, plan, met))
+            return await self._write(observed.job, status)
         except RefusedError as refused:
             quiet = observed.unheard
             words = f"The API server refuses what the trainer reports: {refused}"

@@ -5,12 +5,16 @@ import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from math import inf
 from typing import Any, Literal, get_args
 
 from trainingjob_api.contract import RELEASE
 
 PREFIX = "TRAININGJOB_OPERATOR_"
 LogFormat = Literal["text", "json"]
+
+
+_ABOVE_ZERO = "workers", "relist_seconds", "poll_seconds", "progress_writes_per_second", "retry_seconds"
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,8 @@ class Settings:
     """How often everything is listed, to find what the watches missed."""
     poll_seconds: float = 5.0
     """How often rank 0 is asked for its progress."""
+    progress_writes_per_second: float = 20.0
+    """How often progress is written into status, of all TrainingJobs together; what matters more is not held back."""
     retry_seconds: float = 15.0
     """How often something is tried again that was refused, by a quota or because a name is taken."""
 
@@ -46,6 +52,9 @@ class Settings:
     """namespace/name of the Lease by which replicas agree on who acts; none: this process acts whoever else does."""
 
     def __post_init__(self) -> None:
+        for name in _ABOVE_ZERO:
+            if not 0 < getattr(self, name) < inf:
+                raise ValueError(f"{PREFIX}{name.upper()} must be above 0, not {getattr(self, name)}")
         if self.lease and not re.fullmatch("[^/]+/[^/]+", self.lease):
             raise ValueError(f"{PREFIX}LEASE must be namespace/name, not {self.lease!r}")
         if self.log_format not in get_args(LogFormat):

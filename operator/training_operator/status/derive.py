@@ -36,6 +36,14 @@ def same(one: TrainingJobStatus, other: TrainingJobStatus) -> bool:
     return one.to_json_object() == other.to_json_object()
 
 
+def is_routine(before: TrainingJobStatus, after: TrainingJobStatus) -> bool:
+    """Whether only the numbers of a training change that goes on as before: then the write may wait."""
+    if before.progress is None or after == before:
+        return False
+    numbers = {name: getattr(before, name) for name in ("progress", "metrics", "checkpoint")}
+    return after.model_copy(update=numbers) == before
+
+
 def held_up(status: TrainingJobStatus, obstacle: Obstacle, generation: int, now: datetime) -> TrainingJobStatus:
     """The status of before, with what a pass has met that could not be brought to its end."""
     if status.is_finished:

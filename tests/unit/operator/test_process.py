@@ -48,6 +48,9 @@ class TestSettings:
             ("WORKERS", "1.5"),
             ("METRICS_AUTH", "1"),
             ("LEASE", "no-namespace"),
+            ("PROGRESS_WRITES_PER_SECOND", "0"),
+            ("POLL_SECONDS", "nan"),
+            ("WORKERS", "-1"),
         ],
     )
     def test_what_is_wrong_is_named(self, name: str, value: str) -> None:

@@ -16,7 +16,7 @@ from training_operator.plan import DeleteJob, SuspendJob, decide
 from training_operator.reading import ReadInPart, read_training_job
 from training_operator.situation import Situation
 from training_operator.status import reported
-from training_operator.status.derive import derive, held_up, same
+from training_operator.status.derive import derive, held_up, is_routine, same
 from trainingjob_api.progress import Outcome, State
 from trainingjob_api.resource import TrainingJob
 from trainingjob_api.status import Condition, ConditionType, PauseStatus, Phase, Reason, TrainingJobStatus
@@ -535,6 +535,40 @@ class TestProgress:
         assert "disk full" in told.message
         unheard = shown(look(training_job(status), job(), pod()))
         assert same(unheard, status)
+
+
+QUIET = shown(look(training_job(open_status()), job(), pod()))
+BEFORE = shown(look(training_job(open_status()), job(), pod(), report=report(1, 10), now=ago(99)))
+RESUMED = shown(look(training_job(open_status()), job(), pod(), report=report(1, 10, saved=None), now=ago(99)))
+ROUTINE: list[tuple[str, TrainingJobStatus, Observed, bool]] = [
+    ("an epoch", BEFORE, look(training_job(BEFORE), job(), pod(), report=report(2, 20, saved=20)), True),
+    ("nothing", BEFORE, look(training_job(BEFORE), job(), pod(), report=report(1, 10)), False),
+    ("the first report", QUIET, look(training_job(QUIET), job(), pod(), report=report(saved=None)), False),
+    ("the first checkpoint", RESUMED, look(training_job(RESUMED), job(), pod(), report=report(2, 20)), False),
+    (
+        "a resume",
+        RESUMED,
+        look(training_job(RESUMED), job(), pod(), report=report(2, saved=None, resume=RESUME)),
+        False,
+    ),
+    (
+        "a save that failed",
+        BEFORE,
+        look(training_job(BEFORE), job(), pod(), report=report(2, checkpointProblem="full")),
+        False,
+    ),
+    ("a pause", BEFORE, look(training_job(BEFORE, suspend=True), job(), pod(), report=report(2)), False),
+    ("an end", BEFORE, look(training_job(BEFORE), complete_job(), gone=(pod(code=0),), report=report(10)), False),
+]
+
+
+@pytest.mark.parametrize(
+    ("before", "observed", "may_wait"), [case[1:] for case in ROUTINE], ids=[case[0] for case in ROUTINE]
+)
+def test_only_the_numbers_of_a_training_that_goes_on_may_wait(
+    before: TrainingJobStatus, observed: Observed, may_wait: bool
+) -> None:
+    assert is_routine(before, shown(observed)) is may_wait
 
 
 def test_an_empty_dir_is_no_checkpoint() -> None:

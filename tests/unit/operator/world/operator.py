@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from training_operator.act import Actor
 from training_operator.asking import Source
+from training_operator.budget import Budget
 from training_operator.cluster import Cluster
 from training_operator.poller import Poller
 from training_operator.queue import WorkQueue
@@ -26,6 +27,8 @@ IMAGE = "trainer:1"
 POLL_SECONDS = 5.0
 RELIST_SECONDS = 60.0
 RETRY_SECONDS = 15.0
+PROGRESS_WRITES_PER_SECOND = 0.05
+"""So few that writes wait for their turn although there is one TrainingJob."""
 
 
 @dataclass(kw_only=True)
@@ -56,7 +59,10 @@ class Operator:
         cluster = _Wire(client=cast(Any, None), network=self.network)
         poller = Poller(POLL_SECONDS, self._ask, self._queue.add, self._on_silence)
         actor = Actor(cluster, self._store, IMAGE)
-        self._reconciler = Reconciler(cluster, self._store, poller, actor, lambda: self.clock.now, RETRY_SECONDS)
+        budget = Budget(PROGRESS_WRITES_PER_SECOND, lambda: self.clock.seconds)
+        self._reconciler = Reconciler(
+            cluster, self._store, poller, actor, lambda: self.clock.now, RETRY_SECONDS, budget
+        )
         self._poller = poller
         self._relist = Relist(cluster, self._store, (), RELIST_SECONDS, self._queue.add)
         self._inbox = Inbox(self._store, self._queue.add)

@@ -1,0 +1,111 @@
+"""What the reconciler itself decides: progress waits for its turn, everything else does not."""
+
+from datetime import timedelta
+from typing import Any, cast
+
+import pytest
+
+from training_operator.act import Actor
+from training_operator.attempt import Heard
+from training_operator.budget import Budget
+from training_operator.builders.metadata import spec_digest
+from training_operator.cluster import Cluster, StatusTarget
+from training_operator.poller import Poller
+from training_operator.reconcile import Reconciler
+from training_operator.store import Kind, Store
+from trainingjob_api.progress import Progress
+from trainingjob_api.status import TrainingJobStatus
+from unit.operator.factories import NOW, open_status, raw_job, raw_pod, raw_training_job, report, training_job
+
+KEY = ("team", "digits")
+
+
+class Life:
+    """One TrainingJob that trains, and an API server that takes every status."""
+
+    def __init__(self, per_second: float) -> None:
+        self.seconds = 0.0
+        self.store, self.written = Store(), list[TrainingJobStatus]()
+        self.heard: Progress | None = None
+        self.raw = {**raw_training_job(), "status": open_status().to_json_object()}
+        job = raw_job(digest=spec_digest(training_job().spec))
+        for kind, raw in ((Kind.TRAINING_JOB, self.raw), (Kind.JOB, job), (Kind.POD, raw_pod())):
+            self.store.put(kind, raw)
+        cluster = cast(Cluster, self)
+        self.reconciler = Reconciler(
+            cluster,
+            self.store,
+            cast(Poller, self),
+            Actor(cluster, self.store, "trainer:1"),
+            lambda: NOW + timedelta(seconds=int(self.seconds)),
+            15.0,
+            Budget(per_second, lambda: self.seconds),
+        )
+
+    async def passes(self, seconds: float, told: Progress) -> float | None:
+        """One pass so many seconds later, when rank 0 says this; when it wants to look again."""
+        self.seconds, self.heard = self.seconds + seconds, told
+        return await self.reconciler.reconcile(KEY)
+
+    def edit(self, **spec: Any) -> None:
+        self.raw = raw_training_job(**spec) | {"status": self.written[-1].to_json_object()}
+        self.store.put(Kind.TRAINING_JOB, self.raw)
+
+    # The cluster
+
+    async def replace_status(self, target: StatusTarget, status: TrainingJobStatus) -> dict[str, Any]:
+        self.written.append(status)
+        self.raw = {**raw_training_job(), "spec": self.raw["spec"], "status": status.to_json_object()}
+        return self.raw
+
+    async def create(self, plural: str, manifest: dict[str, Any]) -> dict[str, Any]:
+        return manifest
+
+    async def suspend_job(self, *_: str) -> dict[str, Any]:
+        return raw_job(suspended=True)
+
+    # The poller
+
+    def follow(self, *_: object) -> None: ...
+
+    def leave(self, *_: object) -> None: ...
+
+    def report(self, _: object) -> Heard | None:
+        return Heard(self.heard, 0.0) if self.heard else None
+
+
+@pytest.fixture
+async def life() -> Life:
+    """A hundred seconds for each write of progress; the first is done, and the next but one waits for its turn."""
+    life = Life(per_second=0.01)
+    await life.passes(0, report(1, 10))  # the first word needs no turn
+    await life.passes(20, report(2, 20))
+    assert [status.progress.epoch for status in life.written if status.progress] == [1, 2]
+    return life
+
+
+async def test_progress_waits_for_its_turn_and_then_tells_the_newest(life: Life) -> None:
+    assert await life.passes(20, report(3, 30)) == 80
+    assert await life.passes(30, report(4, 40)) == 50
+    assert len(life.written) == 2
+    await life.passes(50, report(5, 50))
+    assert [status.progress.epoch for status in life.written if status.progress] == [1, 2, 5]
+
+
+async def test_a_pause_waits_for_nothing_and_takes_the_newest_along(life: Life) -> None:
+    await life.passes(20, report(3, 30))
+    life.edit(suspend=True)
+    await life.passes(1, report(3, 30))
+    assert life.written[-1].pause is not None
+    assert life.written[-1].phase == "Pausing"
+
+
+async def test_a_failed_save_waits_for_nothing(life: Life) -> None:
+    await life.passes(20, report(3, 30))
+    await life.passes(1, report(3, 30, checkpointProblem="disk full"))
+    assert "disk full" in str(life.written[-1].to_json_object())
+
+
+async def test_what_time_alone_changes_is_looked_at_before_the_turn(life: Life) -> None:
+    life.edit(deadlines={"totalSeconds": 700})  # 600 of them have passed when it begins
+    assert await life.passes(20, report(3, 30)) == 60
