@@ -70,6 +70,11 @@ BAD_RECIPES: list[tuple[str, dict[str, Any], str]] = [
     ("no data", {"spec.training.data": ABSENT}, "spec.training.data"),
     ("no target", {"spec.training.data.target": ABSENT}, "spec.training.data.target"),
     ("an empty list of features", {"spec.training.data.features": []}, "spec.training.data.features"),
+    *[
+        (f"csv with {csv}", {f"{T}.data.csv": csv}, f"{T}.data.csv")
+        for csv in [{"decimal": ","}, {"delimiter": ";;"}, {"delimiter": '"'}, {"decimal": ";"}, {"nullWords": [""]}]
+    ],
+    ("csv of another format", {f"{T}.data.csv": {}, f"{T}.data.format": "parquet"}, f"{T}.data.csv"),
     ("validation that is empty", {"spec.training.data.validation": {}}, "spec.training.data.validation"),
     (
         "validation given twice",
@@ -346,6 +351,10 @@ BAD_RECIPES: list[tuple[str, dict[str, Any], str]] = [
 ]
 
 GOOD_RECIPES: list[tuple[str, dict[str, Any]]] = [
+    *[
+        (f"csv with {csv}", {f"{T}.data.csv": csv, f"{T}.data.features": ["*", "!date"]})
+        for csv in [{"decimal": ",", "delimiter": ";"}, {"delimiter": "\t", "nullWords": ["-"]}, {"header": False}]
+    ],
     ("stages", STAGES),
     ("a budget of steps", {**NO_LENGTH, f"{T}.budget": {"steps": 1000}}),
     ("a budget with a batch size", {f"{T}.epochs": ABSENT, f"{T}.budget": {"samples": 1000}}),

@@ -45,11 +45,11 @@ def load(path: Path, content: str | None = None, **data: object) -> Dataset:
         pytest.param("a,b\n1,p\n2,p\n", ["'y'", "a, b"], id="no target"),
         pytest.param("a,a,y\n1,2,p\n", ["'a'", "more than once"], id="doubled column"),
         pytest.param("a,y\n", ["no rows"], id="no rows"),
-        pytest.param("", ["cannot be read"], id="empty file"),
+        pytest.param("", ["is empty"], id="empty file"),
         pytest.param("y\np\nq\n", ["besides"], id="nothing but the target"),
-        pytest.param("a,y\n1,p\n2,q,3\n", ["cannot be read", "row 2: Expected 2"], id="ragged row"),
+        pytest.param("a,y\n1,p\n2,q,3\n", ["row 2: 3 cells where there are 2 columns: '2,q,3'"], id="ragged row"),
         pytest.param(
-            "a,y\n" + "1.25,p\n" * 800_000 + "2\n", ["cannot be read", "row 800001: Expected 2"], id="ragged far down"
+            "a,y\n" + "1.25,p\n" * 800_000 + "2\n", ["row 800001: 1 cells where there are 2"], id="ragged far down"
         ),
     ],
 )

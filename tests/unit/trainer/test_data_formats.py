@@ -304,7 +304,7 @@ def test_whole_numbers_beyond_what_a_float_holds_are_rounded(
     [
         pytest.param(b"a,y\n1,p\n2," + LATIN + b"\n", "row 2, column 'y': the value is b'caf\\xe9'", id="a class"),
         pytest.param(b"a,y\n1,p\n" + LATIN + b",q\n", "column 'a' holds binary values, not numbers", id="an input"),
-        pytest.param(LATIN + b",y\n1,p\n2,q\n", "cannot be read", id="a column's name"),
+        pytest.param(LATIN + b",y\n1,p\n2,q\n", "is not UTF-8: its first line holds b'caf", id="a column's name"),
         pytest.param(b"a,y\n1,1.5\n2,inf\n", "column 'y': ", id="a class that is infinite"),
     ],
 )

@@ -12,7 +12,7 @@ from sklearn.model_selection import train_test_split
 
 from support.trainer import recipe
 from trainer.config import Mounts
-from trainer.data import pieces, split
+from trainer.data import csv_text, split
 from trainer.data.choices import Choices
 from trainer.data.dataset import Dataset
 from trainer.data.loading import load_dataset
@@ -138,7 +138,7 @@ def rows_of(rows: Rows | None) -> tuple[list[int], list[int]]:
 
 @pytest.mark.parametrize("task", ["classification", "regression"])
 def test_memory_and_stream_hold_back_the_same_rows(tmp_path: Path, task: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pieces, "PIECE_BYTES", 150)
+    monkeypatch.setattr(csv_text, "STRETCH_BYTES", 150)
     path, held = write(tmp_path, 201), {"validation": {"fraction": 0.2}, "test": {"fraction": 0.1}}
     read, streamed = (load(path, loading, task=task, **held) for loading in ("memory", "stream"))
     found = [rows_of(rows) for rows in (read.train, read.validation, read.test)]

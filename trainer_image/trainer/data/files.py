@@ -37,6 +37,23 @@ class File:
         opened: IO[bytes] = self.system.open(self.place, "rb", **({} if self.is_local else {"cache_type": "none"}))
         return opened
 
+    def stream(self) -> IO[bytes]:
+        """To be read from its beginning to its end: some web servers can do no more."""
+        if not self.is_remote_page:
+            return self.open()
+        opened: IO[bytes] = self.system.open(self.place, "rb", block_size=0)
+        return opened
+
+    @property
+    def is_remote_page(self) -> bool:
+        """On a web server."""
+        return bool({"http", "https"} & set(self.system.protocol))
+
+    def require_parts(self) -> None:
+        """DataError if it can only be read as a whole."""
+        if self.size() and not self.is_local:
+            self.part(0, 1)
+
     def size(self) -> int:
         size = self.system.size(self.place)
         if size is None:
@@ -73,7 +90,7 @@ class Place:
         return File(self.name, self.root, self.system)
 
     def is_folder(self) -> bool:
-        if self.pattern or {"http", "https"} & set(self.system.protocol):
+        if self.pattern or self.file.is_remote_page:
             return False
         with explained(self.file):
             return bool(self.system.isdir(self.root))

@@ -14,6 +14,7 @@ from trainer.data.synthetic import make_samples
 from trainer.data.tabular import Columns, choose_columns, read_samples, require_in_all
 from trainer.errors import DataError
 from trainingjob_api.spec.training import Data, Training
+from trainingjob_api.spec.training.data import Csv
 
 Format = Literal["csv", "parquet", "npz", "idx", "imageFolder", "synthetic"]
 _SUFFIXES: Mapping[str, Format] = {
@@ -52,7 +53,7 @@ class Source:
         """Other rows with the same columns and shape."""
         place = locate(path, self.mounts)
         if self.format == "csv" or self.format == "parquet":
-            files, columns = self.files(place), Columns(training.features, training.target)
+            files, columns = self.files(place), Columns(training.features, training.target, self.data.csv or Csv())
             require_in_all(files, self.format, columns)
             return read_samples(files, self.format, columns, training.shape, self._text_target(columns))
         return self._read(place, "t10k", training.shape)

@@ -123,7 +123,7 @@ class _Look:
         """How many rows there are, and of a classification how many of each label."""
         rows, labels = 0, Counter[Label]()
         target = self.columns.target
-        for piece, table in walk(files, self.kind, Columns((), target), self._text_target):
+        for piece, table in walk(files, self.kind, Columns((), target, self.columns.csv), self._text_target):
             rows += piece.rows
             if self.is_classes:
                 labels.update({each["values"]: each["counts"] for each in _counted(table.labels(target))})

@@ -1,5 +1,6 @@
 """Columns of a csv or parquet file; whatever is wrong with them is named by file, row and column."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -13,6 +14,7 @@ from trainer.data.samples import TARGETS, as_floats, is_number, reads_as_number
 from trainer.errors import DataError
 
 _NAMES_SHOWN = 20
+_DECIMAL_COMMA = re.compile(r"[-+]?\d+(\.\d{3})*,\d+")
 
 
 @dataclass(frozen=True)
@@ -86,10 +88,14 @@ class Table:
             texts = column.cast(pa.string()).to_pylist()
         except (ValueError, pa.ArrowNotImplementedError):  # bytes that are not UTF-8, lists and the like
             texts = []
+        out = f'. Leave the column out with data.features: ["*", "!{name}"]'
+        if pa.types.is_temporal(column.type):
+            return self._bad_value(name, 0, f"is {texts[0]!r}, a time and not a number{out}")
         for row, text in enumerate(texts):
             if not reads_as_number(text):
-                return self._bad_value(name, row, "is missing" if text in (None, "") else f"is {text!r}, not a number")
-        return DataError(f"{self.path}: column {name!r} holds {column.type} values, not numbers")
+                what = "is missing" if text in (None, "") else f"is {text!r}, not a number{_meant(text)}"
+                return self._bad_value(name, row, what + (out if self.first_row + row == 0 else ""))
+        return DataError(f"{self.path}: column {name!r} holds {column.type} values, not numbers{out}")
 
     def _bad_value(self, name: str, row: int, what: str) -> DataError:
         return DataError(f"{self.place(name, row)}: the value {what}")
@@ -104,13 +110,23 @@ def select_features(
         raise DataError(f"{path} has no column besides the target {existing[0]!r}")
     if patterns is None:
         return tuple(others)
-    chosen: dict[str, None] = {}
+    leaves_out = patterns[0].startswith("!") and patterns[0] not in others
+    chosen = dict.fromkeys(others) if leaves_out else {}
     for pattern in patterns:
-        matching = [name for name in others if name == pattern or fnmatchcase(name, pattern)]
+        is_left_out = pattern.startswith("!") and pattern not in others
+        wanted = pattern[1:] if is_left_out else pattern
+        matching = [name for name in others if name == wanted or fnmatchcase(name, wanted)]
         if not matching:
-            is_target = any(name == pattern or fnmatchcase(name, pattern) for name in never)
-            raise _is_target(path, pattern) if is_target else _missing(path, pattern, existing)
-        chosen.update(dict.fromkeys(matching))
+            is_target = any(name == wanted or fnmatchcase(name, wanted) for name in never)
+            if is_target and is_left_out:
+                continue
+            raise _is_target(path, pattern) if is_target else _missing(path, wanted, existing)
+        if is_left_out:
+            chosen = {name: None for name in chosen if name not in matching}
+        else:
+            chosen.update(dict.fromkeys(matching))
+    if not chosen:
+        raise DataError(f"{path}: data.features leaves out every column")
     return tuple(chosen)
 
 
@@ -130,6 +146,10 @@ def _missing(path: str, name: str, existing: Sequence[str]) -> DataError:
     shown = ", ".join(existing[:_NAMES_SHOWN])
     more = f" and {len(existing) - _NAMES_SHOWN} more" if len(existing) > _NAMES_SHOWN else ""
     return DataError(f"{path}: there is no column {name!r}; the file has {shown}{more}")
+
+
+def _meant(text: str) -> str:
+    return "; a decimal comma is read with data.csv.decimal" if _DECIMAL_COMMA.fullmatch(text) else ""
 
 
 def _is_utf8(value: bytes) -> bool:

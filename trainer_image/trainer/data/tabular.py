@@ -1,9 +1,7 @@
 """Reads csv and parquet files whole, as the columns that a recipe names."""
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,18 +10,18 @@ import pyarrow as pa
 from pyarrow import csv, parquet
 
 from trainer.data.classes import together
+from trainer.data.csv_text import Head, Stretch, head_of, parse, stretches_of
 from trainer.data.files import File, explained
 from trainer.data.samples import Samples, is_number, shaped
 from trainer.data.table import Table, require_columns, select_features
 from trainer.errors import DataError
 from trainingjob_api.spec.training import Data
+from trainingjob_api.spec.training.data import Csv
 
 TableFormat = Literal["csv", "parquet"]
-TEXT = csv.ConvertOptions(strings_can_be_null=True)
-_READING = csv.ReadOptions(block_size=1 << 22)
-"""A line, the header as well, must fit into a block; a stream has the same limit."""
-_IN_ORDER = csv.ReadOptions(block_size=_READING.block_size, use_threads=False)
-"""Slower, but an error in a row knows which one it is."""
+
+
+_AS_USUAL = Csv()
 
 
 @dataclass(frozen=True)
@@ -32,6 +30,8 @@ class Columns:
 
     features: tuple[str, ...]
     target: str
+    csv: Csv = _AS_USUAL
+    """How they are written, if not as parquet."""
 
     @property
     def names(self) -> list[str]:
@@ -41,38 +41,52 @@ class Columns:
 def choose_columns(files: Sequence[File], kind: TableFormat, data: Data) -> Columns:
     """The columns that the recipe means; the files must agree on what there is."""
     assert data.target is not None
-    schema = schema_of(files[0], kind)
-    for file in files[1:]:
-        _require_the_same(schema_of(file, kind).names, schema.names, file.name, files[0].name)
-    require_columns(files[0].name, [data.target], schema.names)
-    return Columns(select_features(files[0].name, schema.names, data.features, _kept_out(data, schema)), data.target)
+    written = data.csv or Csv()
+    first, *others = [(file, names) for file in files if (names := names_in(file, kind, written))] or [(files[0], ())]
+    name, names = first[0].name, first[1]
+    if not names:
+        raise DataError(f"{name} is empty")
+    for file, found in others:
+        _require_the_same(found, names, file.name, name)
+    require_columns(name, [data.target], names)
+    kept_out = _kept_out(data, first[0], kind, written)
+    return Columns(select_features(name, names, data.features, kept_out), data.target, written)
 
 
 def require_in_all(files: Sequence[File], kind: TableFormat, columns: Columns) -> None:
     """Files beside the training files need the columns that are used, and may have others."""
     for file in files:
-        require_columns(file.name, columns.names, schema_of(file, kind).names)
+        if names := names_in(file, kind, columns.csv):
+            require_columns(file.name, columns.names, names)
 
 
-def _kept_out(data: Data, schema: pa.Schema) -> list[str]:
+def _kept_out(data: Data, file: File, kind: TableFormat, written: Csv) -> list[str]:
     """A target is no input, except the past of a series, or in a series one that is named as it is."""
     assert data.target is not None
     if data.sequence is None:
         return [data.target]
-    is_past = data.sequence.horizon > 0 and is_number(schema.field(data.target).type)
+    is_past = data.sequence.horizon > 0 and is_number(_type_of(data.target, file, kind, written))
     return [] if is_past or data.target in (data.features or ()) else [data.target]
 
 
-def schema_of(file: File, kind: TableFormat) -> pa.Schema:
-    """Names and types of the columns; those of csv are guessed from the beginning of the file."""
-    with explained(file), _rows_counted_as_ours():
-        if kind == "parquet":
-            schema = parquet.read_schema(_source(file))
-        else:
-            with csv.open_csv(csv_source(file), _IN_ORDER, convert_options=TEXT) as reader:
-                schema = reader.schema
-        require_unique(file.name, schema.names)  # a name that is not UTF-8 fails here
-    return schema
+def _type_of(name: str, file: File, kind: TableFormat, written: Csv) -> pa.DataType:
+    """Of a column; of csv what the beginning of the file looks like."""
+    if kind == "parquet":
+        with explained(file):
+            return parquet.read_schema(_source(file)).field(name).type
+    first = next(parsed(file, head_of(file, written), Columns((), name, written), text_target=False), None)
+    return first[1].field(name).type if first else pa.null()
+
+
+def names_in(file: File, kind: TableFormat, written: Csv) -> Sequence[str]:
+    """Of the columns; none in a csv file without lines."""
+    if kind == "csv":
+        names: Sequence[str] = head_of(file, written).names
+    else:
+        with explained(file):
+            names = parquet.read_schema(_source(file)).names  # a name that is not UTF-8 fails here
+    require_unique(file.name, names)
+    return names
 
 
 def require_unique(path: str, names: Sequence[str]) -> None:
@@ -85,11 +99,12 @@ def read_samples(
 ) -> Samples:
     """All rows of the files, one file after the other. text_target: a class of csv stays text, as in a stream."""
     inputs, targets, tables = [], [], []
-    for file in files:
-        table = _read_table(file, kind, columns, text_target)
+    for table in _tables(files, kind, columns, text_target):
         inputs.append(table.numbers(columns.features))
         targets.append(table.labels(columns.target))
-        tables.append(Table(file.name, table.columns.select([])))
+        tables.append(Table(table.path, table.columns.select([]), table.first_row))
+    if not tables:
+        raise DataError(f"{files[0].name} has a header but no rows")
     ends = np.cumsum([len(each) for each in inputs])
 
     def where(row: int) -> str:
@@ -108,47 +123,43 @@ def read_samples(
     )
 
 
-def _read_table(file: File, kind: TableFormat, columns: Columns, text_target: bool) -> Table:
-    with explained(file):
-        if kind == "parquet":
-            read = parquet.read_table(_source(file), columns=columns.names, partitioning=None)
+def _tables(files: Sequence[File], kind: TableFormat, columns: Columns, text_target: bool) -> Iterator[Table]:
+    """Those that have rows."""
+    for file in files:
+        if kind == "csv":
+            rows = 0
+            for _, content in parsed(file, head_of(file, columns.csv), columns, text_target):
+                if content.num_rows:
+                    yield Table(file.name, content, rows)
+                rows += content.num_rows
         else:
-            read = _read_csv(file, convert_options(columns, text_target))
-    if read.num_rows == 0:
-        raise DataError(f"{file.name} has a header but no rows")
-    return Table(file.name, read)
+            with explained(file):
+                content = parquet.read_table(_source(file), columns=columns.names, partitioning=None)
+            if content.num_rows:
+                yield Table(file.name, content)
 
 
-def _read_csv(file: File, options: csv.ConvertOptions) -> pa.Table:
-    try:
-        return csv.read_csv(csv_source(file), _READING, convert_options=options)
-    except pa.ArrowInvalid:
-        with _rows_counted_as_ours():
-            return csv.read_csv(csv_source(file), _IN_ORDER, convert_options=options)
-
-
-@contextmanager
-def _rows_counted_as_ours() -> Iterator[None]:
-    """The first one is that after the header."""
-    try:
-        yield
-    except pa.ArrowInvalid as error:
-        raise pa.ArrowInvalid(re.sub(r"Row #(\d+)", lambda found: f"row {int(found[1]) - 1}", str(error))) from error
+def parsed(file: File, head: Head, columns: Columns, text_target: bool) -> Iterator[tuple[Stretch, pa.Table]]:
+    """All of a csv file, stretch by stretch."""
+    options, first_row = convert_options(columns, text_target), 0
+    for stretch in stretches_of(file, head, columns.csv):
+        with explained(file):
+            content = parse(stretch.content, head.names, options, columns.csv, file.name, first_row)
+        stretch.require_closed(file.name, first_row, content.num_rows)
+        yield stretch, content
+        first_row += content.num_rows
 
 
 def convert_options(columns: Columns, text_target: bool) -> csv.ConvertOptions:
     """One file, or a piece of it, does not show what type the classes of all of them have."""
+    null_words = columns.csv.null_words
     return csv.ConvertOptions(
         strings_can_be_null=True,
+        null_values=None if null_words is None else ["", *null_words],
+        decimal_point=columns.csv.decimal,
         include_columns=columns.names,
         column_types={columns.target: pa.binary()} if text_target else None,  # Table says what is not UTF-8
     )
-
-
-def csv_source(file: File) -> pa.NativeFile:
-    """The text; .gz is unpacked on the way."""
-    compression = "gzip" if file.name.endswith(".gz") else None
-    return pa.input_stream(file.place if file.is_local else file.open(), compression=compression)
 
 
 def _source(file: File) -> object:

@@ -55,6 +55,40 @@ class Test(Model):
         return self
 
 
+_OTHER_THAN_DECIMAL = "the decimal comma needs another delimiter, such as ';'"
+
+
+class Csv(Model):
+    """How csv is written."""
+
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            rule(
+                "(has(self.decimal) ? self.decimal : '.') != (has(self.delimiter) ? self.delimiter : ',')",
+                _OTHER_THAN_DECIMAL,
+                ".delimiter",
+            )
+        )
+    )
+
+    delimiter: Annotated[str, Field(min_length=1, max_length=1, pattern=r"^[ !#-~\t]$")] = Field(
+        default=",", description='Between the cells of a line; of a tab: "\\t".'
+    )
+    decimal: Literal[".", ","] = Field(default=".", description="In numbers.")
+    header: bool = Field(default=True, description="false: the first line is a row, and columns are column1, column2 …")
+    null_words: list[Annotated[str, Field(min_length=1, max_length=64)]] | None = Field(
+        default=None,
+        max_length=64,
+        description="How a missing value is written, besides an empty cell. Default: NA, N/A, NaN, null and the like.",
+    )
+
+    @model_validator(mode="after")
+    def _decimal_is_no_delimiter(self) -> "Csv":
+        if self.decimal == self.delimiter:
+            raise ValueError(f"delimiter: {_OTHER_THAN_DECIMAL}")
+        return self
+
+
 class Sequence(Model):
     """A time series cut into sliding windows: the rows of the file follow each other in time."""
 
@@ -97,6 +131,7 @@ _RULES = rules(
         "synthetic belongs to format synthetic",
         ".synthetic",
     ),
+    rule("!has(self.csv) || !has(self.format) || self.format in ['auto', 'csv']", "csv belongs to format csv", ".csv"),
     rule("!has(self.augmentation) || !has(self.sequence)", "augmentation is for images", ".augmentation"),
     rule(
         "!has(self.augmentation) || (has(self.shape) ? self.shape.size() == 3"
@@ -156,12 +191,14 @@ class Data(Model):
         default=None,
         min_length=1,
         max_length=256,
-        description="Names or globs (pixel_*) of the input columns. Default: every column but the target.",
+        description="Names or globs (pixel_*) of the input columns; what follows a ! is left out (!date). "
+        "Default: every column but the target.",
     )
     target: Column | None = Field(
         default=None,
         description="The column to predict; an array of npz (default: y). Of a series its past is an input as well.",
     )
+    csv: Csv | None = Field(default=None, description="Default: commas, decimal points, and a header.")
     validation: Validation | None = Field(default=None, description="Default: nothing is held back.")
     test: Test | None = Field(default=None, description="Default: no final test.")
     normalize: Literal["none", "standard", "minMax"] = Field(
@@ -193,6 +230,8 @@ class Data(Model):
             raise ValueError(f"target is required unless format is one of {', '.join(_WITHOUT_TARGET)}")
         if self.synthetic is not None and self.format != "synthetic":
             raise ValueError("synthetic belongs to format synthetic")
+        if self.csv is not None and self.format not in ("auto", "csv"):
+            raise ValueError("csv belongs to format csv")
         if self.augmentation is not None and self.sequence is not None:
             raise ValueError("augmentation is for images")
         if self.augmentation is not None and not self._makes_images:
