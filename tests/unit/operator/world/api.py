@@ -37,7 +37,8 @@ class ApiServer:
         self._uids = count(1)
         self.version = 1000
         self.watchers: list[Callable[[Event], None]] = []
-        self.admission: list[Callable[[str, Raw], Raw]] = []
+        self.admission: list[Callable[[str, Raw, Raw | None], Raw]] = []
+        """Webhooks: kind, the object as it shall be, and as it is."""
 
     # Read
 
@@ -58,7 +59,7 @@ class ApiServer:
             raise RefusalError(409, "AlreadyExists", f'{plural} "{name}" already exists')
         raw = copy.deepcopy(manifest)
         for admit in self.admission:
-            raw = admit(plural, raw)
+            raw = admit(plural, raw, None)
         given = {"uid": f"uid-{next(self._uids)}", "generation": 1, "creationTimestamp": self._clock.stamp()}
         raw = {**raw, "metadata": {"namespace": NAMESPACE, **raw["metadata"], **given}, "status": raw.get("status", {})}
         return self._commit("ADDED", plural, raw, None)
@@ -67,6 +68,8 @@ class ApiServer:
         """Merge the patch into the object; nothing happens if that changes nothing."""
         before = self._seen(plural, name, uid, version)
         raw = merged(before, patch)
+        for admit in self.admission if "spec" in patch else []:
+            raw = admit(plural, raw, before)
         if raw == before:
             return before
         if raw.get("spec") != before.get("spec"):

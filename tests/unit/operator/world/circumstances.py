@@ -31,6 +31,10 @@ class Circumstances:
     """When the API server is away."""
     refuses_jobs_until: float = 0.0
     """An admission webhook answers 500."""
+    strips_annotations: bool = False
+    """An admission webhook takes them from Jobs."""
+    quota: int = 100
+    """Pods that may exist at the same time, as long as things go wrong."""
 
 
 _PERSON = ("suspend", "resume", "toggle", "edit", "annotate")
@@ -67,7 +71,7 @@ _REFUSALS = (
     Start(refused=("OutOfcpu", "Node didn't have enough resource: cpu")),
 )
 
-AWAITED = ("time runs out",)
+AWAITED = ("a tool prunes Jobs",)
 """Kinds of which not everything holds yet: lived with STRICT=1."""
 
 KINDS: dict[str, Circumstances] = {
@@ -101,6 +105,20 @@ KINDS: dict[str, Circumstances] = {
     "two operators act at once": Circumstances(
         operators=2, weather=ROUGH, actions=(*_PERSON, *_CLUSTER), most_actions=5, fates=_ENDS
     ),
+    "a tool prunes Jobs": Circumstances(
+        actions=("prune",), most_actions=1, seconds=1000, spec={"training__epochs": 60}
+    ),
+    "somebody revives a paused Job": Circumstances(
+        actions=("suspend", "suspend", "revive job", "resume"), most_actions=8, starts=_STARTS
+    ),
+    "a webhook strips annotations": Circumstances(strips_annotations=True, actions=_PERSON, most_actions=4),
+    "a quota lets some pods through": Circumstances(
+        quota=2, seconds=600, spec={"nodes": 3, "deadlines": {"startSeconds": 60}}
+    ),
+    "it is removed in the end": Circumstances(
+        actions=(*_PERSON, "delete"), most_actions=6, spec={"ttlSecondsAfterFinished": 20}, fates=_ENDS
+    ),
+    "the trainer tells nonsense": Circumstances(characters=(Character(epochs_told=2**63),), fates=_ENDS),
     "everything at once": Circumstances(
         weather=ROUGH,
         actions=(*_PERSON, *_CLUSTER, "evict", "recreate", "recreate", "delete job"),

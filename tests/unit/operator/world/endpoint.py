@@ -66,6 +66,7 @@ class Endpoint:
             case "POST":
                 return self.api.create(call.plural, call.body)
             case "PUT" if call.subresource == "status":
+                _check(call.body["status"])
                 return self.api.replace_status(call.plural, call.name, call.body["status"], uid, version)
             case "PATCH":
                 patch = {**call.body, "metadata": {k: v for k, v in metadata.items() if k != "resourceVersion"}}
@@ -90,6 +91,15 @@ class Endpoint:
         policy = call.body.get("propagationPolicy", "Background")
         self.api.delete(call.plural, call.name, conditions.get("uid"), conditions.get("resourceVersion"), policy)
         return {"status": "Success"}
+
+
+def _check(value: object, path: str = "status") -> None:
+    """Of the schema only this: whole numbers have 64 bits."""
+    if isinstance(value, int) and abs(value) >= 2**63:
+        raise RefusalError(422, "Invalid", f"{path}: Invalid value: {value}")
+    if isinstance(value, dict | list):
+        for name, inner in value.items() if isinstance(value, dict) else enumerate(value):
+            _check(inner, f"{path}.{name}")
 
 
 def _matches(plural: str, raw: Raw, owner: str) -> bool:

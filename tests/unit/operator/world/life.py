@@ -14,7 +14,7 @@ from unit.operator.world.controllers import GarbageCollector, JobController
 from unit.operator.world.faults import CALM, Network
 from unit.operator.world.invariants import Invariants, ViolatedError
 from unit.operator.world.kubelet import NODES, Kubelets, Start
-from unit.operator.world.objects import Raw, is_finished, is_true
+from unit.operator.world.objects import Raw, is_finished, is_true, merged
 from unit.operator.world.operator import Operator
 from unit.operator.world.person import NAME, Person
 from unit.operator.world.queue import Queue
@@ -40,6 +40,7 @@ class World:
         self.kubelets = Kubelets(
             self.api, self.clock, self._stream("kubelets"), self.story, self._next_start, self._next_character
         )
+        self.jobs = JobController(self.api, self.clock, self._stream("jobs"), self.circumstances.quota)
         self.invariants = Invariants(self.api, self.clock, self.kubelets, self._violated)
         on_act = self.invariants.on_act
         self.person = Person(
@@ -53,7 +54,7 @@ class World:
         self.api.watchers += [
             self.story.on_event,
             self.invariants.on_event,
-            JobController(self.api, self.clock, self._stream("jobs")).on_event,
+            self.jobs.on_event,
             GarbageCollector(self.api, self.clock, self._stream("garbage")).on_event,
             self.kubelets.on_event,
             self._show,
@@ -63,6 +64,8 @@ class World:
             queue = Queue(self.api, self.clock, self._stream("queue"), self.story, wait, evictions)
             self.api.admission.append(queue.admit)
             self.api.watchers.append(queue.on_event)
+        if self.circumstances.strips_annotations:
+            self.api.admission.append(_without_annotations)
 
     def _stream(self, name: str) -> random.Random:
         """Each part's own, so that a change to one leaves the others' luck alone."""
@@ -118,18 +121,26 @@ class World:
         self.clock.after(self.rng.uniform(0.5, 30), self._start_operator, number)
 
     def _calm_down(self) -> None:
+        self.jobs.quota = 100
         for operator in self.operators:
             operator.network.weather = CALM
 
     def _look(self) -> None:
-        """Over once nothing has changed since the last look."""
+        """Wait until nothing changes any more; then another operator finds nothing to do either."""
         raw = self.api.get("trainingjobs", NAME)
-        is_settled = raw is not None and _is_settled(raw) and self._settled_at == self.api.version
+        is_settled = (raw is None or _is_settled(raw)) and self._settled_at == self.api.version
+        self._settled_at = self.api.version
         if not is_settled and self.clock.seconds < LONGEST:
-            self._settled_at = self.api.version
             self.clock.after(200, self._look)
             return
         self.invariants.in_the_end(NAME)
+        for operator in list(self.operators):
+            self._crash(operator, self.operators.index(operator))
+        self.clock.after(200, self._look_once_more)
+
+    def _look_once_more(self) -> None:
+        if self.api.version != self._settled_at:
+            self._violated("an operator that starts anew over what is settled writes")
         if not self.over.done():
             self.over.set_result(None)
 
@@ -159,6 +170,10 @@ class World:
     def _fail(self, error: BaseException) -> None:
         if not self.over.done():
             self.over.set_exception(error)
+
+
+def _without_annotations(plural: str, raw: Raw, before: Raw | None) -> Raw:
+    return merged(raw, {"metadata": {"annotations": None}}) if plural == "jobs" else raw
 
 
 def _is_settled(raw: Raw) -> bool:

@@ -24,7 +24,7 @@ class Person:
     story: Story
     kubelets: Kubelets
     spec: dict[str, object]
-    on_act: Callable[[], None]
+    on_act: Callable[[str], None]
 
     def apply(self) -> None:
         if self.api.get("trainingjobs", NAME) is not None:
@@ -37,7 +37,7 @@ class Person:
 
     def act(self, action: str) -> None:
         """One of ACTIONS; nothing when there is nothing to do it to."""
-        self.on_act()
+        self.on_act(action)
         try:
             ACTIONS[action](self)
         except RefusalError as refusal:
@@ -69,6 +69,10 @@ class Person:
         self.story.tell("person", "annotates the TrainingJob")
         self.api.change("trainingjobs", NAME, {"metadata": {"annotations": {"note": self.clock.stamp()}}})
 
+    def delete(self) -> None:
+        self.story.tell("person", "deletes the TrainingJob")
+        self.api.delete("trainingjobs", NAME)
+
     def recreate(self) -> None:
         policy = self.rng.choice(["Background", "Background", "Foreground"])
         self.story.tell("person", f"deletes the TrainingJob ({policy}) and applies it again")
@@ -86,6 +90,21 @@ class Person:
         if jobs:
             self.story.tell("person", f"deletes {name_of(jobs[-1])} ({policy})")
             self.api.delete("jobs", name_of(jobs[-1]), policy=policy)
+
+    def prune(self) -> None:
+        """A tool that does not know what Jobs are for deletes every one of them, for a quarter of an hour."""
+        for number in range(300):
+            self.clock.after(3.0 * number, self._prune)
+
+    def _prune(self) -> None:
+        for job in self.api.objects("jobs"):
+            if not is_going(job):
+                self.api.delete("jobs", name_of(job))
+
+    def revive_job(self) -> None:
+        jobs = [job for job in self.api.objects("jobs") if not is_going(job) and not is_finished(job)]
+        if jobs:
+            self._unsuspend_job(name_of(jobs[0]))
 
     def suspend_job(self) -> None:
         jobs = [job for job in self.api.objects("jobs") if not is_going(job)]
@@ -150,9 +169,12 @@ ACTIONS: dict[str, Callable[[Person], None]] = {
     "edit": Person.edit,
     "annotate": Person.annotate,
     "recreate": Person.recreate,
+    "delete": Person.delete,
     "delete job": Person.delete_job,
     "orphan pods": Person.orphan_pods,
     "suspend job": Person.suspend_job,
+    "revive job": Person.revive_job,
+    "prune": Person.prune,
     "delete pod": Person.delete_pod,
     "drain": Person.drain,
     "out of memory": Person.run_out_of_memory,

@@ -24,9 +24,9 @@ class Queue:
     """How often a running Job has to make room."""
     _admitted: set[str] = field(default_factory=set)
 
-    def admit(self, plural: str, raw: Raw) -> Raw:
+    def admit(self, plural: str, raw: Raw, before: Raw | None) -> Raw:
         """The webhook."""
-        if plural != "jobs":
+        if plural != "jobs" or before is not None:
             return raw
         return merged(raw, {"metadata": {"labels": QUEUE}, "spec": {"suspend": True}})
 

@@ -29,6 +29,8 @@ class Folder:
     """A TrainingJob's folder in its volume: it outlives every object."""
 
     saved: Saved | None = None
+    furthest: int = 0
+    """The highest step that was ever made, saved or not."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,8 @@ class Character:
     is_deaf: bool = False
     """Nobody can reach its /progress."""
     falls_silent_after: float | None = None
+    epochs_told: int | None = None
+    """Another number than the recipe's."""
 
 
 @dataclass
@@ -134,6 +138,7 @@ class Training:
         if self.ceased is not None:
             return False
         self.folder.saved, self.ceased = self.saved, self.clock.seconds
+        self.folder.furthest = max(self.folder.furthest, self.step)
         return True
 
     # Signals
@@ -211,7 +216,7 @@ class Training:
             "attempt": self.run["attempt"],
             "state": state or ("saving" if self.is_stopping else seen),
             "epoch": step // STEPS_PER_EPOCH,
-            "epochs": self.total // STEPS_PER_EPOCH,
+            "epochs": self.character.epochs_told or self.total // STEPS_PER_EPOCH,
             "step": step,
             "updateTime": self.clock.stamp(),
         }
