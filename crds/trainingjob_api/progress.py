@@ -260,6 +260,9 @@ class TerminationMessage(Report):
         if progress is not None and len(problem := progress.checkpoint_problem or "") > 64:
             shorter = progress.model_copy(update={"checkpoint_problem": _two_thirds(problem)})
             return self.model_copy(update={"progress": shorter})
+        if progress is not None and progress.resume is not None and len(progress.resume.reason or "") > 64:
+            resume = progress.resume.model_copy(update={"reason": _two_thirds(progress.resume.reason or "")})
+            return self.model_copy(update={"progress": progress.model_copy(update={"resume": resume})})
         if progress is not None:
             return self.model_copy(update={"progress": None})
         return self.model_copy(update={"exception": None, "place": None})

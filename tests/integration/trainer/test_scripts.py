@@ -211,6 +211,40 @@ def test_stopped_in_an_evaluation(server: ForkServer, tmp_path: Path, place: str
     assert last.codes() == [0], last.end()
     assert newest_tensors(disturbed) == newest_tensors(undisturbed)
     assert history_of(disturbed) == history_of(undisturbed)
+    assert [line["learningRate"] for line in history_of(disturbed)] == [0.1, 0.05, 0.025], "not the next epoch's"
+
+
+REDUCED = """
+    import os, sys
+    import torch
+    from trainer.script import start
+
+    rank = int(os.environ["RANK"])
+    run = start(model=torch.nn.Linear(2, 1))
+    for epoch in run.epochs(1):
+        for batch in run.batches([1]):
+            run.step()
+        own = {"bleu": 4.0} if rank == 1 else {"name": "a word"}
+        run.report(train_loss=rank + 1, reduce=sys.argv[1] or None, **own)
+"""
+
+
+@pytest.mark.parametrize(
+    ("reduce", "loss", "extra"),
+    [
+        pytest.param("", 1.0, None, id="rank 0's"),
+        pytest.param("mean", 1.5, {"bleu": 4.0}, id="the means over the ranks that have them"),
+    ],
+)
+def test_what_several_ranks_report(
+    server: ForkServer, tmp_path: Path, reduce: str, loss: float, extra: dict[str, float] | None
+) -> None:
+    script = write_script(tmp_path, REDUCED)
+    group = server.start(script_config(tmp_path / "c", script, reduce), 2)
+    assert group.codes() == [0, 0], group.end()
+    (line,) = history_of(tmp_path / "c")
+    assert (line["trainLoss"], line.get("extra")) == (loss, extra)
+    assert [event["metrics"] for event in group.events("metrics left out")] == [["name (not one number: 'a word')"]]
 
 
 COUNTING = """

@@ -15,6 +15,7 @@ from trainingjob_api.progress import (
     EpochMetrics,
     Outcome,
     Progress,
+    Resumption,
     State,
     TerminationMessage,
     parse_termination_message,
@@ -197,6 +198,21 @@ def test_metrics_of_ones_own_never_cost_the_last_word(names: int, problem: str, 
     assert (read.progress.step, read.progress.latest.train_loss) == (7, NUMBER)
     assert (read.progress.latest.extra is not None) is kept
     assert read.message.startswith("died")
+
+
+def test_a_long_reason_of_a_resume_never_costs_what_was_saved() -> None:
+    plain = message("saved")
+    assert plain.progress is not None
+    time = plain.time
+    resume = Resumption(
+        from_step=7, from_attempt=1, exactness="StepExact", reason="training.x has changed; " * 300, save_time=time
+    )
+    written = plain.model_copy(update={"progress": plain.progress.model_copy(update={"resume": resume})}).to_text()
+    read = parse_termination_message(written, "u", 2)
+    assert read is not None
+    assert read.progress is not None
+    assert read.progress.resume is not None
+    assert (read.saved_step, (read.progress.resume.reason or "")[:22]) == (plain.saved_step, "training.x has changed")
 
 
 @pytest.mark.parametrize(

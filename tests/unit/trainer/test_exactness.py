@@ -68,6 +68,26 @@ def test_a_checkpoint_of_before_computed_lstms_as_it_was_asked_to() -> None:
     assert compare(Circumstances.model_validate(then), THEN)[0] == "Bitwise"
 
 
+def test_the_reason_names_every_difference() -> None:
+    changed = circumstances(training(batchSize=8, gradient={"clipNorm": 1}), "other", TWO)
+    found = compare(THEN, changed.model_copy(update={"world_size": 4, "threads": 99}))
+    assert found.exactness == "Approximate"
+    assert found.reason is not None
+    assert found.reason.split("; ") == [
+        "the data has changed",
+        "training.batchSize has changed",
+        "training.gradient.clipNorm has changed",
+        "4 ranks instead of 2",
+        f"threads: 99 instead of {THEN.threads}",
+    ]
+
+
+def test_data_that_is_streamed_now_is_told_as_such() -> None:
+    assert compare(THEN, circumstances(training(), "stream:digest", TWO)).reason == (
+        "the data is a stream, no longer in memory"
+    )
+
+
 def test_a_gpu_is_never_called_bitwise() -> None:
     gpu = THEN.model_copy(update={"device": "cuda (H100)"})
     assert compare(gpu, gpu)[0] == "StepExact"

@@ -193,17 +193,23 @@ def next_attempt(path: Path) -> int:
     return 1 + max(0, (attempt.generation if attempt else 0) - (job.first_generation if job else 0))
 
 
-def first_difference(one: Any, other: Any, path: str = "") -> str | None:
+def first_difference(one: Any, other: Any) -> str | None:
     """Path of the first field in which two JSON values differ, such as `model.hiddenUnits`; None if they are equal."""
+    return next(differences(one, other), None)
+
+
+def differences(one: Any, other: Any, path: str = "") -> Iterator[str]:
+    """Paths of all fields in which two JSON values differ."""
     if not (isinstance(one, Mapping) and isinstance(other, Mapping)):
-        return None if one == other else path or "(the whole)"
+        if one != other:
+            yield path or "(the whole)"
+        return
     for key in sorted({*one, *other}):
         below = f"{path}.{key}" if path else str(key)
-        if key not in one or key not in other:
-            return below
-        if found := first_difference(one[key], other[key], below):
-            return found
-    return None
+        if key in one and key in other:
+            yield from differences(one[key], other[key], below)
+        else:
+            yield below
 
 
 def _encode(record: Report) -> bytes:

@@ -16,7 +16,7 @@ from trainer.script.metrics import known_name
 
 # What the trainer sums up between two lines of its log.
 _SUMS = ("_tr_loss", "_total_loss_scalar", "_globalstep_last_logged", "_initial_global_step", "current_flos")
-_LEFT_OUT = ("epoch", "total_flos", "train_loss", "runtime", "per_second")
+_LEFT_OUT = ("epoch", "total_flos", "train_loss", "runtime", "per_second", "learning_rate")
 """Ends of names: what is known better, depends on the clock, or sums up all epochs."""
 
 
@@ -121,6 +121,9 @@ class _Following(TrainerCallback):
         self._run = run
         self._training = training
         self._epoch = 0
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, optimizer: Any = None, **rest: Any) -> None:
+        self._run.watch_rate(optimizer)
 
     def on_epoch_begin(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
         self._epoch = int(state.epoch or 0)

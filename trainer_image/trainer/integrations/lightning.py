@@ -36,6 +36,8 @@ class Pausable(Callback):
         ):
             raise UserError("Pausable needs one DataLoader whose length is known as the training data")
         self._samples = loaders[0].batch_size or 0
+        for optimizer in trainer.optimizers[:1]:
+            self._run.watch_rate(optimizer)
         fit._combined_loader.flattened = [_Batches(loaders[0], self)]
         iter(fit._data_fetcher)  # what has been made for the first epoch read from the loader itself
         self._rehearse(trainer)
@@ -117,10 +119,7 @@ class _Training:
     def metrics(self) -> dict[str, float]:
         """What the module has logged, by the names of `run.report`."""
         logged = {name: each.item() for name, each in self.trainer.callback_metrics.items() if _is_number(each)}
-        metrics = {known_name(name): value for name, value in logged.items()}
-        if self.trainer.optimizers:
-            metrics["learning_rate"] = self.trainer.optimizers[0].param_groups[0]["lr"]
-        return metrics
+        return {known_name(name): value for name, value in logged.items()}
 
     def state_dict(self) -> dict[str, Any]:
         return {

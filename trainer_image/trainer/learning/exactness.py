@@ -2,11 +2,13 @@
 
 import os
 import platform
+from collections.abc import Iterator
 from typing import Any, Literal, NamedTuple
 
 import torch
 
-from trainer.checkpoint.folder import first_difference
+from trainer.checkpoint.folder import differences
+from trainer.data.dataset import is_streamed
 from trainer.distributed import World
 from trainingjob_api.base import Report
 from trainingjob_api.spec.training import Training
@@ -101,22 +103,36 @@ def use_deterministic_kernels() -> None:
     torch.set_deterministic_debug_mode("error")  # use_deterministic_algorithms would import the compiler
 
 
+_DEGREES: tuple[Exactness, ...] = ("Bitwise", "StepExact", "Approximate")
+
+
 def compare(then: Circumstances, now: Circumstances) -> Likeness:
-    """How closely a training that was saved then can be followed now."""
-    if then.data_digest != now.data_digest:
-        return Likeness("Approximate", "the data has changed")
+    """How closely a training that was saved then can be followed now; the reason names all that is different."""
+    found = list(_differences(then, now))
+    if not found and not now.device.startswith("cpu"):
+        found = [Likeness("StepExact", "a GPU may sum in another order every time")]
+    if not found:
+        return Likeness("Bitwise")
+    worst = max((each.exactness for each in found), key=_DEGREES.index)
+    return Likeness(worst, "; ".join(each.reason or "" for each in found))
+
+
+def _differences(then: Circumstances, now: Circumstances) -> Iterator[Likeness]:
+    is_recipe = now.program is None
+    if is_streamed(then.data_digest) != is_streamed(now.data_digest):
+        kinds = ["a stream" if is_streamed(each.data_digest) else "in memory" for each in (now, then)]
+        yield Likeness("Approximate", f"the data is {kinds[0]}, no longer {kinds[1]}")
+    elif then.data_digest != now.data_digest:
+        yield Likeness("Approximate", "the data has changed")
     if then.program != now.program:
-        return Likeness("Approximate", "the program has changed")
-    if field := first_difference(then.recipe, now.recipe):
-        return Likeness("StepExact", f"{'training' if now.program is None else 'script'}.{field} has changed")
+        yield Likeness("Approximate", "the program has changed")
+    for field in differences(then.recipe, now.recipe):
+        yield Likeness("StepExact", f"{'training' if is_recipe else 'script'}.{field} has changed")
     if then.world_size != now.world_size:
         # Which sample comes when, and what each rank keeps to itself, is the program's affair.
-        word: Exactness = "StepExact" if now.program is None else "Approximate"
-        return Likeness(word, f"{now.world_size} ranks instead of {then.world_size}")
+        word: Exactness = "StepExact" if is_recipe else "Approximate"
+        yield Likeness(word, f"{now.world_size} ranks instead of {then.world_size}")
     for name in ("device", "machine", "torch_version", "threads", "sums", "lstms"):
         before, after = getattr(then, name), getattr(now, name)
         if before != after:
-            return Likeness("StepExact", f"{name.replace('_', ' ')}: {after} instead of {before}")
-    if not now.device.startswith("cpu"):
-        return Likeness("StepExact", "a GPU may sum in another order every time")
-    return Likeness("Bitwise")
+            yield Likeness("StepExact", f"{name.replace('_', ' ')}: {after} instead of {before}")

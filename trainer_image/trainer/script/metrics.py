@@ -1,14 +1,17 @@
 """The numbers of an epoch, as a program reports them, and what they tell. No name and no number of them ends it."""
 
+import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import count
 from math import isfinite
+from statistics import fmean
 from typing import SupportsFloat
 
 from torch import Tensor
 
+from trainer.distributed import World
 from trainer.errors import NonFinite
 from trainer.learning.clock import EpochClock
 from trainer.learning.plan import Plan, StagePlan
@@ -61,13 +64,22 @@ def epoch_metrics(state: ScriptState, clock: EpochClock, reported: Reported) -> 
     """With what is known of the epoch besides."""
     given = {
         "epoch": state.position.epoch + 1,
-        "learning_rate": next((each.param_groups[0]["lr"] for each in state.objects.optimizers), None),
+        "learning_rate": state.last_rate,
         "seconds_per_epoch": clock.total(),
         "samples_per_second": state.samples / clock.training if state.samples else None,
         **reported.known,
         "extra": reported.extra or None,
     }
     return EpochMetrics.model_validate(given)
+
+
+def over_ranks(metrics: Mapping[str, SupportsFloat], world: World) -> dict[str, SupportsFloat]:
+    """The mean of each number over the ranks that have it; what is a number nowhere stays as it is. Collective."""
+    own = {name: number for name, value in metrics.items() if (number := _number(value)) is not None}
+    rows = [json.loads(row) for row in world.gather(json.dumps(own).encode())]
+    names = dict.fromkeys(name for row in rows for name in row)
+    means = {name: fmean(row[name] for row in rows if name in row) for name in names}
+    return {**{name: value for name, value in metrics.items() if name not in means}, **means}
 
 
 def known_name(name: str) -> str:

@@ -3,7 +3,7 @@
 import copy
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from itertools import chain
-from typing import Any, SupportsFloat, TypeVar
+from typing import Any, Literal, SupportsFloat, TypeVar
 
 import torch
 import torch.distributed as dist
@@ -13,7 +13,7 @@ from trainer.errors import NonFinite, NotSaved, SaveFailed, Stopped, UserError
 from trainer.learning.clock import EpochClock
 from trainer.pod.program import Ended
 from trainer.resumable import Position
-from trainer.script.metrics import epoch_metrics, is_better, plan_so_far, read_report
+from trainer.script.metrics import epoch_metrics, is_better, over_ranks, plan_so_far, read_report
 from trainer.script.order import Entry, Orders, Place
 from trainer.script.state import Mark, ScriptState
 from trainer.session import Run
@@ -38,6 +38,8 @@ class ScriptRun:
         self._rehearsal_due = state.is_loaded and run.world.size > 2
         self._is_rehearsing = False
         self._has_left_out = False  # metrics
+        for optimizer in state.objects.optimizers[:1]:
+            self.watch_rate(optimizer)
 
     @property
     def epoch(self) -> int:
@@ -119,13 +121,19 @@ class ScriptRun:
                 self._save()
             yield batch
 
-    def report(self, /, **metrics: SupportsFloat) -> None:
+    def report(self, /, *, reduce: Literal["mean"] | None = None, **metrics: SupportsFloat) -> None:
         """The numbers of this epoch, once, such as train_loss, validation_loss, validation_accuracy, or any name.
 
-        What status and metrics cannot hold is left out and named in the log.
+        Rank 0's count, or with reduce="mean" the means over the ranks. What status and metrics cannot hold is left out
+        and named in the log.
         """
         if self._has_reported:
             raise UserError("run.report() takes all numbers of an epoch at once")
+        if reduce not in (None, "mean"):
+            raise UserError(f'run.report(reduce={reduce!r}): "mean" is known')
+        self._report(over_ranks(metrics, self._run.world) if reduce else metrics)
+
+    def _report(self, metrics: Mapping[str, SupportsFloat]) -> None:
         self._has_reported = True
         reported = read_report(self.epoch + 1, metrics)
         self._tell_left_out(reported.left_out)
@@ -164,8 +172,7 @@ class ScriptRun:
         is_over = epoch > before.epoch
         self._clock.note(self._state)
         if is_over:
-            self._has_reported = False
-            self.report(**metrics)
+            self._report(metrics)
             self._state.epoch_seconds, self._state.samples = 0.0, 0
             self._clock = EpochClock(self._state)
             self._run.board.plan = plan_so_far(epochs, epoch, step)
@@ -205,6 +212,11 @@ class ScriptRun:
         """The loop is over, this one's or somebody else's: what it has done last is on disk when this returns."""
         if self._run.board.step:
             self._save(required=True)
+
+    def watch_rate(self, optimizer: torch.optim.Optimizer) -> None:
+        """An epoch's learning rate is that of its last step: a scheduler has changed it by the time of the report."""
+        inner = getattr(optimizer, "optimizer", optimizer)  # that of accelerate's wrapper
+        inner.register_step_pre_hook(lambda optimizer, *_: self._state.note_rate(optimizer.param_groups[0]["lr"]))
 
     def note_evaluation(self) -> None:
         """A sign of life from a framework that evaluates."""

@@ -46,6 +46,7 @@ class Facts(Report):
     best_step: int | None = None
     epoch_seconds: float = 0.0
     samples: int = 0
+    last_rate: float | None = None
 
 
 @dataclass
@@ -65,12 +66,22 @@ class ScriptState:
     """Time spent in this epoch by earlier attempts."""
     samples: int = 0
     """Of this epoch, over all ranks, as far as the program told."""
+    _rate: float | Tensor | None = None
     _files: Mapping[str, Content] = field(default_factory=dict)
 
     @property
     def is_loaded(self) -> bool:
         """Whether there was a checkpoint that has not been left behind."""
         return bool(self._files)
+
+    @property
+    def last_rate(self) -> float | None:
+        """The learning rate of the last step, as far as an optimizer told. A host synchronisation if it is a tensor."""
+        return None if self._rate is None else float(self._rate)
+
+    def note_rate(self, rate: float | Tensor) -> None:
+        """Of a step that is about to be taken."""
+        self._rate = rate.detach().clone() if isinstance(rate, Tensor) else rate
 
     def is_finite(self) -> bool:
         """Of parameters only: a buffer may well hold an infinite mask."""
@@ -91,6 +102,7 @@ class ScriptState:
             best_step=self.best_step,
             epoch_seconds=self.epoch_seconds,
             samples=self.samples,
+            last_rate=self.last_rate,
         )
         return json.dumps(facts.to_json_object(), indent=1).encode()
 
@@ -99,6 +111,7 @@ class ScriptState:
         self._files, facts = files, _facts(files)
         self.seed, self.position, self.epoch_seconds = facts.seed, facts.position, facts.epoch_seconds
         self.best_metrics, self.best_step, self.samples = facts.best_metrics, facts.best_step, facts.samples
+        self._rate = facts.last_rate
         self._load_objects(files, facts, world)
         return compare(facts.circumstances, self.circumstances)
 
