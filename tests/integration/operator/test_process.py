@@ -85,7 +85,8 @@ def test_a_setting_that_is_wrong_is_named(installed: LocalCluster, tmp_path: Pat
 def test_its_rights_are_no_more_than_it_uses(installed: LocalCluster, operator: OperatorProcess) -> None:
     admin = kubectl_of(installed.kubeconfig, "default")
     operators = "system:serviceaccount:trainingjob-system:trainingjob-operator"
-    for verb, resource in (("get", "secrets"), ("list", "secrets"), ("get", "configmaps"), ("create", "pods")):
+    forbidden = ("get", "secrets"), ("list", "secrets"), ("get", "configmaps"), ("create", "pods"), ("update", "leases")
+    for verb, resource in forbidden:
         assert admin.run("auth", "can-i", verb, resource, "--as", operators).stdout.strip() == "no"
     for verb in ("update", "patch", "delete", "create"):
         assert (
