@@ -62,7 +62,8 @@ class ExitCode(IntEnum):
     PEER_LOST = 47
     NOT_SAVED = 48
     """Stopped on request, but the state could not be saved in time."""
-    OUT_OF_DEVICE_MEMORY = 49
+    OUT_OF_MEMORY = 49
+    """Of a device, or of the host where the kernel has not killed the whole container (137)."""
     DATA_ERROR = 50
     NO_VALID_CHECKPOINT = 51
 

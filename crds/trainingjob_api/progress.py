@@ -84,6 +84,8 @@ class Outcome(StrEnum):
     HANG = "Hang"
     PEER_LOST = "PeerLost"
     OUT_OF_DEVICE_MEMORY = "OutOfDeviceMemory"
+    OUT_OF_MEMORY = "OutOfMemory"
+    """Of the container, or as much as there is of the machine."""
     CRASH = "Crash"
 
 
@@ -102,7 +104,8 @@ EXIT_CODE_OF: dict[Outcome, ExitCode] = {
     Outcome.NON_FINITE: ExitCode.NON_FINITE,
     Outcome.HANG: ExitCode.HANG,
     Outcome.PEER_LOST: ExitCode.PEER_LOST,
-    Outcome.OUT_OF_DEVICE_MEMORY: ExitCode.OUT_OF_DEVICE_MEMORY,
+    Outcome.OUT_OF_DEVICE_MEMORY: ExitCode.OUT_OF_MEMORY,
+    Outcome.OUT_OF_MEMORY: ExitCode.OUT_OF_MEMORY,
     Outcome.CRASH: ExitCode.CRASH,
 }
 

@@ -39,6 +39,8 @@ class PodEnd:
     said: TerminationMessage | None
     pod_reason: str = ""
     """The kubelet's, of the pod as a whole: Evicted, OutOfcpu, UnexpectedAdmissionError."""
+    memory_limit: str = ""
+    """Of the trainer's container."""
     words: str = ""
     """What the kubelet or the runtime said of it, where the trainer itself left no message."""
 
@@ -151,5 +153,12 @@ def pod_end(pod: Pod, job: TrainingJob, *, was_seen: bool = True) -> PodEnd:
         time=terminated.finished_at if terminated else None,
         said=said,
         pod_reason=pod.status.reason,
+        memory_limit=_memory_limit(job),
         words=(pod.status.message or ("" if said else message))[:_LONGEST_WORDS],
     )
+
+
+def _memory_limit(job: TrainingJob) -> str:
+    resources = job.spec.pod.resources
+    limits = resources.limits if resources else None
+    return str((limits or {}).get("memory", ""))

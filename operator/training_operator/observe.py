@@ -15,6 +15,8 @@ from trainingjob_api.spec import TrainingJobSpec
 from trainingjob_api.status import TrainingJobStatus
 
 OVERDUE_AFTER = timedelta(seconds=60)
+LIVED = timedelta(minutes=10)
+"""An attempt that has told nothing, but ran for so long, was not in vain."""
 FRESH_SECONDS = 60.0
 """Without an answer for longer, what rank 0 said last says nothing about now."""
 
@@ -61,6 +63,14 @@ class Observed:
         failure = self.status.last_failure
         is_about = self.attempt.is_open and failure is not None and failure.attempt == self.status.attempt
         return failure.reason if failure and is_about else None
+
+    @property
+    def was_fruitful(self) -> bool:
+        """The attempt has saved something; one that has told nothing ran for so long that it was not in vain."""
+        attempt = self.attempt
+        if attempt.report is not None or any(end.said for end in attempt.ends):
+            return attempt.has_saved
+        return attempt.began is not None and self.now - attempt.began >= LIVED
 
     @property
     def unheard(self) -> "Observed":

@@ -65,7 +65,7 @@ _MEANING: dict[int, tuple[Reason, Verdict, str]] = {
     ExitCode.NON_FINITE: (Reason.NON_FINITE, Verdict.RETRY, "met a loss or gradient that is not finite"),
     ExitCode.HANG: (Reason.HANG, Verdict.RETRY, "made no step within its deadline"),
     ExitCode.PEER_LOST: (Reason.PEER_LOST, Verdict.RETRY, "lost a peer"),
-    ExitCode.OUT_OF_DEVICE_MEMORY: (Reason.OUT_OF_MEMORY, Verdict.RETRY, "ran out of device memory"),
+    ExitCode.OUT_OF_MEMORY: (Reason.OUT_OF_MEMORY, Verdict.RETRY, "ran out of memory"),
     137: (Reason.KILLED, Verdict.RETRY, "was killed (SIGKILL)"),
     143: (Reason.KILLED, Verdict.RETRY, "was ended (SIGTERM) before it could save"),
 }
@@ -212,7 +212,8 @@ def _meaning(root: PodEnd, ends: Sequence[PodEnd]) -> tuple[Reason, Verdict, str
     if disrupted and root.exit_code in _ENDED_FROM_OUTSIDE:
         return _disruption(disrupted)
     if root.container_reason == "OOMKilled":
-        return Reason.OUT_OF_MEMORY, Verdict.RETRY, "was killed because it used more memory than its limit"
+        limit = f" of {root.memory_limit}" if root.memory_limit else ""
+        return Reason.OUT_OF_MEMORY, Verdict.RETRY, f"was killed because it used more memory than its limit{limit}"
     if root.container_reason in _NEVER_BEGUN:
         return Reason.CONTAINER_NOT_CREATED, Verdict.RETRY, "could not be started"
     if root.container_reason in NODE_FORGOT or (root.exit_code is None and root.pod_reason in _NODES_OWN):

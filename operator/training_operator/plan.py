@@ -152,7 +152,20 @@ def _after_attempt(observed: Observed) -> Plan:
         return Plan(Situation.STOPPING, must_see_pods=True)
     stop = reason_to_stop(observed)
     ending = judge(observed.attempt, stop)
-    return Plan(Situation.ENDED, stop=stop, ending=_within_budget(ending, observed))
+    return Plan(Situation.ENDED, stop=stop, ending=_within_budget(_not_in_vain(ending, observed), observed))
+
+
+def _not_in_vain(ending: Ending, observed: Observed) -> Ending:
+    """Memory that was too little twice, with nothing saved in between, is too little a third time."""
+    status, last = observed.status, observed.status.last_failure
+    if ending.verdict is not Verdict.RETRY or ending.reason != Reason.OUT_OF_MEMORY or observed.was_fruitful:
+        return ending
+    if last is None or last.reason != Reason.OUT_OF_MEMORY or last.attempt != status.attempt - 1:
+        return ending
+    if status.pause is not None and status.pause.request_time >= last.time:
+        return ending  # since then the pod may have got more
+    words = f"{ending.message}. The attempt before ended alike at the same place: a third would too"
+    return replace(ending, verdict=Verdict.FAIL, message=words)
 
 
 def _within_budget(ending: Ending, observed: Observed) -> Ending:

@@ -32,7 +32,7 @@ in variables as well. Numbers are served at the address that the first line of t
 """
 _EPILOG = """\
 exit codes: 0 completed, 43 paused, 44 wrong manifest or folder, 45 NaN, 46 hang, 47 lost a peer, 48 paused without
-saving, 49 out of device memory, 50 wrong data, 51 no checkpoint is whole, 1 anything else
+saving, 49 out of memory, 50 wrong data, 51 no checkpoint is whole, 1 anything else
 """
 
 

@@ -20,9 +20,6 @@ from trainingjob_api.status import (
     TrainingJobStatus,
 )
 
-LIVED = timedelta(minutes=10)
-"""An attempt that has told nothing, but ran for so long, was not in vain."""
-
 
 def with_transition(status: TrainingJobStatus, observed: Observed, plan: Plan) -> TrainingJobStatus:
     """The status after what this pass records."""
@@ -195,8 +192,8 @@ class _Counts:
         is_reset = deadlines.has_passed(deadlines.reset(observed), observed)
         recent = 0 if is_reset else status.spent_restarts
         if ending.verdict is Verdict.PAUSE:
-            return cls(recent, 0 if _was_fruitful(observed) else status.fruitless_attempts)
-        fruitless = 0 if _was_fruitful(observed) else status.fruitless_attempts + 1
+            return cls(recent, 0 if observed.was_fruitful else status.fruitless_attempts)
+        fruitless = 0 if observed.was_fruitful else status.fruitless_attempts + 1
         return cls(recent + (ending.verdict is Verdict.RETRY), fruitless)
 
     def update(self, observed: Observed, ending: Ending) -> dict[str, object]:
@@ -224,13 +221,6 @@ class _Counts:
         since = (observed.attempt.began if is_first else None) or observed.now
         earliest = since + _backoff(observed, times)
         return earliest if earliest > observed.now else None
-
-
-def _was_fruitful(observed: Observed) -> bool:
-    attempt = observed.attempt
-    if attempt.report is not None or any(end.said for end in attempt.ends):
-        return attempt.has_saved
-    return attempt.began is not None and observed.now - attempt.began >= LIVED
 
 
 def _backoff(observed: Observed, times: int) -> timedelta:

@@ -281,6 +281,12 @@ def test_without_words_the_message_names_pod_and_code() -> None:
     assert ending.message == "Pod digits-1-0-abcde was killed (SIGKILL) (exit code 137)"
 
 
+def test_who_was_killed_for_memory_is_told_how_much_there_was() -> None:
+    limited = training_job(open_status(), pod={"resources": {"limits": {"memory": "512Mi"}}})
+    ending = judged(FAILED, [pod_end(pod(code=137, reason="OOMKilled"), limited)], None)
+    assert "more memory than its limit of 512Mi (exit code 137)" in ending.message
+
+
 def test_evidence_of_the_condition() -> None:
     ending = judged(failed_job(message=NAMED.format(45)), [], None)
     assert (ending.pod, ending.exit_code, ending.evidence) == ("digits-1-0-abcde", 45, "JobCondition")

@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 
 from training_operator.builders.metadata import spec_digest
+from training_operator.children import Pod
 from training_operator.deadlines import look_again
 from training_operator.observe import Observed
 from training_operator.outcome import Verdict
 from training_operator.plan import CreateChildren, DeleteJob, DeleteService, SuspendJob, decide
 from training_operator.situation import Situation
-from trainingjob_api.progress import State
+from trainingjob_api.progress import Progress, State
 from trainingjob_api.status import FailureStatus, PauseStatus, Reason, TrainingJobStatus
 from unit.operator.factories import (
     NOW,
@@ -364,6 +365,49 @@ def test_budget(restarts: int, verdict: Verdict, spent: bool) -> None:
     plan = decide(look(training_job(open_status(restarts=restarts)), failed_job(), pod(code=1)))
     assert plan.ending is not None
     assert (plan.ending.verdict, plan.ending.spent_budget) == (verdict, spent)
+
+
+def lacked_memory(attempt: int = 1, reason: Reason = Reason.OUT_OF_MEMORY) -> FailureStatus:
+    return FailureStatus(attempt=attempt, reason=reason, message="", time=ago(300))
+
+
+PAUSED_SINCE = PauseStatus(request_time=ago(200), resources_released=True)
+KILLED = pod(attempt=2, code=137, reason="OOMKilled")
+
+
+@pytest.mark.parametrize(
+    ("last", "pause", "end", "heard", "verdict"),
+    [
+        (None, None, KILLED, None, Verdict.RETRY),
+        (lacked_memory(), None, KILLED, None, Verdict.FAIL),
+        (lacked_memory(), None, pod(attempt=2, code=49), None, Verdict.FAIL),
+        (lacked_memory(), None, KILLED, report(attempt=2), Verdict.RETRY),
+        (lacked_memory(), None, KILLED, report(attempt=2, saved_by=1), Verdict.FAIL),
+        (lacked_memory(), PAUSED_SINCE, KILLED, None, Verdict.RETRY),
+        (lacked_memory(attempt=0), None, KILLED, None, Verdict.RETRY),
+        (lacked_memory(reason=Reason.CRASH), None, KILLED, None, Verdict.RETRY),
+        (lacked_memory(), None, pod(attempt=2, code=1), None, Verdict.RETRY),
+    ],
+    ids=[
+        "the first time it may have been bad luck",
+        "the second time at the same place is the last",
+        "on a device as well",
+        "it has come further: it saved",
+        "what it went on from does not count",
+        "a person may have given it more in a pause",
+        "an attempt between them ended otherwise",
+        "the one before ended otherwise",
+        "it ends otherwise itself",
+    ],
+)
+def test_memory_that_was_too_little_twice(
+    last: FailureStatus | None, pause: PauseStatus | None, end: Pod, heard: Progress | None, verdict: Verdict
+) -> None:
+    job = training_job(open_status(2, last_failure=last, pause=pause))
+    plan = decide(look(job, failed_job(2), end, report=heard))
+    assert plan.ending is not None
+    assert plan.ending.verdict is verdict
+    assert ("at the same place" in plan.ending.message) is (verdict is Verdict.FAIL)
 
 
 def test_a_disruption_needs_no_budget() -> None:

@@ -15,6 +15,7 @@ from pyarrow import csv, parquet
 from support.trainer import recipe
 from support.waiting import PATIENCE
 from trainer.config import Mounts
+from trainer.container import ContainerMemory
 from trainer.data import csv_text, pieces, stream
 from trainer.data.batches import Batch, batches
 from trainer.data.choices import Choices
@@ -332,12 +333,9 @@ def test_a_resume_reads_as_before_whatever_memory_there_is(
     assert isinstance(data.train, stream.StreamedRows) == expected == is_streamed(data.digest)
 
 
-def test_memory_is_shared_by_the_ranks_of_a_pod(tmp_path: Path) -> None:
-    limit = tmp_path / "memory.max"
-    limit.write_text("8000\n")
-    assert memory_of_a_rank({"LOCAL_WORLD_SIZE": "4"}, limit) == 2000
-    limit.write_text("max\n")
-    assert memory_of_a_rank({}, limit) == memory_of_a_rank({}, tmp_path / "none") > 1 << 28
+def test_memory_is_shared_by_the_ranks_of_a_pod() -> None:
+    assert memory_of_a_rank({"LOCAL_WORLD_SIZE": "4"}, ContainerMemory(limit=8000)) == 2000
+    assert memory_of_a_rank({}, ContainerMemory()) > 1 << 28
 
 
 _ROOT = Path(__file__).parents[3]

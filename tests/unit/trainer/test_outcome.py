@@ -2,14 +2,17 @@
 
 import contextlib
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 from torch import nn
 
 from trainer import errors
+from trainer.container import ContainerMemory, container_memory
 from trainer.errors import DataError, NonFinite, PeerLost, Stopped, UserError, VolumeNotWritable
-from trainer.pod.outcome import end_of, outcome_of, root_cause, silent_end
+from trainer.pod.outcome import end_of, explained, outcome_of, root_cause, silent_end
 from trainer.pod.run_folder import RankEnd
 from trainingjob_api.contract import ExitCode
 from trainingjob_api.progress import EXIT_CODE_OF, Outcome
@@ -65,6 +68,12 @@ class OutOfMemoryError(RuntimeError):
             DistStoreError("wait timeout after 5000ms, keys: /met/1"), Outcome.HANG, id="the store: a timeout"
         ),
         pytest.param(ConnectionRefusedError("socket: connection refused"), Outcome.CRASH, id="a user's own connection"),
+        pytest.param(MemoryError("Unable to allocate 745. GiB"), Outcome.OUT_OF_MEMORY, id="numpy's request"),
+        pytest.param(
+            RuntimeError("[enforce fail at alloc_cpu.cpp:124] DefaultCPUAllocator: can't allocate memory: you tried"),
+            Outcome.OUT_OF_MEMORY,
+            id="torch's request",
+        ),
         pytest.param(ValueError("connection reset"), Outcome.CRASH, id="other exceptions with such words"),
         pytest.param(RuntimeError("shapes cannot be multiplied"), Outcome.CRASH, id="any bug"),
         pytest.param(KeyboardInterrupt(), Outcome.CRASH, id="not even an Exception"),
@@ -72,6 +81,58 @@ class OutOfMemoryError(RuntimeError):
 )
 def test_outcomes_of_exceptions(error: BaseException, outcome: Outcome) -> None:
     assert outcome_of(error) is outcome
+
+
+MIB = 1024**2
+V2 = {"memory.max": "536870912\n", "memory.peak": "536866816\n", "memory.events": "low 0\noom 2\noom_kill 3\n"}
+V1 = {
+    "memory/memory.limit_in_bytes": "536870912\n",
+    "memory/memory.max_usage_in_bytes": "536866816\n",
+    "memory/memory.oom_control": "oom_kill_disable 0\nunder_oom 0\noom_kill 3\n",
+}
+
+
+@pytest.mark.parametrize(
+    ("files", "memory"),
+    [
+        pytest.param(V2, ContainerMemory(512 * MIB, 512 * MIB - 4096, 3), id="cgroup v2"),
+        pytest.param(V1, ContainerMemory(512 * MIB, 512 * MIB - 4096, 3), id="cgroup v1"),
+        pytest.param({**V2, "memory.max": "max\n"}, ContainerMemory(None, 512 * MIB - 4096, 3), id="no limit"),
+        pytest.param(
+            {**V1, "memory/memory.limit_in_bytes": "9223372036854771712\n"},
+            ContainerMemory(None, 512 * MIB - 4096, 3),
+            id="no limit, v1",
+        ),
+        pytest.param(
+            {name: text for name, text in V2.items() if name != "memory.peak"},
+            ContainerMemory(512 * MIB, None, 3),
+            id="a kernel that keeps no peak",
+        ),
+        pytest.param({}, ContainerMemory(), id="no cgroup at all"),
+    ],
+)
+def test_the_memory_of_a_container(tmp_path: Path, files: dict[str, str], memory: ContainerMemory) -> None:
+    for name, content in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(content)
+    assert container_memory(tmp_path) == memory
+
+
+@pytest.mark.parametrize(
+    ("outcome", "kills", "explained_as"),
+    [
+        pytest.param(Outcome.CRASH, 1, Outcome.OUT_OF_MEMORY, id="a rank or its worker was killed"),
+        pytest.param(Outcome.HANG, 1, Outcome.OUT_OF_MEMORY, id="the others wait for what was killed"),
+        pytest.param(Outcome.CRASH, 0, Outcome.CRASH, id="by hand"),
+        pytest.param(Outcome.COMPLETED, 1, Outcome.COMPLETED, id="of something that did not matter"),
+        pytest.param(Outcome.USER_ERROR, 1, Outcome.USER_ERROR, id="what is known better"),
+    ],
+)
+def test_an_end_for_lack_of_memory_has_numbers(outcome: Outcome, kills: int, explained_as: Outcome) -> None:
+    before, now = ContainerMemory(kills=5), ContainerMemory(512 * MIB, 3 * 1024 * MIB // 2, kills=5 + kills)
+    end = explained(replace(silent_end(1, -9), outcome=outcome), before, now)
+    assert end.outcome is explained_as
+    assert ("limit 512 MiB, peak 1.5 GiB" in end.message) is (explained_as is Outcome.OUT_OF_MEMORY)
 
 
 def test_an_end_names_type_and_place() -> None:

@@ -2,9 +2,11 @@
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from signal import Signals
 
+from trainer.container import ContainerMemory, container_memory
 from trainer.errors import TrainerError, lines_of, users_line
 from trainer.pod.run_folder import RankEnd
 from trainingjob_api.contract import ExitCode
@@ -24,6 +26,7 @@ _LOST = (
     "failed to recv",
     "store->get",
 )
+_NO_MEMORY = "can't allocate memory"  # a RuntimeError of torch's, on the CPU
 _TIMED_OUT = ("timed out", "timeout")
 _COLLECTIVE = ("gloo", "nccl", "tcpstore", "socket", "rendezvous", "rank", "recv", "distributed")
 _NAME_LIMIT = 256
@@ -34,6 +37,8 @@ def end_of(error: BaseException, rank: int) -> RankEnd:
     outcome = outcome_of(error)
     message = str(error) if isinstance(error, TrainerError) else f"{type(error).__name__}: {error}"
     place = _place(error)
+    if outcome is Outcome.OUT_OF_MEMORY and (memory := str(container_memory())):
+        message = f"{message} ({memory})"
     return RankEnd(
         rank,
         outcome,
@@ -56,6 +61,8 @@ def outcome_of(error: BaseException) -> Outcome:
     if type(error).__name__ == "OutOfMemoryError":
         return Outcome.OUT_OF_DEVICE_MEMORY
     text = str(error).lower()
+    if isinstance(error, MemoryError) or _NO_MEMORY in text:
+        return Outcome.OUT_OF_MEMORY
     if _is_collective(error, text):
         if any(word in text for word in _LOST):
             return Outcome.PEER_LOST
@@ -88,6 +95,14 @@ def root_cause(ends: Sequence[RankEnd]) -> RankEnd:
 def silent_end(rank: int, code: int | None) -> RankEnd:
     """The end of a rank that could not say anything itself."""
     return RankEnd(rank, _outcome_of_code(code), time.time(), f"rank {rank} {_describe(code)}")
+
+
+def explained(end: RankEnd, before: ContainerMemory, now: ContainerMemory) -> RankEnd:
+    """A failure during which the kernel has killed one of the container's processes, such as a rank or its worker."""
+    if end.outcome not in (Outcome.CRASH, Outcome.HANG) or now.kills <= before.kills:
+        return end
+    words = f"{end.message}; the kernel has killed a process of this container for its memory: {now}"
+    return replace(end, outcome=Outcome.OUT_OF_MEMORY, message=words)
 
 
 def _outcome_of_code(code: int | None) -> Outcome:

@@ -13,11 +13,12 @@ from threading import Thread
 
 from trainer.checkpoint.store import newest_saved
 from trainer.config import Launch, termination_log, whose_attempt
+from trainer.container import container_memory
 from trainer.errors import TrainerError
 from trainer.pod import processes
 from trainer.pod.entrance import REQUESTS, enter
 from trainer.pod.launching import start_ranks
-from trainer.pod.outcome import SUCCESSES, end_of, root_cause, silent_end
+from trainer.pod.outcome import SUCCESSES, end_of, explained, root_cause, silent_end
 from trainer.pod.ports import reserved_port
 from trainer.pod.pulse import Pulse, read_pulse
 from trainer.pod.run_folder import RankEnd, RunFolder
@@ -37,6 +38,7 @@ def supervise(launch: Launch) -> TerminationMessage:
     # Blocked and asked for, instead of handled: nothing is ever interrupted. Ranks inherit it until they `listen`.
     signal.pthread_sigmask(signal.SIG_BLOCK, {*REQUESTS, signal.SIGCHLD, REQUEST})
     processes.adopt_orphans()
+    memory = container_memory()
     with ExitStack() as stack:
         folder = stack.enter_context(_run_folder())
         try:
@@ -45,7 +47,7 @@ def supervise(launch: Launch) -> TerminationMessage:
             end, progress = end_of(error, launch.local_ranks[0]), None
         finally:
             processes.kill_descendants()
-        return _last_word(launch, end, progress)
+        return _last_word(launch, explained(end, memory, container_memory()), progress)
 
 
 @contextmanager
