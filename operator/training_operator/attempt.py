@@ -53,6 +53,8 @@ class Attempt:
     nodes: int = 1
     reference: JobReference | None = None
     job: Job | None = None
+    job_uid: str | None = None
+    """Of its Job, also when that is gone; None: nobody has seen one."""
     pods: tuple[Pod, ...] = ()
     """Those that are not over."""
     ends: tuple[PodEnd, ...] = ()
@@ -73,11 +75,7 @@ class Attempt:
         """No pod is left, and the Job is over, or was seen once and is gone."""
         if self.pods:
             return False
-        return self.job.is_over if self.job else self.recorded_uid is not None
-
-    @property
-    def recorded_uid(self) -> str | None:
-        return self.reference.uid if self.reference else None
+        return self.job.is_over if self.job else self.job_uid is not None
 
     @property
     def began(self) -> datetime | None:

@@ -127,8 +127,7 @@ def observe(
 
 
 def _attempt(job: TrainingJob, view: View, current: Job | None, heard: Heard | None) -> Attempt:
-    recorded = job.status.job.uid if job.status.job else None
-    job_uid = current.uid if current else recorded
+    job_uid = current.uid if current else _last_known_uid(job, view)
     is_about = heard is not None and _is_about(heard.progress, job)
     pods = [pod for pod in view.pods if not pod.is_over and _belongs(pod, job_uid, job, is_orphaned=current is None)]
     ended = [pod for pod in view.pods if pod.is_over] + list(view.gone_pods)
@@ -140,12 +139,23 @@ def _attempt(job: TrainingJob, view: View, current: Job | None, heard: Heard | N
         nodes=job.spec.nodes,
         reference=job.status.job,
         job=current,
+        job_uid=job_uid,
         pods=tuple(sorted(pods, key=lambda pod: pod.rank)),
         ends=tuple(end for uid, end in ends.items() if uid not in before),
         earlier_ends=tuple(end for uid, end in ends.items() if uid in before),
         report=heard.progress if heard and is_about else None,
         report_is_fresh=heard is None or heard.age <= FRESH_SECONDS,
     )
+
+
+def _last_known_uid(job: TrainingJob, view: View) -> str | None:
+    """Of the attempt's Job, which is gone: as status has recorded it, or as the pods tell that it made."""
+    reference, began = job.status.job, job.status.start_time
+    if reference is None or reference.uid is not None:
+        return reference.uid if reference else None
+    made = [pod for pod in (*view.pods, *view.gone_pods) if pod.attempt == job.status.attempt and pod.job_uid]
+    born = ((pod.job_uid, pod.metadata.creation_timestamp) for pod in made)
+    return next((uid for uid, birth in born if birth and began and birth >= began), None)
 
 
 def _belongs(pod: Pod, job_uid: str | None, job: TrainingJob, *, is_orphaned: bool) -> bool:

@@ -354,6 +354,16 @@ class TestHotLoops:
         status = shown(look(training_job(open_status(fruitless_attempts=fruitless))))
         assert status.retry_time == NOW + timedelta(seconds=seconds)
 
+    def test_a_job_that_was_deleted_before_its_uid_was_recorded_is_known_by_its_pods(self) -> None:
+        begun = training_job(open_status(recorded=False))
+        assert decide(look(begun, pod(deleted=-9))).situation is Situation.STOPPING
+        status = shown(look(begun, gone=(pod(code=43, deleted=1),)))
+        assert (status.phase, status.retry_time) == (Phase.RESTARTING, NOW + timedelta(seconds=10))
+
+    def test_pods_of_a_job_of_before_prove_nothing(self) -> None:
+        begun = training_job(open_status(recorded=False))
+        assert decide(look(begun, gone=(pod(code=43, age=601),))).situation is Situation.CREATING
+
     def test_a_disruption_after_progress_is_replaced_at_once(self) -> None:
         target = (condition("DisruptionTarget", reason="EvictionByEvictionAPI"),)
         drained = pod(code=43, message=said(43, Outcome.STOPPED), conditions=target)

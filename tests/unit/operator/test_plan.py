@@ -34,7 +34,7 @@ from unit.operator.factories import (
 SUSPEND = {"suspend": True}
 PAUSING = PauseStatus(request_time=ago(5), resources_released=False)
 STRANGER = replace(job(), metadata=replace(job().metadata, owner_references=()))
-OLD_POD = pod(attempt=1, owner="a-job-of-before")
+OLD_POD = pod(attempt=1, owner="a-job-of-before", age=700)
 
 
 def finished(**fields: Any) -> TrainingJobStatus:
