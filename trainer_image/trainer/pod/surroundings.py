@@ -25,17 +25,21 @@ class Surroundings:
 
 
 def prepare(config: RankConfig, stop: StopRequest, has_terminal: bool | None = None) -> Surroundings:
-    """Opens everything; rank 0 can be scraped from here on.
+    """Opens everything; the pod can be scraped from here on.
 
     has_terminal: whether the log may draw on it; None: if there is one.
     """
     pulse = PulseWriter(RunFolder(config.folder).pulse(config.rank))
     pulse.beat(State.STARTING, 0, within=config.run.deadlines.start_seconds)
-    board = Board(config.run, world_size=config.world_size)
+    board = Board(config.run, rank=config.rank, world_size=config.world_size)
     log = _log(config, board, sys.stdout.isatty() if has_terminal is None else has_terminal)
-    if config.rank == 0:
-        log.event("started", job=config.run.name, attempt=config.run.attempt, serving=_serve(board, config))
+    if config.local_rank == 0:
+        _say_started(log if config.rank == 0 else JsonLog(), config, serving=_serve(board, config))
     return Surroundings(config, board, stop, pulse, log)
+
+
+def _say_started(log: Log, config: RankConfig, serving: str) -> None:
+    log.event("started", job=config.run.name, attempt=config.run.attempt, rank=config.rank, serving=serving)
 
 
 def _log(config: RankConfig, board: Board, has_terminal: bool) -> Log:

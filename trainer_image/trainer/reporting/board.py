@@ -59,6 +59,7 @@ class Board:
 
     run: RunConfig
     state: State = State.STARTING
+    rank: int = 0
     world_size: int = 1
     epoch: int = 0
     step: int = 0

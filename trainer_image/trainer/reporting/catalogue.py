@@ -1,4 +1,4 @@
-"""Every metric of rank 0, by what it is about; each with a query that shows what it is good for."""
+"""Every metric of a training, by what it is about; each with a query that shows what it is good for."""
 
 from trainingjob_api.metrics import MetricFamily
 
@@ -144,10 +144,10 @@ DATA_WAIT = MetricFamily(
 ACTIVITY = MetricFamily(
     "trainingjob_activity_seconds_total",
     "counter",
-    "Time of this attempt by what rank 0 was doing: starting, restoring, training, evaluating, saving (as far as"
+    "Time of this attempt by what the rank was doing: starting, restoring, training, evaluating, saving (as far as"
     " training waited for it), stopping, finished; running is a program that reports nothing.",
     ("activity",),
-    query="sum by (activity) (rate(trainingjob_activity_seconds_total[5m]))",
+    query="sum by (pod, activity) (rate(trainingjob_activity_seconds_total[5m]))",
 )
 LAST_STEP = MetricFamily(
     "trainingjob_last_step_timestamp_seconds",
@@ -155,16 +155,24 @@ LAST_STEP = MetricFamily(
     "When the last step ended.",
     query="time() - trainingjob_last_step_timestamp_seconds > 300",
 )
+RANK = MetricFamily(
+    "trainingjob_rank",
+    "gauge",
+    "The rank that answers: the first one of its pod.",
+    (),
+    "rank",
+    "count(trainingjob_rank)",
+)
 MEMORY = MetricFamily(
     "trainingjob_memory_bytes",
     "gauge",
-    "Main memory that rank 0's process has resident.",
+    "Main memory that the rank's process has resident.",
     query="trainingjob_memory_bytes",
 )
 DEVICE_MEMORY = MetricFamily(
     "trainingjob_device_memory_bytes",
     "gauge",
-    "Memory that rank 0's tensors take on its accelerator; absent without one.",
+    "Memory that the rank's tensors take on its accelerator; absent without one.",
     query="trainingjob_device_memory_bytes",
 )
 
@@ -196,3 +204,6 @@ LAST_CHECKPOINT = MetricFamily(
     "When the last checkpoint was saved.",
     query="time() - trainingjob_last_checkpoint_timestamp_seconds",
 )
+
+OF_EVERY_POD = frozenset({RANK, STEP_DURATION, DATA_WAIT, ACTIVITY, LAST_STEP, MEMORY, DEVICE_MEMORY})
+"""What the first rank of each pod tells of itself; everything else is about the whole training, and rank 0 tells it."""

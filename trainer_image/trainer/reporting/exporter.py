@@ -1,13 +1,11 @@
-"""/metrics and /progress of rank 0, from before torch is imported until the process ends."""
+"""/metrics of each pod's first rank, and /progress of rank 0: from before torch is imported until the process ends."""
 
 import gzip
 import os
-import socket
-import threading
 from collections.abc import Callable, Iterable, Mapping
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from email.message import Message
 from itertools import accumulate
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import (
@@ -19,68 +17,47 @@ from prometheus_client.core import (
 )
 from prometheus_client.exposition import choose_encoder, gzip_accepted
 
-from trainer.reporting import catalogue
+from trainer.reporting import catalogue, http_pages
 from trainer.reporting.board import STEP_BUCKETS, Board
+from trainer.reporting.http_pages import Page
 from trainingjob_api.contract import METRICS_PORT
 from trainingjob_api.metrics import MetricFamily
 
+_Of = TypeVar("_Of")
 _Labelled = TypeVar("_Labelled", GaugeMetricFamily, CounterMetricFamily)
 
 
 def serve(board: Board, pod_ip: str | None) -> str:
     """Starts serving in the background; returns the address. Outside of a pod: this machine only, any free port."""
-    address = (pod_ip, METRICS_PORT) if pod_ip else ("127.0.0.1", 0)
-    server = _server_class(address[0])(address, _handler_for(board))
-    threading.Thread(target=server.serve_forever, name="exporter", daemon=True).start()
-    host, port = server.server_address[:2]
-    name = host.decode() if isinstance(host, bytes) else host
-    return f"http://[{name}]:{port}" if ":" in name else f"http://{name}:{port}"
+    pages: dict[str, Callable[[Message], Page]] = {"/metrics": _metrics_of(board), "/healthz": _healthy}
+    if board.rank == 0:
+        pages["/progress"] = lambda _: _progress(board)
+    host, port = http_pages.serve((pod_ip, METRICS_PORT) if pod_ip else ("127.0.0.1", 0), pages)
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def _server_class(host: str) -> type[ThreadingHTTPServer]:
-    class Server(ThreadingHTTPServer):
-        address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        daemon_threads = True
-        allow_reuse_address = True
-
-    return Server
-
-
-def _handler_for(board: Board) -> type[BaseHTTPRequestHandler]:
+def _metrics_of(board: Board) -> Callable[[Message], Page]:
     registry = CollectorRegistry()
     registry.register(_BoardCollector(board))
 
-    class Handler(BaseHTTPRequestHandler):
-        timeout = 10  # a client that sends nothing does not keep a thread
+    def page(asked: Message) -> Page:
+        make, kind = choose_encoder(asked.get("Accept", ""))
+        body, headers = make(registry), {"Content-Type": kind, "Vary": "Accept, Accept-Encoding"}
+        if gzip_accepted(asked.get("Accept-Encoding", "")):
+            body, headers["Content-Encoding"] = gzip.compress(body, compresslevel=1), "gzip"
+        return Page(body, headers)
 
-        def do_GET(self) -> None:
-            if self.path == "/metrics":
-                self._answer_metrics()
-            elif self.path == "/progress":
-                text = board.progress().model_dump_json(by_alias=True, exclude_none=True)
-                self._answer(text.encode(), {"Content-Type": "application/json"})
-            else:
-                self.send_error(404)
+    return page
 
-        def _answer_metrics(self) -> None:
-            make, kind = choose_encoder(self.headers.get("Accept", ""))
-            body, headers = make(registry), {"Content-Type": kind, "Vary": "Accept, Accept-Encoding"}
-            if gzip_accepted(self.headers.get("Accept-Encoding", "")):
-                body, headers["Content-Encoding"] = gzip.compress(body, compresslevel=1), "gzip"
-            self._answer(body, headers)
 
-        def _answer(self, body: bytes, headers: Mapping[str, str]) -> None:
-            self.send_response(200)
-            for name, value in headers.items():
-                self.send_header(name, value)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+def _progress(board: Board) -> Page:
+    text = board.progress().model_dump_json(by_alias=True, exclude_none=True)
+    return Page(text.encode(), {"Content-Type": "application/json"})
 
-        def log_message(self, format: str, *args: Any) -> None:
-            """Scrapes are not events."""
 
-    return Handler
+def _healthy(_: Message) -> Page:
+    """For probes that something injects: the process answers. Whether it trains is the supervisor's to watch."""
+    return Page(b"ok\n", {"Content-Type": "text/plain; charset=utf-8"})
 
 
 class _BoardCollector:
@@ -92,10 +69,13 @@ class _BoardCollector:
     def collect(self) -> Iterable[Metric]:
         board = self._board
         yield from _gauges(board)
+        yield from _counters(board)
+        yield _activity(board)
+        yield _step_durations(board)
+        if board.rank != 0:  # what is about the whole training is told once, so that sums over pods are right
+            return
         yield from _per_split(board)
         yield from _of_ones_own(board)
-        yield from _counters(board)
-        yield _step_durations(board)
         yield InfoMetricFamily(catalogue.INFO.family_name, catalogue.INFO.meaning, value=_info(board))
 
 
@@ -108,6 +88,7 @@ _GAUGES: dict[MetricFamily, Callable[[Board], Value]] = {
     catalogue.GRADIENT_NORM: lambda board: board.gradient_norm,
     catalogue.EPOCH_DURATION: lambda board: board.latest.seconds_per_epoch if board.latest else None,
     catalogue.SAMPLES_PER_SECOND: lambda board: board.latest.samples_per_second if board.latest else None,
+    catalogue.RANK: lambda board: board.rank,
     catalogue.MEMORY: lambda board: _resident_memory(),
     catalogue.DEVICE_MEMORY: lambda board: float(board.device_memory()) if board.device_memory else None,
     catalogue.LAST_STEP: lambda board: board.last_step_time,
@@ -119,7 +100,7 @@ _GAUGES: dict[MetricFamily, Callable[[Board], Value]] = {
 
 
 def _gauges(board: Board) -> Iterable[Metric]:
-    for family, value_of in _GAUGES.items():
+    for family, value_of in _told_by(board, _GAUGES):
         if (value := value_of(board)) is not None:
             yield GaugeMetricFamily(family.family_name, family.meaning, value=value, unit=family.base_unit)
 
@@ -170,12 +151,19 @@ _COUNTERS: dict[MetricFamily, Callable[[Board], float]] = {
 
 
 def _counters(board: Board) -> Iterable[Metric]:
-    for family, value_of in _COUNTERS.items():
+    for family, value_of in _told_by(board, _COUNTERS):
         yield CounterMetricFamily(family.family_name, family.meaning, value=value_of(board), unit=family.base_unit)
+
+
+def _told_by(board: Board, values: Mapping[MetricFamily, _Of]) -> Iterable[tuple[MetricFamily, _Of]]:
+    return ((each, of) for each, of in values.items() if board.rank == 0 or each in catalogue.OF_EVERY_POD)
+
+
+def _activity(board: Board) -> Metric:
     activity = _labelled(CounterMetricFamily, catalogue.ACTIVITY)
     for state, seconds in board.activity().items():
         activity.add_metric([state.value], seconds)
-    yield activity
+    return activity
 
 
 def _labelled(kind: type[_Labelled], family: MetricFamily) -> _Labelled:
