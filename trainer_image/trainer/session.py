@@ -93,7 +93,7 @@ class Run:
         """One optimizer step over so many samples of all ranks is done."""
         self.board.stepped(samples)
         self._pulse.has_stepped = True
-        self._pulse.beat(State.TRAINING, self.board.step, self.config.deadlines.step_seconds)
+        self._pulse.beat(State.TRAINING, self.board.step, self.config.deadlines.step_seconds, self.board.epoch)
 
     def should_stop(self, now: bool = False) -> bool:
         """Whether somebody has asked any rank to stop; all ranks hear it after the same step.
@@ -164,7 +164,7 @@ class Run:
         """What comes next; each phase has an allowance of its own."""
         self.board.enter(state)
         self._pulse.has_stepped |= state in (State.EVALUATING, State.SAVING, State.STOPPING, State.FINISHED)
-        self._pulse.beat(state, self.board.step, self._allowance(state))
+        self._pulse.beat(state, self.board.step, self._allowance(state), self.board.epoch)
 
     def _allowance(self, state: State) -> float:
         deadlines = self.config.deadlines

@@ -53,11 +53,11 @@ class Pod:
         launch = Launch(self.config, local_world_size=2)
         self.watch = supervisor._Watch(launch, folder, ranks={NOBODY: 0, NOBODY + 1: 1})
 
-    def beat(self, state: State, step: int, has_stepped: bool = True, within: float = 1000.0) -> None:
+    def beat(self, state: State, step: int, has_stepped: bool = True, within: float = 1000.0, epoch: int = 0) -> None:
         """Of the next rank."""
         writer = PulseWriter(self._folder.pulse(len(self.ranks)))
         writer.has_stepped = has_stepped
-        writer.beat(state, step, within)
+        writer.beat(state, step, within, epoch)
         self.ranks.append(writer)
 
     def stopped_since(self, seconds: float) -> RankEnd | None:
@@ -239,7 +239,14 @@ def test_a_rank_that_has_said_its_last_word_is_given_time_for_what_it_writes(
     ("state", "has_stepped", "within", "words"),
     [
         pytest.param(State.TRAINING, True, 3.0, "rank 1: no step within 3 s after step 7 (training)", id="in training"),
-        pytest.param(State.SAVING, True, 8.5, "rank 1: no step within 8.5 s after step 7 (saving)", id="in a save"),
+        pytest.param(
+            State.SAVING,
+            True,
+            8.5,
+            "rank 1: no step within 8.5 s after step 7 (saving); "
+            "the ranks are at different places: rank 0 in step 8 (epoch 1), rank 1 saving after step 7",
+            id="in a save",
+        ),
         pytest.param(
             State.RESTORING, False, 9, "rank 1 did not reach its first step within 9 s (restoring)", id="before a step"
         ),
@@ -258,6 +265,49 @@ def test_a_rank_that_is_not_heard_of_in_time_hangs(
     end = pod.watch.look()
     assert end is not None
     assert (end.rank, end.outcome, end.message) == (1, Outcome.HANG, words)
+
+
+@pytest.mark.parametrize(
+    ("places", "nodes", "words"),
+    [
+        pytest.param(
+            [(State.EVALUATING, 10), (State.TRAINING, 10)],
+            1,
+            "; the ranks are at different places: rank 0 evaluating after step 10 (epoch 2), "
+            "rank 1 in step 11 (epoch 2); all ranks must make the same number of steps in every epoch",
+            id="one has more batches",
+        ),
+        pytest.param(
+            [(State.TRAINING, 9), (State.FINISHED, 10), (State.TRAINING, 9)],
+            1,
+            "; the ranks are at different places: ranks 0, 2 in step 10 (epoch 2), rank 1 finished after step 10; "
+            "all ranks must make the same number of steps in every epoch",
+            id="one has ended its epochs early",
+        ),
+        pytest.param([(State.TRAINING, 10)] * 2, 1, "", id="all wait for something else"),
+        pytest.param(
+            [(State.TRAINING, 10)],
+            2,
+            "; ranks of other pods may be at another place: "
+            "all ranks must make the same number of steps in every epoch",
+            id="the others are in other pods",
+        ),
+    ],
+)
+def test_ranks_that_wait_for_each_other_are_told_where_each_is(
+    tmp_path: Path, sent: list[tuple[int, int]], places: list[tuple[State, int]], nodes: int, words: str
+) -> None:
+    pod = Pod(tmp_path)
+    launch = Launch(pod.config, nodes=nodes, local_world_size=len(places))
+    ranks = {NOBODY + rank: rank for rank in range(len(places))}
+    pod.watch = supervisor._Watch(launch, pod._folder, ranks)
+    for state, step in places:
+        pod.beat(state, step, within=-1, epoch=1)
+    assert pod.watch.look() is None
+    end = pod.watch.look()
+    assert end is not None
+    state, step = places[end.rank]
+    assert end.message == f"rank {end.rank}: no step within -1 s after step {step} ({state}){words}"
 
 
 @pytest.mark.parametrize(

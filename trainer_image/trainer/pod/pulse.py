@@ -13,7 +13,7 @@ from pathlib import Path
 
 from trainingjob_api.progress import State
 
-_LAYOUT = struct.Struct("<qqqqdd")
+_LAYOUT = struct.Struct("<qqqqqdd")
 _STATES = tuple(State)
 
 
@@ -26,6 +26,8 @@ class Pulse:
     has_stepped: bool
     state: State
     step: int
+    epoch: int
+    """Whole ones done."""
     deadline: float
     within: float
 
@@ -43,11 +45,12 @@ class PulseWriter:
         self._pid = os.getpid()
         self.has_stepped = False
 
-    def beat(self, state: State, step: int, within: float) -> None:
+    def beat(self, state: State, step: int, within: float, epoch: int = 0) -> None:
         """Promises the next beat within so many seconds."""
         deadline = time.monotonic() + within
         # Not pack_into: it clears the place before it writes, and a reader would see a deadline of 0.
-        self._memory[:] = _LAYOUT.pack(self._pid, self.has_stepped, _STATES.index(state), step, deadline, within)
+        number = _STATES.index(state)
+        self._memory[:] = _LAYOUT.pack(self._pid, self.has_stepped, number, step, epoch, deadline, within)
 
 
 def read_pulse(path: Path) -> Pulse | None:
@@ -58,5 +61,5 @@ def read_pulse(path: Path) -> Pulse | None:
         return None
     if len(content) < _LAYOUT.size:
         return None
-    pid, has_stepped, state, step, deadline, within = _LAYOUT.unpack(content)
-    return Pulse(pid, bool(has_stepped), _STATES[state], step, deadline, within) if pid else None
+    pid, has_stepped, state, *rest = _LAYOUT.unpack(content)
+    return Pulse(pid, bool(has_stepped), _STATES[state], *rest) if pid else None

@@ -17,6 +17,7 @@ from trainer.container import container_memory
 from trainer.errors import TrainerError
 from trainer.pod import processes
 from trainer.pod.entrance import REQUESTS, enter
+from trainer.pod.hanging import describe_hang
 from trainer.pod.launching import start_ranks
 from trainer.pod.outcome import SUCCESSES, end_of, explained, root_cause, silent_end
 from trainer.pod.ports import reserved_port
@@ -155,9 +156,8 @@ class _Watch:
             if last_word and last_word.outcome not in SUCCESSES:
                 return last_word
             self._ask_where_they_hang()
-            peers = self._launch.world_size > 1 and pulse.state is State.STARTING
-            hint = "; a peer may be missing" if peers else ""
-            return RankEnd(rank, Outcome.HANG, time.time(), _describe_hang(rank, pulse) + hint)
+            message = describe_hang(rank, dict(heard), self._launch.world_size, processes.is_stuck(pulse.pid))
+            return RankEnd(rank, Outcome.HANG, time.time(), message)
         start = self._launch.run.deadlines.start_seconds
         if not all(pulses.values()) and now > self._begin + start:
             return self._say(Outcome.HANG, f"the ranks did not start within {start} s")
@@ -201,12 +201,6 @@ class _Watch:
         looking.join(_VOLUME_SECONDS)
         saved = found[0] if found else None
         return saved is not None and saved.step >= max((pulse.step for pulse in self._pulses()), default=0)
-
-
-def _describe_hang(rank: int, pulse: Pulse) -> str:
-    if not pulse.has_stepped:
-        return f"rank {rank} did not reach its first step within {pulse.within:g} s ({pulse.state})"
-    return f"rank {rank}: no step within {pulse.within:g} s after step {pulse.step} ({pulse.state})"
 
 
 def say(message: TerminationMessage) -> None:
