@@ -19,6 +19,7 @@ from trainer.data.classes import Label
 from trainer.data.dataset import DataFacts
 from trainer.errors import UserError
 from trainer.models import Shapes, build_model
+from trainer.questions import Questions
 from trainingjob_api.spec.training import NetworkModel, Training
 
 DEFAULT_FOLDER = "model"
@@ -100,8 +101,8 @@ class Predictor:
     model: nn.Module
     description: dict[str, Any]
 
-    def __call__(self, rows: Sequence[Any] | Tensor) -> list[Label]:
-        """One answer for each row: a class, or a number in units of the target."""
+    def __call__(self, rows: Any) -> list[Label]:
+        """One answer for each row: a class, or a number in units of the target. See `outputs`."""
         outputs = self.outputs(rows)
         if labels := self.description["labels"]:
             return [labels[number] for number in outputs.argmax(dim=1).tolist()]
@@ -110,19 +111,20 @@ class Predictor:
         return answers
 
     @torch.no_grad()
-    def outputs(self, rows: Sequence[Any] | Tensor) -> Tensor:
+    def outputs(self, rows: Any) -> Tensor:
         """What the network itself says: one logit for each class, or one scaled number.
 
-        rows: numbers (rows, features), or with the shape that a row has, such as (rows, channels, height, width).
+        rows: numbers (rows, features), or with the shape that a row has, such as (rows, channels, height, width), as
+        lists, array or tensor. ValueError names row and column of what is missing, NaN or no number.
         """
-        inputs = torch.as_tensor(rows, dtype=torch.float64)
-        shift, scale = self.input_scaling
-        if inputs.dim() < 2 or inputs[:1].numel() not in (0, len(shift)):
-            raise ValueError(
-                f"a row has {len(shift)} values, of the shape {self.description['shape']}; "
-                f"these rows are of the shape {list(inputs.shape[1:])}"
-            )
-        outputs: Tensor = self.model(((inputs.reshape(-1, len(shift)) - shift) / scale).float())
+        questions, (shift, scale) = (
+            Questions(self.description["features"], self.description["shape"]),
+            self.input_scaling,
+        )
+        values = questions.read(rows)
+        inputs = ((torch.from_numpy(values) - shift) / scale).float()
+        questions.require(values, inputs.isfinite().numpy(), "is too large for this model:")
+        outputs: Tensor = self.model(inputs)
         return outputs
 
     @property

@@ -25,6 +25,7 @@ Format = Literal["torchExport", "onnx"]
 FILES: dict[Format, str] = {"torchExport": "model.pt2", "onnx": "model.onnx"}
 """What is made of `model.safetensors`, which is always there."""
 _TOLERANCE = 1e-4
+_CHECKS = "none: what is NaN, infinite or missing is answered as if it were a number; look at rows before"
 
 
 class Deployed(nn.Module):
@@ -87,7 +88,7 @@ def _program(kind: Format, predictor: Predictor, rows: Tensor) -> bytes:
     deployed = Deployed(predictor).eval()
     rows_of_any_number = {"rows": {0: torch.export.Dim("rows")}}
     program = torch.export.export(deployed, (rows,), dynamic_shapes=rows_of_any_number)
-    description = json.dumps(predictor.description)
+    description = json.dumps({**predictor.description, "inputChecks": _CHECKS})
     if kind == "torchExport":
         file = BytesIO()
         torch.export.save(program, file, extra_files={"model.json": description})

@@ -1,7 +1,11 @@
 """Exported models answer as the trained one does, whoever loads them."""
 
 import json
+import math
+import re
 from collections.abc import Callable
+from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -164,6 +168,86 @@ def test_rows_of_another_width_are_refused(tmp_path: Path) -> None:
     exported(tmp_path, shape, recipe(fields))
     with pytest.raises(ValueError, match=r"a row has 144 values, of the shape \[3, 8, 6\]; these .* \[3\]"):
         load(tmp_path)([[1.0, 2.0, 3.0]])
+
+
+GOOD = [[1.0] * 6, [2.0] * 6]
+FRAME = np.array([[1, 2, 3, 4, 5, "six"]], dtype=object)
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        pytest.param([*GOOD, [1, 2, math.nan, 4, 5, 6]], "row 3, column 'column-2': the value is nan", id="NaN"),
+        pytest.param(
+            torch.tensor([[1.0, math.inf, 3, 4, 5, 6]]), "row 1, column 'column-1': the value is inf", id="inf"
+        ),
+        pytest.param([*GOOD, [1, 2, 3, None, 5, 6]], "row 3, column 'column-3': the value is missing", id="nothing"),
+        pytest.param(
+            [*GOOD, [1, 2, 3, 4, 5, "6"]], "row 3, column 'column-5': the value is '6', not a number", id="text"
+        ),
+        pytest.param(FRAME, "row 1, column 'column-5': the value is 'six', not a number", id="a table with words"),
+        pytest.param([*GOOD, [1, 2, 3]], "row 3 has 3 values; a row has 6 values", id="a row that is too short"),
+        pytest.param([1.0] * 6, "row 1 is 1.0: a single row is a list in a list", id="a single row"),
+        pytest.param(
+            torch.ones(6), "row 1 is tensor(1.): a single row is a list in a list", id="a tensor of a single row"
+        ),
+        pytest.param(["setosa"], "row 1 is 'setosa': a single row is", id="a word"),
+        pytest.param("setosa", "'setosa' is no list of rows", id="no rows at all"),
+        pytest.param(3.5, "these rows are of the shape", id="a number"),
+        pytest.param(None, "None is no list of rows", id="not even that"),
+        pytest.param([[1, 2, 3, 4, 5, 1e300]], "the value is too large for this model: 1e+300", id="too large"),
+        pytest.param([[1j] * 6], "'column-0': the value is 1j, not a number", id="complex"),
+    ],
+)
+def test_what_cannot_be_answered_is_told_with_row_and_column(tmp_path: Path, rows: Any, words: str) -> None:
+    exported(tmp_path, (6,), recipe(NETWORKS["mlp"][1]))
+    with pytest.raises(ValueError, match=re.escape(words)):
+        load(tmp_path)(rows)
+
+
+@pytest.mark.parametrize(
+    ("kind", "row", "words"),
+    [
+        pytest.param("lstm", 13, "row 1, step 4, column 'column-1': the value is nan", id="a window"),
+        pytest.param("cnn", 13, "row 1, value 14 of 144: the value is nan", id="an image"),
+    ],
+)
+def test_a_value_within_a_shape_is_named_by_its_place(tmp_path: Path, kind: str, row: int, words: str) -> None:
+    shape, fields = NETWORKS[kind]
+    _, raw = exported(tmp_path, shape, recipe(fields))
+    raw[0, row] = math.nan
+    for rows in (raw, raw.view(-1, *shape), raw.tolist()):
+        with pytest.raises(ValueError, match=re.escape(words)):
+            load(tmp_path)(rows)
+
+
+def test_an_image_whose_channels_come_last_is_refused(tmp_path: Path) -> None:
+    shape, fields = NETWORKS["cnn"]
+    _, raw = exported(tmp_path, shape, recipe(fields))
+    with pytest.raises(ValueError, match=re.escape("of the shape [3, 8, 6]; these rows are of the shape [8, 6, 3]")):
+        load(tmp_path)(raw.view(-1, *shape).permute(0, 2, 3, 1))
+
+
+def test_numbers_of_any_type_are_answered(tmp_path: Path) -> None:
+    exported(tmp_path, (6,), recipe(NETWORKS["mlp"][1]))
+    predict = load(tmp_path)
+    expected = predict(GOOD)
+    whole = np.array(GOOD, dtype=np.int32)
+    for rows in (whole, whole.tolist(), tuple(map(tuple, GOOD)), torch.tensor(whole), whole.astype(object)):
+        assert predict(rows) == expected
+    assert predict([[Decimal(1)] * 6, [Fraction(2)] * 6]) == expected
+    assert predict([]) == []
+
+
+def test_programs_say_that_they_do_not_check(tmp_path: Path) -> None:
+    training = recipe(NETWORKS["mlp"][1], formats=["torchExport", "onnx"])
+    exported(tmp_path, (6,), training)
+    write_programs(tmp_path, training, some(6))
+    session = onnxruntime.InferenceSession((tmp_path / "model.onnx").read_bytes())
+    inside = {"model.json": ""}
+    torch.export.load(tmp_path / "model.pt2", extra_files=inside)
+    for text in (inside["model.json"], session.get_modelmeta().custom_metadata_map["model.json"]):
+        assert json.loads(text)["inputChecks"].startswith("none")
 
 
 def test_pixels_of_a_channel_share_one_number(tmp_path: Path) -> None:
