@@ -63,6 +63,18 @@ def writes(process: OperatorProcess) -> float:
     return sent - sum(number(process, "_api_requests_total", 'resource="leases"', f'verb="{verb}"') for verb in verbs)
 
 
+def settled(process: OperatorProcess) -> float:
+    """What it has sent once it sends nothing more for half a second."""
+    seen: list[float] = []
+
+    def is_settled() -> bool:
+        seen.append(writes(process))
+        return len(seen) > 5 and len(set(seen[-5:])) == 1
+
+    wait_for(is_settled, "the end of its writes")
+    return seen[-1]
+
+
 def test_the_one_that_stands_by_is_ready_and_warm_and_does_nothing(
     pair: list[OperatorProcess], training: Training
 ) -> None:
@@ -110,9 +122,9 @@ def test_a_leader_that_stood_still_does_not_act_when_it_goes_on(
     pair: list[OperatorProcess], training: Training
 ) -> None:
     leader, other = pair
-    training.create("before", training__epochs=1000)
-    training.until_step(1, "before")
-    sent = writes(leader)
+    training.create("before", training__epochs=1000, step=60)  # nothing to tell for a minute
+    training.until(lambda status: "progress" in status, "the first progress", "before")
+    sent = settled(leader)
     with leader.standing_still():
         until_it_leads(other)
         training.suspend("before")
