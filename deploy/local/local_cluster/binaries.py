@@ -30,26 +30,38 @@ class Binaries:
 
 def find(report: build.Report = build.print_progress) -> Binaries:
     """The control plane's programs; built when they are nowhere, which takes minutes the first time."""
-    for folder in _installed():
-        if _missing(folder, CONTROL_PLANE) == () and _version(folder / "kube-apiserver") >= MINIMUM:
-            return Binaries(folder)
-    cache = _cache()
-    wanted = CONTROL_PLANE if shutil.which(KUBECTL) else (*CONTROL_PLANE, KUBECTL)
-    if missing := _missing(cache, wanted):
-        build.build(missing, cache, report)
-    return Binaries(cache)
+    if missing := to_build():
+        build.build(missing, _cache(), report)
+    return Binaries(_fit() or _cache())
 
 
 def find_kubectl(report: build.Report = build.print_progress) -> Path:
     """kubectl, for the user; built when it is nowhere."""
+    if found := _kubectl():
+        return found
+    if _missing(_cache(), (KUBECTL,)):
+        build.build((KUBECTL,), _cache(), report)
+    return _cache() / KUBECTL
+
+
+def to_build() -> tuple[str, ...]:
+    """The programs that are nowhere yet."""
+    wanted = (*(() if _fit() else CONTROL_PLANE), *(() if _kubectl() else (KUBECTL,)))
+    return _missing(_cache(), wanted)
+
+
+def _fit() -> Path | None:
+    """A folder outside of our cache that holds a control plane which will do."""
+    folders = (folder for folder in _installed() if _missing(folder, CONTROL_PLANE) == ())
+    return next((folder for folder in folders if _version(folder / "kube-apiserver") >= MINIMUM), None)
+
+
+def _kubectl() -> Path | None:
+    """One outside of our cache."""
     assets = os.environ.get("KUBEBUILDER_ASSETS", "")
     path = os.pathsep.join(filter(None, [os.environ.get("PATH", os.defpath), assets]))
-    if found := shutil.which(KUBECTL, path=path):
-        return Path(found)
-    cache = _cache()
-    if _missing(cache, (KUBECTL,)):
-        build.build((KUBECTL,), cache, report)
-    return cache / KUBECTL
+    found = shutil.which(KUBECTL, path=path)
+    return Path(found) if found else None
 
 
 def _installed() -> Iterator[Path]:
