@@ -170,7 +170,10 @@ def trainings(operator: OperatorProcess, kubectl: Kubectl) -> Trainings:
 
 def trainings_in(kubectl: Kubectl) -> Trainings:
     """In a namespace that has no data for them yet."""
-    data = {"train.csv": table_of(311), "leisurely.py": Path(__file__).with_name("leisurely.py").read_text()}
+    data = {
+        **{name: table_of(311) for name in ("train.csv", "test.csv")},
+        "leisurely.py": Path(__file__).with_name("leisurely.py").read_text(),
+    }
     kubectl.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "data"}, "data": data})
     return Trainings(kubectl)
 

@@ -74,6 +74,14 @@ BAD_RECIPES: list[tuple[str, dict[str, Any], str]] = [
         (f"csv with {csv}", {f"{T}.data.csv": csv}, f"{T}.data.csv")
         for csv in [{"decimal": ","}, {"delimiter": ";;"}, {"delimiter": '"'}, {"decimal": ";"}, {"nullWords": [""]}]
     ],
+    *[
+        (
+            f"{field} of rows that are drawn",
+            {f"{T}.data.test": {"fraction": 0.1, field: value}},
+            f"{T}.data.test.{field}",
+        )
+        for field, value in (("features", ["x_test"]), ("target", "y_test"))
+    ],
     ("csv of another format", {f"{T}.data.csv": {}, f"{T}.data.format": "parquet"}, f"{T}.data.csv"),
     ("validation that is empty", {"spec.training.data.validation": {}}, "spec.training.data.validation"),
     (
@@ -355,6 +363,7 @@ GOOD_RECIPES: list[tuple[str, dict[str, Any]]] = [
         (f"csv with {csv}", {f"{T}.data.csv": csv, f"{T}.data.features": ["*", "!date"]})
         for csv in [{"decimal": ",", "delimiter": ";"}, {"delimiter": "\t", "nullWords": ["-"]}, {"header": False}]
     ],
+    ("arrays for the test", {f"{T}.data.test": {"path": "/data/x.npz", "features": ["x_test"], "target": "y_test"}}),
     ("stages", STAGES),
     ("a budget of steps", {**NO_LENGTH, f"{T}.budget": {"steps": 1000}}),
     ("a budget with a batch size", {f"{T}.epochs": ABSENT, f"{T}.budget": {"samples": 1000}}),

@@ -83,6 +83,9 @@ def write_rows(files: dict[str, str], job: TrainingJob, folder: Path) -> None:
     parts = parts_of(recipe.data, classes, recipe.seed, Choices(), "train.csv")
     for name, wanted in (("train", Part.TRAINING), ("validation", Part.VALIDATION)):
         chosen = [line for line, part in zip(lines, parts, strict=True) if part == wanted]
+        if recipe.data.sequence and wanted != Part.TRAINING:  # the first windows look back over the cut
+            reach = recipe.data.sequence.length + recipe.data.sequence.horizon - 1
+            chosen = lines[-len(chosen) - reach :]
         (folder / f"{name}.csv").write_text("\n".join([header, *chosen, ""]))
     (folder / "test.csv").write_text(unpacked["test.csv.gz"])
 

@@ -188,7 +188,7 @@ def test_deletion_needs_no_operator(operator: OperatorProcess, trainings: Traini
 
 
 def test_phases_are_seen_by_people(trainings: Trainings) -> None:
-    job = trainings.submit(training__epochs=100, training__data__test={"path": "/data/train.csv"})
+    job = trainings.submit(training__epochs=100, training__data__test={"path": "/data/test.csv"})
     end = job.wait_for_end()
     assert end.phase == Phase.SUCCEEDED
     assert end.metrics is not None

@@ -23,7 +23,8 @@ QUICK = {"deadlines": {"stepSeconds": 1, "saveSeconds": 1}}
 def test_completion_leaves_everything_that_was_promised(table: Path, tmp_path: Path) -> None:
     folder = tmp_path / "c"
     training = recipe(table, epochs=3)
-    training["data"]["test"] = {"path": str(table)}
+    training["data"]["test"] = {"path": str(tmp_path / "test.csv")}
+    (tmp_path / "test.csv").write_text(table.read_text())
     with trainer(run_config(folder, training), tmp_path) as pod:
         address = pod.wait_for("started")["serving"]
         begun = Progress.model_validate_json(urlopen(f"{address}/progress").read())

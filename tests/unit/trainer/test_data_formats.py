@@ -451,7 +451,8 @@ def test_labels_of_npz_are_what_a_checkpoint_can_hold(
     tmp_path: Path, labels: np.ndarray, expected: tuple[object, ...]
 ) -> None:
     np.savez(tmp_path / "x.npz", x=np.ones((2, 1)), y=labels)
-    data = load({"path": tmp_path / "x.npz", "format": "npz", "test": {"path": str(tmp_path / "x.npz")}})
+    np.savez(tmp_path / "test.npz", x=np.ones((2, 1)), y=labels)
+    data = load({"path": tmp_path / "x.npz", "format": "npz", "test": {"path": str(tmp_path / "test.npz")}})
     assert data.facts.labels == expected
     assert json.loads(json.dumps(data.facts.labels)) == list(expected)
     assert data.test is not None
@@ -562,8 +563,8 @@ def test_a_folder_without_the_files_says_what_it_holds(tmp_path: Path) -> None:
 
 
 def test_a_folder_for_each_class(tmp_path: Path) -> None:
-    path = str(write_images(tmp_path / "train"))
-    data = load({"path": path, "format": "imageFolder", "test": {"path": path}})
+    path, test = (str(write_images(tmp_path / name)) for name in ("train", "test"))
+    data = load({"path": path, "format": "imageFolder", "test": {"path": test}})
     assert data.facts.shape == (3, 3, 4)
     assert data.facts.labels == ("cat", "dog")
     assert data.train.targets.tolist() == [0, 0, 1, 1]

@@ -1,4 +1,4 @@
-"""Windows over a time series: what each sees, what it is to predict, and that none looks across the cut."""
+"""Windows over a time series: what each sees, what it is to predict, and what it never learns."""
 
 from pathlib import Path
 
@@ -8,9 +8,10 @@ import torch
 from support.trainer import recipe
 from trainer.config import Mounts
 from trainer.data.batches import batches
+from trainer.data.choices import Choices
 from trainer.data.dataset import Dataset
 from trainer.data.loading import load_dataset
-from trainer.data.rows import WindowRows
+from trainer.data.rows import Rows, WindowRows
 from trainer.distributed import World
 from trainer.errors import DataError
 from trainer.learning.plan import plan_for
@@ -19,7 +20,13 @@ from trainingjob_api.spec.training import Training
 ROWS = 40
 
 
-def load(tmp_path: Path, task: str = "regression", rows: int = ROWS, **data: object) -> Dataset:
+def load(
+    tmp_path: Path,
+    task: str = "regression",
+    rows: int = ROWS,
+    choices: Choices = Choices(),  # noqa: B008  (frozen)
+    **data: object,
+) -> Dataset:
     """Columns t (0, 1, ...), v (100 + t) and word (even, odd)."""
     lines = [f"{t},{100 + t},{'even' if t % 2 == 0 else 'odd'}" for t in range(rows)]
     (tmp_path / "x.csv").write_text("\n".join(["t,v,word", *lines]))
@@ -29,7 +36,7 @@ def load(tmp_path: Path, task: str = "regression", rows: int = ROWS, **data: obj
         "sequence": {"length": 3, "horizon": 2}, **data,
     }  # fmt: skip
     fields["data"] = {name: value for name, value in fields["data"].items() if value is not None}
-    return load_dataset(Training.model_validate(fields), Mounts())
+    return load_dataset(Training.model_validate(fields), Mounts(), choices)
 
 
 def targets(data: Dataset, values: torch.Tensor) -> list[float]:
@@ -105,15 +112,36 @@ def test_classes_can_be_foreseen(tmp_path: Path) -> None:
     assert data.train.take(torch.tensor([0, 1]))[1].tolist() == [0, 1]
 
 
-def test_validation_is_the_end_and_no_window_looks_across_the_cut(tmp_path: Path) -> None:
-    data = load(tmp_path, validation={"fraction": 0.25})
+def seen_in(data: Dataset, rows: Rows | None) -> tuple[set[int], list[int]]:
+    """All steps that windows show, and those whose values they are to predict."""
+    assert rows is not None
+    windows, goals = rows.take(torch.arange(len(rows)))
+    return {int(step) for step in windows.flatten()}, [round(value) - 100 for value in targets(data, goals)]
+
+
+def test_windows_of_the_end_look_back_over_the_cut_and_nothing_else_does(tmp_path: Path) -> None:
+    data = load(tmp_path, validation={"fraction": 0.25}, test={"fraction": 0.1})
+    assert seen_in(data, data.train) == (set(range(24)), list(range(4, 26)))
+    assert seen_in(data, data.validation) == (set(range(22, 34)), list(range(26, 36)))
+    assert seen_in(data, data.test) == (set(range(32, 38)), list(range(36, 40)))
+
+
+def test_every_row_that_is_held_back_is_a_target(tmp_path: Path) -> None:
+    data = load(tmp_path, rows=247, validation={"fraction": 0.2}, sequence={"length": 24, "horizon": 1})
     assert data.validation is not None
-    seen = [
-        {int(step) for window in rows.take(torch.arange(len(rows)))[0] for step in window}
-        | {value - 100 for value in targets(data, rows.take(torch.arange(len(rows)))[1])}
-        for rows in (data.train, data.validation)
-    ]
-    assert seen == [set(range(30)), set(range(30, 40))]
+    assert len(data.validation) == 49
+
+
+def test_a_training_of_the_first_version_goes_on_without_looking_back(tmp_path: Path) -> None:
+    data = load(tmp_path, choices=Choices(as_meant=False), validation={"fraction": 0.25})
+    assert seen_in(data, data.train) == (set(range(28)), list(range(4, 30)))
+    assert seen_in(data, data.validation) == (set(range(30, 38)), list(range(34, 40)))
+
+
+def test_files_of_their_own_are_series_of_their_own(tmp_path: Path) -> None:
+    (tmp_path / "test.csv").write_text("t,v\n" + "".join(f"{t},{100 + t}\n" for t in range(40, 50)))
+    data = load(tmp_path, test={"path": str(tmp_path / "test.csv")})
+    assert seen_in(data, data.test) == (set(range(40, 48)), list(range(44, 50)))
 
 
 def test_scaling_knows_nothing_of_the_end(tmp_path: Path) -> None:
@@ -137,7 +165,6 @@ def test_several_files_are_one_series(tmp_path: Path) -> None:
     ("rows", "validation", "words"),
     [
         pytest.param(4, None, "4 rows are too few for windows of 3 rows whose target lies 2 rows ahead", id="whole"),
-        pytest.param(14, {"fraction": 0.25}, "its end: 4 rows are too few", id="the end"),
         pytest.param(8, {"fraction": 0.75}, "x.csv: 2 rows are too few", id="the beginning"),
     ],
 )

@@ -186,4 +186,4 @@ def test_a_series_ends_with_validation_and_then_test(tmp_path: Path) -> None:
     held = {"validation": {"fraction": 0.2}, "test": {"fraction": 0.1}, "sequence": {"length": 2}}
     data = load(str(path), task="regression", features=["n"], **held)
     ends = [(int(rows.series[0, 0]), int(rows.series[-1, 0])) for rows in (data.train, data.validation, data.test)]  # type: ignore[union-attr]
-    assert ends == [(0, 69), (70, 89), (90, 99)]
+    assert ends == [(0, 69), (68, 89), (88, 99)], "what comes before is looked back on"

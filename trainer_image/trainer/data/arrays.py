@@ -4,7 +4,8 @@ import gzip
 import io
 import re
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence, Set
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,18 +14,34 @@ from numpy.lib.npyio import NpzFile
 from numpy.typing import NDArray
 
 from trainer.data.files import File, Place, explained
+from trainer.data.notices import Notices
 from trainer.data.samples import TARGETS, Samples, shaped
 from trainer.errors import DataError
 from trainingjob_api.spec.training import Data
 
 Array = NDArray[Any]
+_MNIST = re.compile(r"(train|t10k)-(images.idx3|labels.idx1)-ubyte(\.gz)?")
 _IDX_TYPES = {8: ">u1", 9: ">i1", 11: ">i2", 12: ">i4", 13: ">f4", 14: ">f8"}
 
 
-def read_npz(files: Sequence[File], data: Data, shape: Sequence[int] | None) -> Samples:
-    """Arrays x (rows, ...) and y (rows,), or those that features and target name."""
-    inputs, target = tuple(data.features or ["x"]), data.target or "y"
-    parts = [_npz_part(file, inputs, target) for file in files]
+@dataclass(frozen=True)
+class Arrays:
+    """The names of arrays of an npz file."""
+
+    inputs: tuple[str, ...]
+    target: str
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return *self.inputs, self.target
+
+
+def read_npz(
+    files: Sequence[File], arrays: Arrays, used: Set[str], shape: Sequence[int] | None, notices: Notices
+) -> Samples:
+    """Inputs (rows, ...) and targets (rows,). used: the names of all arrays that the recipe means."""
+    inputs, target = arrays.inputs, arrays.target
+    parts = [_npz_part(file, arrays, used, notices) for file in files]
     name, first = files[0].name, parts[0][0]
     for file, (x, _) in zip(files, parts, strict=True):
         if x.shape[1:] != first.shape[1:]:
@@ -34,16 +51,20 @@ def read_npz(files: Sequence[File], data: Data, shape: Sequence[int] | None) -> 
     return _samples(name, names, parts, inputs, shaped(name, found, shape), target)
 
 
-def _npz_part(file: File, inputs: Sequence[str], target: str) -> tuple[Array, Array]:
+def _npz_part(file: File, named: Arrays, used: Set[str], notices: Notices) -> tuple[Array, Array]:
     """One array of inputs (rows, ...) and one of targets (rows,)."""
+    inputs, target = named.inputs, named.target
     with explained(file), file.open() as opened:
         archive = np.load(io.BytesIO(opened.read()), allow_pickle=False)
         if not isinstance(archive, NpzFile):
             raise DataError(f"{file.name} is a single array: write inputs and targets with numpy.savez")
-        missing = [name for name in (*inputs, target) if name not in archive.files]
+        missing = [name for name in named.names if name not in archive.files]
         if missing:
             raise DataError(f"{file.name}: there is no array {missing[0]!r}; it has {', '.join(archive.files)}")
-        arrays: Mapping[str, Array] = {name: archive[name] for name in (*inputs, target)}
+        arrays = {name: archive[name] for name in named.names}
+        notices.not_read(file.name, (f"array {name!r}" for name in set(archive.files) - used))
+    if arrays[target].ndim == 2 and arrays[target].shape[1] == 1:
+        arrays[target] = arrays[target][:, 0]
     rows = len(arrays[target]) if arrays[target].ndim == 1 else -1
     for name, array in arrays.items():
         if array.ndim == 0 or len(array) != rows:
@@ -86,9 +107,22 @@ def _require_numbers(file: File, name: str, values: Array) -> None:
         raise DataError(f"{file.name}, row {row + 1}, array {name!r}, column {place or [0]}: the value is {value}")
 
 
-def read_idx(place: Place, prefix: str, data: Data, shape: Sequence[int] | None) -> Samples:
-    """An images file with its labels beside it; of a folder the two files whose names begin with the prefix."""
-    images = _in_folder(place, prefix) if place.is_folder() else place.files()
+def idx_files(place: Place, prefix: str) -> list[File]:
+    """Of images; of a folder the one whose name begins with the prefix."""
+    listing = place.listing()
+    if place.is_folder():
+        return _in_folder(place, listing.files, prefix)
+    place.require_files(listing.files)
+    return listing.files
+
+
+def read_idx(place: Place, prefix: str, data: Data, shape: Sequence[int] | None, notices: Notices) -> Samples:
+    """Images with their labels beside them."""
+    images = idx_files(place, prefix)
+    if place.is_folder():
+        listing = place.listing()
+        others = [place.name_of(file) for file in [*listing.files, *(folder.file for folder in listing.folders)]]
+        notices.not_read(place.name, (name for name in others if not _MNIST.fullmatch(name)))
     parts = [(_idx(file), _idx(_labels_beside(file))) for file in images]
     for file, (x, y) in zip(images, parts, strict=True):
         if x.ndim < 2 or y.ndim != 1 or len(x) != len(y):
@@ -103,10 +137,11 @@ def read_idx(place: Place, prefix: str, data: Data, shape: Sequence[int] | None)
     return _samples(images[0].name, names, parts, ("image",), shaped(images[0].name, found, shape), target)
 
 
-def _in_folder(place: Place, prefix: str) -> list[File]:
-    found = [file for file in place.files() if re.fullmatch(rf"{prefix}-images.idx3-ubyte(\.gz)?", _last(file.name))]
+def _in_folder(place: Place, files: Sequence[File], prefix: str) -> list[File]:
+    place.require_files(files)
+    found = [file for file in files if re.fullmatch(rf"{prefix}-images.idx3-ubyte(\.gz)?", _last(file.name))]
     if not found:
-        held = ", ".join(_last(file.name) for file in place.files())
+        held = ", ".join(_last(file.name) for file in files)
         raise DataError(f"{place.name}: there is no {prefix}-images-idx3-ubyte or its .gz; the folder holds {held}")
     return found[:1]
 

@@ -9,5 +9,8 @@ class Choices:
 
     by_class: bool = True
     """Whether every class is held back by the same fraction; trainings of version 0.1 did not look at classes."""
+    as_meant: bool = True
+    """Whether hidden folders, pandas' row numbers and the turn of a camera are taken for what they are, and windows
+    look back over the cut of a series; trainings of version 0.1 took things as they lay there."""
     streams: bool | None = None
     """Whether the rows stay in their files, where the recipe leaves that open; None: what the memory allows."""

@@ -55,6 +55,8 @@ class Dataset:
     test: Rows | None
     digest: str
     """Of all rows: whether a resumed training sees the same data."""
+    notices: tuple[str, ...] = ()
+    """What a person should know of it, such as what was not read."""
 
     def to(self, device: torch.device) -> "Dataset":
         def moved(rows: Rows | None) -> Rows | None:

@@ -5,7 +5,7 @@ import os
 import sys
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -76,6 +76,25 @@ class File:
         return found.st_size, found.st_mtime_ns
 
 
+PassedOver = Callable[[Sequence[str]], bool]
+"""Whether something is no data, by the parts of its path below the place that was named."""
+
+
+def private(parts: Sequence[str]) -> bool:
+    """What programs keep beside tables: .ipynb_checkpoints, _SUCCESS, _temporary."""
+    return any(part.startswith((".", "_")) for part in parts)
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What lies in a folder, or matches a pattern; by name."""
+
+    files: list[File]
+    folders: list["Place"]
+    passed_over: list[str]
+    """Names below the folder."""
+
+
 @dataclass(frozen=True)
 class Place:
     """What a path of the manifest leads to: the part without wildcards, and the pattern below it."""
@@ -95,24 +114,37 @@ class Place:
         with explained(self.file):
             return bool(self.system.isdir(self.root))
 
-    def files(self) -> list[File]:
-        """The file itself, what the pattern matches, or what a folder holds; by name."""
+    def listing(self, is_passed_over: PassedOver = private) -> Listing:
+        """The file itself, what the pattern matches, or what a folder holds."""
         if self.pattern is not None:
             found = self._listed(self.system.glob, f"{glob.escape(self.root)}/{self.pattern}")
         elif self.is_folder():
             found = self._listed(self.system.ls, self.root)
         else:
-            return [self.file]
-        files = [each for each, kind in found if kind != "directory" and not _name(each).startswith((".", "_"))]
+            return Listing([self.file], [], [])
+        listing = Listing([], [], [])
+        for place, kind in found:
+            file = self._below(place)
+            parts = self.name_of(file).split("/")
+            if any(map(_is_the_systems, parts)):
+                continue
+            if is_passed_over(parts):
+                listing.passed_over.append("/".join(parts))
+            elif kind == "directory":
+                listing.folders.append(Place(file.name, place, None, self.system))
+            else:
+                listing.files.append(file)
+        return listing
+
+    def name_of(self, file: File) -> str:
+        """Below this place."""
+        return file.name[len(self.name.rstrip("/")) :].strip("/")
+
+    def require_files(self, files: Sequence[File]) -> None:
+        """DataError says what is there instead."""
         if not files:
             what = f"nothing matches {self.pattern!r} in {self.name}" if self.pattern else f"{self.name} holds no files"
             raise DataError(f"{what}{what_exists(self.file, inside=True)}")
-        return [self._below(each) for each in files]
-
-    def folders(self) -> list["Place"]:
-        """The folders below this one; by name."""
-        found = [each for each, kind in self._listed(self.system.ls, self.root) if kind == "directory"]
-        return [Place(self._below(each).name, each, None, self.system) for each in found]
 
     def _listed(self, ask: Any, path: str) -> list[tuple[str, str]]:
         with explained(self.file):
@@ -122,6 +154,11 @@ class Place:
 
     def _below(self, place: str) -> File:
         return File(self.name.rstrip("/") + place[len(self.root.rstrip("/")) :], place, self.system)
+
+
+def _is_the_systems(name: str) -> bool:
+    """Neither a person's nor a program's: the kubelet's folders in a mounted ConfigMap, the file system's own."""
+    return name.startswith("..") or name == "lost+found"
 
 
 def locate(path: str, mounts: Mounts) -> Place:

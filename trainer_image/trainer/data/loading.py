@@ -1,6 +1,7 @@
 """From a recipe to its data: read once, or streamed."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from trainer.config import Mounts
 from trainer.data.choices import Choices
@@ -15,9 +16,9 @@ from trainingjob_api.spec.training import Training
 
 def load_dataset(recipe: Training, mounts: Mounts, choices: Choices = Choices()) -> Dataset:  # noqa: B008  (frozen)
     """Reads, splits and scales. DataError names file, row and column of what is wrong."""
-    source = source_of(recipe, mounts)
+    source = source_of(recipe, mounts, choices)
     load = load_streamed if _streams(source, choices) else load_resident
-    return load(recipe, source, choices)
+    return replace(load(recipe, source, choices), notices=source.notices.texts)
 
 
 def require_same_data(digests: Sequence[bytes]) -> None:
@@ -32,7 +33,7 @@ def require_same_data(digests: Sequence[bytes]) -> None:
 
 def _streams(source: Source, choices: Choices) -> bool:
     """Whether the rows stay in their files: because the recipe says so, or because they would not fit at first."""
-    is_table = source.format == "csv" or source.format == "parquet"
+    is_table = source.table_format is not None
     if source.data.loading == "stream":
         if not is_table:
             raise UserError(f"data.loading: csv and parquet can be streamed, {source.format} cannot")

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from trainer.data.choices import Choices
 from trainer.data.classes import Classes
 from trainer.data.dataset import DataFacts, Dataset
-from trainer.data.reading import Source
+from trainer.data.reading import Held, Source
 from trainer.data.rows import ResidentRows, WindowRows
 from trainer.data.samples import Samples
 from trainer.data.scaling import Floats, Numbers, Scaling, Statistics
@@ -34,19 +34,23 @@ def load_resident(recipe: Training, source: Source, choices: Choices) -> Dataset
     prepare = _Preparation.fitted(data, whole, whole.inputs[trained], encoding, targets[trained])
 
     def held_back(part: Part, name: str) -> ResidentRows | WindowRows | None:
-        chosen = parts == part
-        return prepare.rows(whole.inputs[chosen], targets[chosen], f"{whole.name}, {name}") if chosen.any() else None
+        chosen = np.flatnonzero(parts == part)
+        if not len(chosen):
+            return None
+        if data.sequence and choices.as_meant:
+            chosen = _with_past(chosen, data.sequence.length + data.sequence.horizon - 1)
+        return prepare.rows(whole.inputs[chosen], targets[chosen], f"{whole.name}, {name}")
 
-    def other(path: str) -> ResidentRows | WindowRows:
-        extra = source.read_like(path, whole)
+    def other(held: Held) -> ResidentRows | WindowRows:
+        extra = source.read_like(held, whole)
         return prepare.rows(extra.inputs, encoding.numbers(extra), extra.name)
 
     train = prepare.rows(whole.inputs[trained], targets[trained], whole.name)
     validation, test = held_back(Part.VALIDATION, "what validates"), held_back(Part.TEST, "what tests")
     if data.validation and data.validation.path:
-        validation = other(data.validation.path)
+        validation = other(data.validation)
     if data.test and data.test.path:
-        test = other(data.test.path)
+        test = other(data.test)
     return Dataset(prepare.facts, train, validation, test, _digest(train, validation))
 
 
@@ -60,6 +64,11 @@ def parts_of(data: Data, classes: Counts, seed: int, choices: Choices, name: str
     if not choices.by_class:
         return drawn_at_random(rows, fractions.counts(rows, name)[0], seed)
     return Dealer(seed, np.bincount(classes), fractions, name).deal(classes)
+
+
+def _with_past(rows: NDArray[np.int64], reach: int) -> NDArray[np.int64]:
+    """A stretch of a series, and before it what its first windows look back on: their inputs, nobody's targets."""
+    return np.arange(max(0, int(rows[0]) - reach), int(rows[-1]) + 1)
 
 
 @dataclass(frozen=True)

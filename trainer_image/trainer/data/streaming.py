@@ -17,9 +17,9 @@ from torch import Tensor
 from trainer.data.choices import Choices
 from trainer.data.classes import Classes, Label, as_read_at_once
 from trainer.data.dataset import DataFacts, Dataset, streamed
-from trainer.data.files import File, explained, locate
+from trainer.data.files import File, explained
 from trainer.data.pieces import Cursor, Piece, walk
-from trainer.data.reading import Source
+from trainer.data.reading import Held, Source
 from trainer.data.resident import scaling_of, target_scaling_of
 from trainer.data.samples import shaped
 from trainer.data.scaling import Statistics
@@ -27,7 +27,7 @@ from trainer.data.split import Dealer, Fractions, Mask, Part
 from trainer.data.stream import StreamedRows
 from trainer.data.stream_split import Dealt, DrawnByPiece, Split, Splits, Whole
 from trainer.data.table import Table
-from trainer.data.tabular import Columns, TableFormat, choose_columns, require_in_all
+from trainer.data.tabular import Columns, TableFormat, require_in_all
 from trainer.errors import DataError
 from trainingjob_api.spec.training import Training
 
@@ -40,9 +40,8 @@ def load_streamed(recipe: Training, source: Source, choices: Choices) -> Dataset
     Memory holds one piece of them, the labels, what is known of each piece, and two bits or three of each row.
     """
     data, kind = recipe.data, _table_format(source)
-    assert data.path is not None
-    files = _files(source, data.path)
-    look = _Look(kind, choose_columns(files, kind, data), is_classes=recipe.task == "classification")
+    files = _files(source, None)
+    look = _Look(kind, source.columns(files), is_classes=recipe.task == "classification")
     splits = _splits(recipe, look, files, choices)
     survey = look.over_training(files, splits)
     if not any(splits.training.rows(piece) for piece in survey.pieces):
@@ -50,8 +49,8 @@ def load_streamed(recipe: Training, source: Source, choices: Choices) -> Dataset
     facts = survey.facts(recipe, kind, files[0].name)
     decode = _Decode(look, facts, survey.classes)
 
-    def other(path: str) -> StreamedRows:
-        return look.rows(look.over_others(_files(source, path), decode), Whole(), decode)
+    def other(held: Held) -> StreamedRows:
+        return look.rows(look.over_others(_files(source, held), decode), Whole(), decode)
 
     def held_back(split: Split | None) -> StreamedRows | None:
         return None if split is None else look.rows(survey.pieces, split, decode)
@@ -59,10 +58,10 @@ def load_streamed(recipe: Training, source: Source, choices: Choices) -> Dataset
     train = look.rows(survey.pieces, splits.training, decode)
     validation, test = held_back(splits.validation), held_back(splits.test)
     if data.validation and data.validation.path:
-        validation = other(data.validation.path)
+        validation = other(data.validation)
     digest = look.digest.hexdigest()
     if data.test and data.test.path:
-        test = other(data.test.path)
+        test = other(data.test)
     return Dataset(facts, train, validation, test, streamed(digest))
 
 
@@ -252,11 +251,10 @@ def _as_one_type(labels: Sequence[Label], kind: TableFormat) -> Sequence[Label]:
 def resident_bytes(source: Source) -> int | None:
     """About the most memory that reading the training rows at once would take; None if nothing but that is possible."""
     kind = _table_format(source)
-    assert source.data.path is not None
-    files = source.files(locate(source.data.path, source.mounts))
+    files = source.files(None)
     if any(file.name.endswith(".gz") for file in files):
         return None
-    columns = choose_columns(files, kind, source.data)
+    columns = source.columns(files)
     return sum(_rows(file, kind) for file in files) * len(columns.names) * _BYTES_PER_VALUE
 
 
@@ -271,8 +269,8 @@ def _rows(file: File, kind: TableFormat) -> int:
         return beginning.count(b"\n") * size // max(1, len(beginning))
 
 
-def _files(source: Source, path: str) -> list[File]:
-    files = source.files(locate(path, source.mounts))
+def _files(source: Source, held: Held | None) -> list[File]:
+    files = source.files(held)
     for file in files:
         if file.name.endswith(".gz"):
             raise DataError(f"{file.name}: gzip cannot be read piece by piece: unpack it, or convert it to parquet")
@@ -280,5 +278,5 @@ def _files(source: Source, path: str) -> list[File]:
 
 
 def _table_format(source: Source) -> TableFormat:
-    assert source.format == "csv" or source.format == "parquet"
-    return source.format
+    assert source.table_format is not None
+    return source.table_format

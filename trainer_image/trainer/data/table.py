@@ -102,20 +102,28 @@ class Table:
 
 
 def select_features(
-    path: str, existing: Sequence[str], patterns: Sequence[str] | None, never: Sequence[str]
+    path: str,
+    existing: Sequence[str],
+    patterns: Sequence[str] | None,
+    never: Sequence[str],
+    only_by_name: Sequence[str] = (),
 ) -> tuple[str, ...]:
-    """The input columns in the order in which the patterns name them, without those that must not be among them."""
+    """The input columns in the order in which the patterns name them, without those that must not be among them.
+
+    only_by_name: neither all columns nor a glob mean these.
+    """
     others = [name for name in existing if name not in never]
-    if not others:
-        raise DataError(f"{path} has no column besides the target {existing[0]!r}")
+    usual = [name for name in others if name not in only_by_name]
+    if not usual and patterns is None:
+        raise DataError(f"{path} has no column besides {' and '.join(map(repr, existing))}")
     if patterns is None:
-        return tuple(others)
+        return tuple(usual)
     leaves_out = patterns[0].startswith("!") and patterns[0] not in others
-    chosen = dict.fromkeys(others) if leaves_out else {}
+    chosen = dict.fromkeys(usual) if leaves_out else {}
     for pattern in patterns:
         is_left_out = pattern.startswith("!") and pattern not in others
         wanted = pattern[1:] if is_left_out else pattern
-        matching = [name for name in others if name == wanted or fnmatchcase(name, wanted)]
+        matching = [name for name in others if name == wanted or (name in usual and fnmatchcase(name, wanted))]
         if not matching:
             is_target = any(name == wanted or fnmatchcase(name, wanted) for name in never)
             if is_target and is_left_out:

@@ -1,5 +1,6 @@
 """Reads csv and parquet files whole, as the columns that a recipe names."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ from pyarrow import csv, parquet
 from trainer.data.classes import together
 from trainer.data.csv_text import Head, Stretch, head_of, parse, stretches_of
 from trainer.data.files import File, explained
+from trainer.data.notices import Notices, listed
+from trainer.data.partitions import require_in_files, varying
 from trainer.data.samples import Samples, is_number, shaped
 from trainer.data.table import Table, require_columns, select_features
 from trainer.errors import DataError
@@ -22,6 +25,8 @@ TableFormat = Literal["csv", "parquet"]
 
 
 _AS_USUAL = Csv()
+_ROW_NUMBERS = re.compile(r"__index_level_\d+__|Unnamed: \d+|")
+"""What pandas calls an index that had no name, in parquet, in csv, and in csv that was read and written again."""
 
 
 @dataclass(frozen=True)
@@ -38,8 +43,8 @@ class Columns:
         return [*self.features, *([] if self.target in self.features else [self.target])]
 
 
-def choose_columns(files: Sequence[File], kind: TableFormat, data: Data) -> Columns:
-    """The columns that the recipe means; the files must agree on what there is."""
+def choose_columns(files: Sequence[File], kind: TableFormat, data: Data, as_meant: bool, notices: Notices) -> Columns:
+    """The columns that the recipe means; the files must agree on what there is. as_meant: row numbers are no inputs."""
     assert data.target is not None
     written = data.csv or Csv()
     first, *others = [(file, names) for file in files if (names := names_in(file, kind, written))] or [(files[0], ())]
@@ -48,9 +53,23 @@ def choose_columns(files: Sequence[File], kind: TableFormat, data: Data) -> Colu
         raise DataError(f"{name} is empty")
     for file, found in others:
         _require_the_same(found, names, file.name, name)
+    _tell_partitions(name, names, data.target, [file.name for file in files], notices)
     require_columns(name, [data.target], names)
     kept_out = _kept_out(data, first[0], kind, written)
-    return Columns(select_features(name, names, data.features, kept_out), data.target, written)
+    numbers = [each for each in names if _ROW_NUMBERS.fullmatch(each)] if as_meant else []
+    features = select_features(name, names, data.features, kept_out, numbers)
+    if unused := [repr(each) for each in numbers if each not in features and each != data.target]:
+        notices.add(
+            f"{name}: row numbers, as pandas writes them, are no inputs unless they are named: {listed(unused)}"
+        )
+    return Columns(features, data.target, written)
+
+
+def _tell_partitions(name: str, names: Sequence[str], target: str, paths: Sequence[str], notices: Notices) -> None:
+    """Of columns that are in the names of folders."""
+    require_in_files(name, target, names, paths)
+    if unread := [repr(key) for key in varying(paths) if key not in names]:
+        notices.add(f"{name} and more: columns that are only in the names of folders are not read: {listed(unread)}")
 
 
 def require_in_all(files: Sequence[File], kind: TableFormat, columns: Columns) -> None:

@@ -90,10 +90,12 @@ def _choices(before: Circumstances | None) -> Choices:
     """What has once been decided about the data."""
     if before is None:
         return Choices()
-    return Choices(by_class=before.rules > 1, streams=is_streamed(before.data_digest))
+    return Choices(by_class=before.rules > 1, as_meant=before.rules > 1, streams=is_streamed(before.data_digest))
 
 
 def _tell_size(around: Surroundings, data: Dataset) -> None:
+    for notice in data.notices:
+        around.log.event("notice", message=notice)
     around.log.event(
         "data",
         rows=len(data.train),

@@ -14,13 +14,42 @@ _WITHOUT_COLUMNS = ("idx", "imageFolder", "synthetic")
 
 
 Fraction = Annotated[float, Field(ge=0.001, le=_MOST_HELD_BACK, json_schema_extra=ABOVE_ZERO)]
-_ONE_OF_TWO = rules(rule("has(self.fraction) != has(self.path)", "give exactly one of fraction and path"))
+_ONE_OF_TWO = "give exactly one of fraction and path"
+_ARRAYS_OF_A_FILE = "names arrays of an npz file: give path"
 
 
-class Validation(Model):
-    """Rows held back from training, to measure every epoch on. Exactly one of the two."""
+class HeldBack(Model):
+    """A share of all rows, or files of their own."""
 
-    model_config = ConfigDict(json_schema_extra=_ONE_OF_TWO)
+    model_config = ConfigDict(
+        json_schema_extra=rules(
+            rule("has(self.fraction) != has(self.path)", _ONE_OF_TWO),
+            *[
+                rule(f"!has(self.{field}) || has(self.path)", _ARRAYS_OF_A_FILE, f".{field}")
+                for field in ("features", "target")
+            ],
+        )
+    )
+
+    fraction: Fraction | None = None
+    path: FilePath | None = None
+    features: list[Column] | None = Field(
+        default=None, min_length=1, max_length=256, description="Of npz: its arrays, if they are called otherwise."
+    )
+    target: Column | None = Field(default=None, description="Of npz: its array, if it is called otherwise.")
+
+    @model_validator(mode="after")
+    def _as_the_rules(self) -> "HeldBack":
+        if (self.fraction is None) == (self.path is None):
+            raise ValueError(_ONE_OF_TWO)
+        for field, value in (("features", self.features), ("target", self.target)):
+            if value is not None and self.path is None:
+                raise ValueError(f"{field}: {_ARRAYS_OF_A_FILE}")
+        return self
+
+
+class Validation(HeldBack):
+    """Rows held back from training, to measure every epoch on. Exactly one of fraction and path."""
 
     fraction: Fraction | None = Field(
         default=None,
@@ -29,17 +58,9 @@ class Validation(Model):
     )
     path: FilePath | None = Field(default=None, description="Files of their own, with the same columns.")
 
-    @model_validator(mode="after")
-    def _exactly_one(self) -> "Validation":
-        if (self.fraction is None) == (self.path is None):
-            raise ValueError("give exactly one of fraction and path")
-        return self
 
-
-class Test(Model):
-    """Rows that are looked at once, after training, with the finished model. Exactly one of the two."""
-
-    model_config = ConfigDict(json_schema_extra=_ONE_OF_TWO)
+class Test(HeldBack):
+    """Rows that are looked at once, after training, with the finished model. Exactly one of fraction and path."""
 
     fraction: Fraction | None = Field(
         default=None, description="Share of all rows, drawn like validation.fraction. Of a time series: its end."
@@ -47,12 +68,6 @@ class Test(Model):
     path: FilePath | None = Field(
         default=None, description="Files in a mounted volume, with the same columns as the training data."
     )
-
-    @model_validator(mode="after")
-    def _exactly_one(self) -> "Test":
-        if (self.fraction is None) == (self.path is None):
-            raise ValueError("give exactly one of fraction and path")
-        return self
 
 
 _OTHER_THAN_DECIMAL = "the decimal comma needs another delimiter, such as ';'"
