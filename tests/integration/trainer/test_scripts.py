@@ -76,6 +76,82 @@ def test_interrupted_in_an_epoch_that_workers_read(
     assert history_of(disturbed) == history_of(undisturbed)
 
 
+COLLECTING = """
+    import contextlib, os, random, sys
+    import torch
+    import torch.distributed as dist
+    from torch import nn
+    from torch.nn.parallel import DistributedDataParallel
+    from torch.utils.data import DataLoader, TensorDataset
+    from torch.utils.data.distributed import DistributedSampler
+    from trainer.script import start
+
+    size = int(os.environ["WORLD_SIZE"])
+    torch.manual_seed(3), random.seed(3)
+    x = torch.randn(54 * size, 4)
+    model = nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 1))
+    if size > 1:
+        dist.init_process_group("gloo")
+        model = DistributedDataParallel(model)
+    data = TensorDataset(x, x.sum(1, keepdim=True))
+    loader = DataLoader(data, 5, sampler=DistributedSampler(data) if size > 1 else None, shuffle=size == 1 or None)
+    optimizer = torch.optim.SGD(model.parameters(), 0.05, momentum=0.9)
+    count = {"batches": 0}
+    run = start(model=model, optimizer=optimizer, count=count)
+    for epoch in run.epochs(4):
+        for a, b in run.batches(loader):
+            count["batches"] += 1
+            steps = count["batches"] % 4 == 0
+            with model.no_sync() if size > 1 and not steps else contextlib.nullcontext():
+                (nn.functional.mse_loss(model(a), b) / 4).backward()
+            if steps:
+                optimizer.step()
+                optimizer.zero_grad()
+            run.step(samples=len(a))
+"""
+"""Eleven batches an epoch, four of which make a step, across the epochs' ends too."""
+
+
+@pytest.mark.parametrize("ranks", [1, 3])
+def test_stopped_while_gradients_are_collected(server: ForkServer, tmp_path: Path, ranks: int) -> None:
+    script = write_script(tmp_path, COLLECTING)
+    undisturbed, disturbed = tmp_path / "undisturbed", tmp_path / "disturbed"
+    assert server.start(script_config(undisturbed, script), ranks).codes() == [0] * ranks
+    for attempt, step in enumerate((6, 11, 20), start=1):
+        hit = Interruption(step, signal.SIGTERM, [0])
+        group = server.start(script_config(disturbed, script, attempt=attempt), ranks, interruption=hit)
+        assert group.codes() == [ExitCode.STOPPED] * ranks, group.end()
+    last = server.start(script_config(disturbed, script, attempt=9), ranks)
+    assert last.codes() == [0] * ranks, last.end()
+    assert last.events("resumed")[0]["exactness"] == "Bitwise"
+    assert newest_tensors(disturbed) == newest_tensors(undisturbed)
+
+
+COUNTS = """
+    import torch
+    from trainer.script import start
+
+    model = torch.nn.Linear(2, 1)
+    model.calls = 0
+    run = start(model=model)
+    for epoch in run.epochs(3):
+        for batch in run.batches([1, 2, 3]):
+            model.calls += 1
+            run.step()
+"""
+
+
+def test_what_no_checkpoint_holds_makes_a_resume_approximate(server: ForkServer, tmp_path: Path) -> None:
+    script = write_script(tmp_path, COUNTS)
+    hit = Interruption(4, signal.SIGTERM, [0])
+    assert server.start(script_config(tmp_path / "c", script), 1, interruption=hit).codes() == [ExitCode.STOPPED]
+    last = server.start(script_config(tmp_path / "c", script, attempt=2), 1)
+    assert last.codes() == [0], last.end()
+    (resumed,) = last.events("resumed")
+    assert resumed["exactness"] == "Approximate"
+    assert "model.calls changes, and no state_dict() holds it" in resumed["reason"]
+
+
 START = "import torch; from trainer.script import start; model = torch.nn.Linear(2, 1); "
 ENDS = [
     pytest.param("x = 1", Outcome.COMPLETED, "does not report", id="its last line"),

@@ -2,7 +2,7 @@
 
 import os
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Literal, NamedTuple
 
 import torch
@@ -115,6 +115,12 @@ def compare(then: Circumstances, now: Circumstances) -> Likeness:
         return Likeness("Bitwise")
     worst = max((each.exactness for each in found), key=_DEGREES.index)
     return Likeness(worst, "; ".join(each.reason or "" for each in found))
+
+
+def doubted(likeness: Likeness, doubts: Sequence[str]) -> Likeness:
+    """The same, where what was saved is known not to be all."""
+    reasons = [*([likeness.reason] if likeness.reason else []), *doubts]
+    return Likeness("Approximate", "; ".join(reasons)) if doubts else likeness
 
 
 def _differences(then: Circumstances, now: Circumstances) -> Iterator[Likeness]:

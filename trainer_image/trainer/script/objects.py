@@ -22,7 +22,8 @@ class Objects:
         self._objects = {name: _unwrapped(each) for name, each in objects.items()}
         self._ways = {name: self._way(name, each) for name, each in self._objects.items()}
         self._weights: list[Tensor] = []
-        self.modules = [each for each in self._objects.values() if isinstance(each, nn.Module)]
+        self.named_modules = {name: each for name, each in self._objects.items() if isinstance(each, nn.Module)}
+        self.modules = list(self.named_modules.values())
         self.optimizers = [each for each in self._objects.values() if isinstance(each, torch.optim.Optimizer)]
 
     def small(self) -> "Objects":

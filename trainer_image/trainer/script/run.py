@@ -21,6 +21,8 @@ from trainingjob_api.progress import EXIT_CODE_OF, Outcome, State
 
 T = TypeVar("T")
 
+_LONGEST_REHEARSAL = 64
+
 
 class ScriptRun:
     """One attempt of a program as one rank sees it. All ranks call its methods at the same places."""
@@ -94,8 +96,9 @@ class ScriptRun:
         Here a stop is noticed: the state is saved, and the program ends with exit code 43.
         """
         if self._is_rehearsing:
-            self._is_rehearsing = False
+            self._is_rehearsing = self._state.gradients.is_collecting
             return
+        self._state.gradients.close_step()
         together = samples * self._run.world.size
         self._reentry = None
         position = self._state.position
@@ -260,8 +263,11 @@ class ScriptRun:
             return entries
         before = self._state.snapshot()  # after the batch was read, which may draw as well
         self._rehearsal_due, self._is_rehearsing = False, True
-        while self._is_rehearsing:  # several times, if the program collects gradients before it steps
+        for _ in range(_LONGEST_REHEARSAL):  # several times, if the program collects gradients before it steps
             yield copy.deepcopy(first.batch)
+            if not self._is_rehearsing:
+                break
+        self._is_rehearsing = False
         self._state.go_back(before)
         return chain([first], entries)
 
