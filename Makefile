@@ -15,7 +15,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help
 help: ## this list
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
 
 $(UV):
 	@echo "setting up uv $(UV_VERSION) in $(CACHE)"
@@ -71,6 +71,10 @@ LIVES ?= 1000
 .PHONY: test-lives
 test-lives: $(READY) ## the operator in a simulated world, lives that are new each time (LIVES=1000 of each kind, FIRST_SEED=...)
 	@LIVES=$(LIVES) $(BIN)/python -m pytest --numprocesses 2 tests/unit/operator/test_lives.py $(ARGS)
+
+.PHONY: test-exhaustive
+test-exhaustive: $(READY) ## all combinations of those kinds of which `make test` has each one once
+	@$(LEASHED) -m pytest --numprocesses 2 --dist load -m exhaustive tests/unit tests/integration $(ARGS)
 
 .PHONY: test-cluster
 test-cluster: $(READY) ## cluster-independent integration tests on $KUBECONFIG (TRAINER_IMAGE=... OPERATOR_NAMESPACE=...)

@@ -1,10 +1,15 @@
 """What holds for all tests: fixtures that every one may ask for, and the order of their files."""
 
+import os
 import signal
 from itertools import chain, zip_longest
 from pathlib import Path
 
 import pytest
+
+# Before torch and its like are imported. Workers share the cores: threads of one that wait for each other keep others
+# from working, and that takes several times what is computed here.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 pytest_plugins = ["support.cluster", "support.product"]
 

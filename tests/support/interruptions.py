@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from support.fork_server import ForkServer, Group, Interruption
-from support.pairwise import pairwise
+from support.pairwise import each_value_once, pairwise
 from support.trainer import history_of, newest_checkpoint, newest_tensors, recipe, run_config, write_table
 from trainer.learning.plan import plan_for
 from trainingjob_api.contract import ExitCode
@@ -55,12 +55,18 @@ COLUMNS: dict[str, list[Any]] = {
 CASES = pairwise(COLUMNS)
 TRIALS = [(case, 1) for case in CASES] + [(case, 2) for case in CASES[: 50 - len(CASES)]]
 """Cases and seeds of their interruptions."""
+QUICK = each_value_once(CASES)
+"""Every kind of everything, but not with every kind of everything else."""
 
 
 def trials_of(*networks: str) -> list[Any]:
     """For pytest: those of these networks, with names."""
     return [
-        pytest.param(case, seed, id=f"{name_of(case)}, again" if seed > 1 else name_of(case))
+        pytest.param(
+            *(case, seed),
+            id=f"{name_of(case)}, again" if seed > 1 else name_of(case),
+            marks=[] if seed == 1 and case in QUICK else pytest.mark.exhaustive,
+        )
         for case, seed in TRIALS
         if case["network"] in networks
     ]

@@ -1,4 +1,4 @@
-"""Few rows of a table in which every two values of different columns meet."""
+"""Few rows of a table in which every two values of different columns meet, or in which every value occurs."""
 
 import random
 from collections.abc import Mapping, Sequence
@@ -26,6 +26,21 @@ def pairwise(columns: Mapping[str, Sequence[Any]], seed: int = 1) -> list[dict[s
         missing -= _pairs(best)
         rows.append(best)
     return [{name: columns[name][number] for name, number in row.items()} for row in rows]
+
+
+def each_value_once(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Few of the rows, in which every value of every column occurs; greedy."""
+    missing = {(name, repr(value)) for row in rows for name, value in row.items()}
+    chosen: list[dict[str, Any]] = []
+    while missing:
+        best = max(rows, key=lambda row: len(missing & _values(row)))
+        missing -= _values(best)
+        chosen.append(best)
+    return chosen
+
+
+def _values(row: Mapping[str, Any]) -> set[tuple[str, str]]:
+    return {(name, repr(value)) for name, value in row.items()}
 
 
 def _pairs(row: Row) -> set[tuple[tuple[str, int], tuple[str, int]]]:

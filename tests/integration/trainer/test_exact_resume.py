@@ -1,6 +1,7 @@
 """A training that was stopped or killed after any step ends with the same bits as one that was not.
 
-Every two properties of a recipe meet in some case; recurrent networks have a file of their own.
+Every two properties of a recipe meet in some case, and each occurs in one that is not left to `make test-exhaustive`;
+recurrent networks have a file of their own.
 """
 
 from collections.abc import Mapping
