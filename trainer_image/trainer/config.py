@@ -121,6 +121,8 @@ class RankConfig:
     folder: Path
     mounts: Mounts
     pod_ip: str | None
+    gpus: int = 0
+    """Those that the pod has asked for; 0 outside of a cluster."""
 
 
 def rank_config_from(environment: Mapping[str, str]) -> RankConfig:
@@ -134,6 +136,7 @@ def rank_config_from(environment: Mapping[str, str]) -> RankConfig:
         folder=Path(environment[RUN_FOLDER_ENV]),
         mounts=Mounts.from_json(environment.get(MOUNTS_ENV) or "{}"),
         pod_ip=environment.get(contract.POD_IP_ENV) or None,
+        gpus=_number(environment, contract.GPUS_ENV, 0),
     )
 
 

@@ -10,6 +10,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from trainer import devices
 from trainer.checkpoint.files import Content
 from trainer.config import RankConfig
 from trainer.shared_sum import SharedSum, shared_sum
@@ -114,7 +115,7 @@ def meet(config: RankConfig) -> object:
 
 def join(config: RankConfig) -> World:
     """Meets the other ranks; returns once all are there."""
-    world = join_on(_device(config.local_rank), config.world_size, config.run.deadlines)
+    world = join_on(_device(config), config.world_size, config.run.deadlines)
     if world.size == 1 or world.size > config.local_world_size or world.device.type != "cpu":
         return world
     limit = _collective_timeout(config.run.deadlines)
@@ -146,12 +147,12 @@ def _average(
     return future
 
 
-def _device(local_rank: int) -> torch.device:
-    if not torch.cuda.is_available():
-        return torch.device("cpu")
-    device = torch.device("cuda", local_rank % torch.cuda.device_count())
-    torch.cuda.set_device(device)
-    torch.set_float32_matmul_precision("high")  # TF32 in tensor cores: as convolutions do without being told
+def _device(config: RankConfig) -> torch.device:
+    device = devices.device_of(config.local_rank, config.local_world_size, config.gpus, devices.seen())
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
+        # TF32 in tensor cores, as convolutions do without being told; NVIDIA_TF32_OVERRIDE=0 turns both off.
+        torch.set_float32_matmul_precision("high")
     return device
 
 

@@ -155,10 +155,11 @@ class TrainingJobSpec(Model):
     @property
     def local_world_size(self) -> int:
         """Ranks in each pod."""
-        return self._gpus or 1 if self.processes_per_node == "auto" else self.processes_per_node
+        return self.gpus or 1 if self.processes_per_node == "auto" else self.processes_per_node
 
     @property
-    def _gpus(self) -> int:
+    def gpus(self) -> int:
+        """Asked for by each pod."""
         return self.pod.resources.gpus if self.pod.resources else 0
 
     @property
@@ -173,8 +174,8 @@ class TrainingJobSpec(Model):
 
     @model_validator(mode="after")
     def _gpus_make_ranks(self) -> "TrainingJobSpec":
-        if self.processes_per_node == "auto" and self._gpus > _PROCESSES.limit:
-            raise ValueError(f"processesPerNode: auto is one for each GPU, {self._gpus}; {_PROCESSES.message}")
+        if self.processes_per_node == "auto" and self.gpus > _PROCESSES.limit:
+            raise ValueError(f"processesPerNode: auto is one for each GPU, {self.gpus}; {_PROCESSES.message}")
         return self
 
     @model_validator(mode="after")

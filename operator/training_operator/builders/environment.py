@@ -19,6 +19,7 @@ def build_environment(job: TrainingJob, attempt: int) -> list[Manifest]:
         contract.TERMINATION_LOG_ENV: contract.TERMINATION_LOG_PATH,
         contract.NODES_ENV: str(job.spec.nodes),
         contract.LOCAL_WORLD_SIZE_ENV: str(job.spec.local_world_size),
+        **({contract.GPUS_ENV: str(job.spec.gpus)} if job.spec.gpus else {}),
         contract.RENDEZVOUS_HOST_ENV: rendezvous_host(job, attempt),
         contract.RENDEZVOUS_PORT_ENV: str(port),
         "HOME": contract.TEMPORARY_PATH,

@@ -30,6 +30,9 @@ def main() -> None:
         options.json.write_text(json.dumps(document, indent=1) + "\n")
     for shown in tables(results):
         console.print(shown)
+    for each in chosen:
+        if each.advice:
+            console.print(f"[bold]{each.name}[/]: {each.advice}")
     console.print(f"written to {options.json}")
 
 

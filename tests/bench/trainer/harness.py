@@ -50,6 +50,8 @@ class Comparison:
     """Relative difference of final losses that rounding explains."""
     missing: Callable[[], str | None] = lambda: None
     """Why it cannot be measured here."""
+    advice: str = ""
+    """What to do with the table."""
 
 
 @dataclass(frozen=True)

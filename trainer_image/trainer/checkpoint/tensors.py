@@ -6,7 +6,7 @@ to wait for; the library makes three.
 
 import json
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import isfinite, prod
 from typing import Any
@@ -89,17 +89,26 @@ def decode(content: Content) -> dict[str, Tensor]:
 
 
 def all_finite(tensors: Iterable[Tensor]) -> bool:
-    """Whether no value is NaN or infinite; nothing is allocated for it."""
-    return all(_is_finite(tensor.detach()) for tensor in tensors if tensor.numel())
-
-
-def _is_finite(tensor: Tensor) -> bool:
-    if tensor.is_complex():
-        return _is_finite(torch.view_as_real(tensor))
-    if not tensor.is_floating_point():
-        return True
+    """Whether no value is NaN or infinite; nothing of their size is allocated for it."""
+    real = [_real(tensor.detach()) for tensor in tensors if tensor.numel()]
+    numbers = [tensor for tensor in real if tensor.is_floating_point()]
     # The sum passes on what is not finite, in half the time of a look at each value; it may also be just too large.
-    return isfinite(tensor.sum().item()) or all(isfinite(end.item()) for end in torch.aminmax(tensor))
+    sums = zip(numbers, _sums(numbers), strict=True)
+    return all(isfinite(total) or all(isfinite(end.item()) for end in torch.aminmax(tensor)) for tensor, total in sums)
+
+
+def _real(tensor: Tensor) -> Tensor:
+    return torch.view_as_real(tensor) if tensor.is_complex() else tensor
+
+
+def _sums(tensors: Sequence[Tensor]) -> list[float]:
+    """Of each; a device is waited for once, not for every tensor."""
+    sums = [tensor.sum().double() for tensor in tensors]
+    for device in {total.device for total in sums if total.device.type != "cpu"}:
+        here = [number for number, total in enumerate(sums) if total.device == device]
+        for number, total in zip(here, torch.stack([sums[number] for number in here]).cpu(), strict=True):
+            sums[number] = total
+    return [total.item() for total in sums]
 
 
 def _kinds(tensors: Mapping[str, Tensor]) -> tuple[tuple[str, torch.dtype, torch.Size], ...]:

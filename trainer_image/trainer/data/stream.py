@@ -61,10 +61,10 @@ class StreamedRows:
         places = torch.from_numpy(np.searchsorted(self._ends, wanted.numpy(), side="right"))
         parts = [self._of_piece(int(place), wanted[places == place]) for place in torch.unique(places)]
         if not parts:
-            return self._nothing[0].to(self._device), self._nothing[1].to(self._device)
+            return self._moved(self._nothing[0]), self._moved(self._nothing[1])
         features, targets = (torch.cat(tensors) for tensors in zip(*parts, strict=True))
         back = torch.argsort(torch.argsort(places, stable=True))
-        return features[back].to(self._device), targets[back].to(self._device)
+        return self._moved(features[back]), self._moved(targets[back])
 
     def _of_piece(self, place: int, numbers: Tensor) -> tuple[Tensor, Tensor]:
         if self._taken is None or self._taken[0] != place:
@@ -93,7 +93,13 @@ class StreamedRows:
             yield self._joined(parts or [nothing])
 
     def _joined(self, parts: Sequence[Share]) -> Share:
-        return Share(*(torch.cat(tensors).to(self._device) for tensors in zip(*parts, strict=True)))
+        return Share(*(self._moved(torch.cat(tensors)) for tensors in zip(*parts, strict=True)))
+
+    def _moved(self, tensor: Tensor) -> Tensor:
+        """To a GPU from pinned memory, while the step before still computes."""
+        if self._device.type != "cuda":
+            return tensor.to(self._device)
+        return tensor.pin_memory().to(self._device, non_blocking=True)
 
     def _windows_from(self, place: int, seed: int, epoch: int) -> Iterator[tuple[range, Share]]:
         """Loaded and shuffled windows, from the one that holds the place; the next is read meanwhile."""

@@ -7,6 +7,7 @@ from trainer.checkpoint.folder import Folder
 from trainer.data.choices import Choices
 from trainer.data.dataset import Dataset, is_streamed
 from trainer.data.loading import load_dataset, require_same_data
+from trainer.devices import moved, require_precision
 from trainer.distributed import World, join
 from trainer.export import export_folder, require_writable
 from trainer.learning.early_stopping import Standing
@@ -51,14 +52,16 @@ def work(around: Surroundings) -> tuple[Outcome, str]:
     if config.rank == 0:
         require_writable(model_folder, recipe)
     world = join(config)
+    require_precision(recipe.precision, world.device)
     run = Run(around, world)
     before = _circumstances_before(run)
     data = load_dataset(recipe, config.mounts, _choices(before))
     plan = around.board.plan = plan_for(recipe, len(data.train))
     _tell_size(around, data)
     require_same_data(world.gather(data.digest.encode()))
-    data = data.to(world.device)
+    data = moved(data, world.device)
     if world.device.type == "cuda":
+        torch.backends.cudnn.benchmark = not recipe.deterministic  # batches have the same shape again and again
         around.board.device_memory = lambda: torch.cuda.memory_allocated(world.device)
     rules = before.rules if before else RULES
     objective = objective_for(recipe, data.facts, rules)
@@ -119,7 +122,10 @@ def _use_threads(multiply_adds: int, rows: int) -> None:
 def _network(recipe: Training, world: World, shapes: Shapes, rows: Tensor) -> nn.Module:
     """The same weights on every rank."""
     torch.manual_seed(derived_seed(recipe.seed, "weights"))
-    return build_model(recipe.model, shapes, rows).to(world.device)
+    model = build_model(recipe.model, shapes, rows).to(world.device)
+    if world.device.type == "cuda" and recipe.model.type == "cnn":  # as the images are: see layers.Convolution
+        model = model.to(memory_format=torch.channels_last)
+    return model
 
 
 def _fit_lstms(around: Surroundings, recipe: Training, world: World, model: nn.Module) -> str:
