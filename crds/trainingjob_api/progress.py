@@ -110,6 +110,7 @@ EXIT_CODE_OF: dict[Outcome, ExitCode] = {
 }
 
 
+NOTICES_LIMIT = 8
 EXTRA_METRICS_LIMIT = 32
 EXTRA_NAME_LIMIT = 64
 _EXTRA_NAME = re.compile(rf"[a-zA-Z0-9_.-]{{1,{EXTRA_NAME_LIMIT}}}")
@@ -210,6 +211,9 @@ class Progress(Report):
     checkpoint_problem: Message | None = Field(
         default=None, description="Why the last save failed, such as a full disk; training goes on."
     )
+    notices: list[Message] = Field(
+        default=[], max_length=NOTICES_LIMIT, description="What a person should know of data and recipe."
+    )
     resume: Resumption | None = Field(default=None, description="None: the attempt began at step 0.")
     update_time: Time | None = None
 
@@ -258,6 +262,8 @@ class TerminationMessage(Report):
         progress = self.progress
         if progress is not None and progress.has_extra:
             return self.model_copy(update={"progress": progress.without_extra()})
+        if progress is not None and progress.notices:
+            return self.model_copy(update={"progress": progress.model_copy(update={"notices": []})})
         if len(self.message) > 64:
             return self.model_copy(update={"message": _two_thirds(self.message)})
         if progress is not None and len(problem := progress.checkpoint_problem or "") > 64:

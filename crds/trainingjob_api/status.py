@@ -233,6 +233,11 @@ class TrainingJobStatus(Report):
     checkpoint: CheckpointStatus | None = None
     pause: PauseStatus | None = None
     resume: ResumeStatus | None = None
+    notices: list[Annotated[str, Field(max_length=2048)]] = Field(
+        default=[],
+        max_length=8,
+        description="What to know of data and recipe, such as what lies there and is not read.",
+    )
     last_failure: FailureStatus | None = None
     job: JobReference | None = None
     service: str | None = None

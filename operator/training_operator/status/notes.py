@@ -38,6 +38,9 @@ def _starts(before: TrainingJobStatus, after: TrainingJobStatus) -> Iterator[Not
         why = f": {resume.reason}" if resume.reason else ""
         origin = f"step {resume.from_step} of attempt {resume.from_attempt}"
         yield Note("Resumed", f"Attempt {after.attempt} went on from {origin} ({resume.exactness}{why})")
+    for notice in after.notices:
+        if notice not in before.notices:
+            yield Note("Notice", notice, "Warning", about=notice)
     if after.checkpoint is not None and before.checkpoint is None:
         yield Note("CheckpointSaved", f"The first checkpoint is at step {after.checkpoint.step}")
 

@@ -34,6 +34,7 @@ def absorb(status: TrainingJobStatus, report: Progress, now: datetime) -> Traini
             ),
             "checkpoint": checkpoint_of(report.checkpoint) if report.checkpoint else status.checkpoint,
             "resume": resume_of(resume) if resume else status.resume,
+            "notices": report.notices,
             "pause": _proven(status.pause, resume, status) if resume and status.pause else status.pause,
         }
     )

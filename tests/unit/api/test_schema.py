@@ -200,6 +200,17 @@ def test_metrics_of_ones_own_never_cost_the_last_word(names: int, problem: str, 
     assert read.message.startswith("died")
 
 
+def test_what_is_told_of_the_data_never_costs_the_last_word() -> None:
+    plain = message("died")
+    assert plain.progress is not None
+    notices = ["a file was not read; " * 50] * 8
+    written = plain.model_copy(update={"progress": plain.progress.model_copy(update={"notices": notices})}).to_text()
+    read = parse_termination_message(written, "u", 2)
+    assert read is not None
+    assert read.progress is not None
+    assert (read.progress.step, read.progress.notices, read.message) == (7, [], "died")
+
+
 def test_a_long_reason_of_a_resume_never_costs_what_was_saved() -> None:
     plain = message("saved")
     assert plain.progress is not None

@@ -49,6 +49,8 @@ CASES = [
         open_status(checkpoint=SAVED.model_copy(update={"step": 9})),
         [],
     ),
+    ("something to know of the data", open_status(), open_status(notices=["not read: a.txt"]), ["Notice"]),
+    ("it is still so", open_status(notices=["not read: a.txt"]), open_status(notices=["not read: a.txt"]), []),
     ("it went on from a checkpoint", open_status(2), open_status(2, resume=RESUMED), ["Resumed"]),
     (
         "an attempt failed",

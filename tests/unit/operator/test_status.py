@@ -432,6 +432,11 @@ class TestPause:
         assert pause is not None
         return pause
 
+    def test_notices_are_those_of_the_last_report(self) -> None:
+        told = reported.absorb(open_status(), report(notices=["a.txt is not read"]), ago(100))
+        assert told.notices == ["a.txt is not read"]
+        assert reported.absorb(told, report(), ago(90)).notices == []
+
     def test_a_pause_without_a_running_attempt(self) -> None:
         status = shown(look(training_job(ended_status(end="Crash"), suspend=True), failed_job()))
         assert status.pause is not None

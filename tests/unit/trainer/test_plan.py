@@ -9,7 +9,7 @@ from support.trainer import Path, recipe
 from trainer.data.batches import batches
 from trainer.data.rows import ResidentRows
 from trainer.distributed import World
-from trainer.learning.plan import Moment, plan_for
+from trainer.learning.plan import Moment, notices_of, plan_for
 from trainingjob_api.spec.training import Training
 
 CPU = torch.device("cpu")
@@ -133,3 +133,21 @@ def test_the_ranks_share_a_step_whose_samples_do_not_depend_on_their_number() ->
 
     for number in range(stage.steps_per_epoch):
         assert of_step(1, number) == of_step(2, number) == of_step(5, number)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        pytest.param({}, None, id="several batches"),
+        pytest.param({"batchSize": 61}, None, id="as many as there are rows"),
+        pytest.param({"batchSize": "all"}, None, id="all rows, because somebody says so"),
+        pytest.param({"batchSize": 64}, "batchSize 64 is more than the 61 rows that are trained on: an epoch of it is"
+                     " one step, and the whole training has 10", id="more than there are"),
+        pytest.param(STAGES, "batchSize 200 is more than the 61 rows", id="more than there are in a stage"),
+    ],
+)  # fmt: skip
+def test_a_batch_that_is_larger_than_the_data_is_told(changes: dict[str, Any], words: str | None) -> None:
+    recipe_ = training(**changes)
+    told = list(notices_of(recipe_, plan_for(recipe_, ROWS)))
+    assert len(told) == (words is not None)
+    assert words is None or told[0].startswith(words)

@@ -82,6 +82,17 @@ def plan_for(recipe: Training, rows: int) -> Plan:
     return Plan(rows, tuple(stages))
 
 
+def notices_of(recipe: Training, plan: Plan) -> Iterator[str]:
+    """Of batches that are larger than the data: so few steps are seldom meant."""
+    alone = recipe.batch_size or DEFAULT_BATCH_SIZE
+    largest = max([stage.batch_size for stage in recipe.stages or ()] or [0 if alone == "all" else alone])
+    if largest > plan.rows:
+        yield (
+            f"batchSize {largest} is more than the {plan.rows} rows that are trained on: an epoch of it is one step, "
+            f"and the whole training has {plan.steps}"
+        )
+
+
 def _stages(recipe: Training, rows: int) -> Iterator[tuple[int, int, float]]:
     """Epochs, batch size and factor of the rate."""
     if recipe.stages:

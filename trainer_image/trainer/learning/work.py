@@ -26,7 +26,7 @@ from trainer.learning.loop import train
 from trainer.learning.objectives import Objective, objective_for
 from trainer.learning.optimizers import build_optimizer
 from trainer.learning.paces import Paces
-from trainer.learning.plan import plan_for
+from trainer.learning.plan import notices_of, plan_for
 from trainer.learning.state import TrainState, read_facts
 from trainer.learning.without_compiler import skip_compiler
 from trainer.models import Shapes, build_model, effort_of
@@ -57,6 +57,7 @@ def work(around: Surroundings) -> tuple[Outcome, str]:
     before = _circumstances_before(run)
     data = load_dataset(recipe, config.mounts, _choices(before))
     plan = around.board.plan = plan_for(recipe, len(data.train))
+    around.board.notices = (*data.notices, *notices_of(recipe, plan))
     _tell_size(around, data)
     require_same_data(world.gather(data.digest.encode()))
     data = moved(data, world.device)
@@ -97,7 +98,7 @@ def _choices(before: Circumstances | None) -> Choices:
 
 
 def _tell_size(around: Surroundings, data: Dataset) -> None:
-    for notice in data.notices:
+    for notice in around.board.notices:
         around.log.event("notice", message=notice)
     around.log.event(
         "data",

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from trainer.learning.plan import Plan
 from trainingjob_api.progress import (
+    NOTICES_LIMIT,
     EpochMetrics,
     Progress,
     Resumption,
@@ -23,6 +24,7 @@ from trainingjob_api.progress import (
 
 T = TypeVar("T")
 
+_LONGEST_NOTICE = 512
 STEP_BUCKETS = (0.0005, 0.002, 0.01, 0.05, 0.25, 1.0, 5.0, 30.0)
 
 
@@ -74,6 +76,8 @@ class Board:
     test: TestMetrics | None = None
     checkpoint: SavedCheckpoint | None = None
     checkpoint_problem: str | None = None
+    notices: tuple[str, ...] = ()
+    """What a person should know of data and recipe."""
     resume: Resumption | None = None
     step_times: StepTimes = field(default_factory=StepTimes)
     last_step_time: float | None = None
@@ -177,6 +181,7 @@ class Board:
             test=self.test,
             checkpoint=self.checkpoint,
             checkpoint_problem=self.checkpoint_problem,
+            notices=[notice[:_LONGEST_NOTICE] for notice in self.notices[:NOTICES_LIMIT]],
             resume=self.resume,
             update_time=datetime.now(UTC),
         )
