@@ -85,7 +85,7 @@ class Group:
     def events(self, name: str, rank: int = 0) -> list[dict[str, Any]]:
         """Those of that name in the log."""
         lines = (self.folder.path / f"log-{rank}").read_text().splitlines()
-        events = [json.loads(line) for line in lines if line.startswith("{")]
+        events = [json.loads(line) for line in lines if line.startswith('{"')]
         return [event for event in events if event["event"] == name]
 
 

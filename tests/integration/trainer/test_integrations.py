@@ -53,6 +53,35 @@ PLAIN = HUGGING_FACE.replace(
 )
 """The same in a module that is no PreTrainedModel."""
 
+STREAM = """
+    import torch
+    from torch.utils.data import IterableDataset
+    from trainer.integrations.hugging_face import pausable
+    from transformers import Trainer, TrainingArguments
+
+    class Stream(IterableDataset):
+        def __iter__(self):
+            for n in range(40):
+                yield {"x": torch.full((4,), n / 40), "labels": torch.tensor([n / 20])}
+
+    class Net(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.line = torch.nn.Linear(4, 1)
+
+        def forward(self, x, labels):
+            return {"loss": torch.nn.functional.mse_loss(self.line(x), labels)}
+
+    torch.manual_seed(3)
+    arguments = TrainingArguments(
+        "unused", max_steps=24, per_device_train_batch_size=4, gradient_accumulation_steps=4, use_cpu=True,
+        save_strategy="no", eval_strategy="epoch", logging_steps=1, report_to=[], disable_tqdm=True,
+    )
+    trainer = Trainer(Net(), arguments, train_dataset=Stream(), eval_dataset=Stream())
+    trainer.train(resume_from_checkpoint=pausable(trainer))
+"""
+"""Ten batches a pass, two of which are left over: they are collected with those of the next pass."""
+
 LIGHTNING = """
     import os
     import random
@@ -121,6 +150,7 @@ CASES = [
     pytest.param(HUGGING_FACE, 1, 24, (2, 8, 13), id="hugging-face, one rank"),
     pytest.param(HUGGING_FACE, 3, 24, (2, 9), id="hugging-face, three ranks"),
     pytest.param(PLAIN, 1, 24, (2, 8, 13), id="hugging-face, a module of torch's alone"),
+    pytest.param(STREAM, 1, 24, (2, 7, 13), id="hugging-face, a stream"),
     pytest.param(LIGHTNING, 1, 24, (2, 8, 13), id="lightning, one rank"),
     pytest.param(LIGHTNING, 3, 24, (2, 9), id="lightning, three ranks"),
     pytest.param(shortened("hugging_face_script.py"), 1, 90, (20, 60), id="the example of hugging-face, one rank"),
@@ -186,6 +216,40 @@ def test_lightning_may_not_ask_for_its_loader_again(frameworks: ForkServer, tmp_
     group = frameworks.start(script_config(tmp_path / "c", script), 1)
     assert group.codes() == [ExitCode.USER_ERROR]
     assert "reload_dataloaders_every_n_epochs" in str(group.end())
+
+
+def test_what_reading_ahead_makes_another_training_is_told(frameworks: ForkServer, tmp_path: Path) -> None:
+    """Data that draw random numbers, and a callback that counts."""
+    program = dedent(HUGGING_FACE).replace(
+        "trainer.train(",
+        """
+from transformers import TrainerCallback, default_data_collator
+
+class Counting(TrainerCallback):
+    steps = 0
+    def on_step_end(self, *_, **__):
+        self.steps += 1
+
+trainer.data_collator = lambda rows: (torch.rand(1), default_data_collator(rows))[1]
+trainer.add_callback(Counting())
+trainer.train(""",
+    )
+    script = write_script(tmp_path, program)
+    stop = Interruption(5, signal.SIGTERM, [0])
+    assert frameworks.start(script_config(tmp_path / "c", script), 1, interruption=stop).codes() == [ExitCode.STOPPED]
+    last = frameworks.start(script_config(tmp_path / "c", script, attempt=2), 1)
+    assert last.codes() == [0], last.end()
+    (resumed,) = last.events("resumed")
+    assert resumed["exactness"] == "Approximate"
+    assert "the collator draws random numbers" in resumed["reason"]
+    assert "Counting.steps" in resumed["reason"]
+
+
+def test_a_model_that_the_trainer_would_make_itself_is_refused(frameworks: ForkServer, tmp_path: Path) -> None:
+    text = HUGGING_FACE.replace("Trainer(model, arguments,", "Trainer(None, arguments, model_init=lambda: model,")
+    group = frameworks.start(script_config(tmp_path / "c", write_script(tmp_path, text)), 1)
+    assert group.codes() == [ExitCode.USER_ERROR]
+    assert "model_init" in str(group.end())
 
 
 def _without_times(tensors: dict[str, Any]) -> dict[str, Any]:

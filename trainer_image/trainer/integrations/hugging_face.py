@@ -3,21 +3,32 @@
 import copy
 import json
 import math
+import os
+import random
+import sys
 import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import torch
 from transformers import Trainer, TrainerCallback
+from transformers.trainer_callback import ExportableState
 
+from trainer.errors import UserError
 from trainer.script import ScriptRun, start
+from trainer.script.attributes import Attributes
 from trainer.script.metrics import known_name
 
 # What the trainer sums up between two lines of its log.
 _SUMS = ("_tr_loss", "_total_loss_scalar", "_globalstep_last_logged", "_initial_global_step", "current_flos")
 _LEFT_OUT = ("epoch", "total_flos", "train_loss", "runtime", "per_second", "learning_rate")
 """Ends of names: what is known better, depends on the clock, or sums up all epochs."""
+
+_KNOWN = ("transformers.", "trainer.")
+"""Whose callbacks keep nothing that a training depends on, but for those that tell their state."""
 
 
 def pausable(trainer: Trainer) -> str | None:
@@ -26,13 +37,79 @@ def pausable(trainer: Trainer) -> str | None:
     The trainer skips what was done, as with its own checkpoints: the folder says how many steps that is, and has no
     weights in it. They and all the rest come from the run's own checkpoint, at the first step.
     """
+    _require_possible(trainer)
     training = _Training(trainer)
     run = start(model=trainer.model, training=training, own={"sums": _Sums(trainer)})
     trainer.add_callback(_Following(run, training))
     _rehearse(trainer, run)
+    _keep_place(trainer, training)
+    theirs = [each for each in trainer.callback_handler.callbacks if not type(each).__module__.startswith(_KNOWN)]
+    run.doubt(Attributes({type(each).__name__: each for each in theirs}).doubts)
+    run.doubt(_Draws(trainer).doubts)
     folder = training.folder()
     _keep_weights(trainer, folder)
     return folder
+
+
+def _require_possible(trainer: Any) -> None:
+    """What would not be gone on with is refused before anything is trained."""
+    size = int(os.environ.get("WORLD_SIZE") or 1)
+    output = Path(trainer.args.output_dir).resolve()
+    is_lost = output.is_relative_to(tempfile.gettempdir()) and not output.is_relative_to(Path.cwd())
+    refused = {
+        "FSDP is not supported": trainer.is_fsdp_enabled,
+        "DeepSpeed is not supported": trainer.is_deepspeed_enabled,
+        "model_init makes another model than the one that is saved: give the Trainer the model": trainer.model_init,
+        f"the Trainer knows of {trainer.args.world_size} of {size} ranks: on CPUs it needs use_cpu=True": (
+            trainer.args.world_size != size
+        ),
+        f"load_best_model_at_end, and {output} ends with the pod: give output_dir a relative path": (
+            trainer.args.load_best_model_at_end and is_lost
+        ),
+    }
+    for reason, applies in refused.items():
+        if applies:
+            raise UserError(f"pausable(): {reason}")
+
+
+def _keep_place(trainer: Any, training: "_Training") -> None:
+    """In a stream the Trainer would look for its place by the number of all steps, in the first pass over it."""
+    init = trainer._init_training_state
+
+    def init_training_state(max_steps: int, per_epoch: int, epochs: int, *rest: Any) -> tuple[int, int]:
+        done: tuple[int, int] = init(max_steps, per_epoch, epochs, *rest)
+        training.is_stream = epochs == sys.maxsize
+        return training.place if training.is_stream and training.place else done
+
+    trainer._init_training_state = init_training_state
+
+
+class _Draws:
+    """Whether reading the data draws random numbers: it is read ahead, and what was done is skipped, so they differ."""
+
+    def __init__(self, trainer: Any) -> None:
+        self._trainer = trainer
+        self._read, trainer.get_batch_samples = trainer.get_batch_samples, self._watched
+        self._batches: object = None
+        self._has_drawn = False
+
+    def doubts(self) -> list[str]:
+        if self._trainer.args.ignore_data_skip:
+            return ["ignore_data_skip=True: after a pause the data begins anew"]
+        return (
+            ["the data set or the collator draws random numbers, and others after a pause"] if self._has_drawn else []
+        )
+
+    def _watched(self, batches: Any, *rest: Any) -> Any:
+        is_first, self._batches = batches is not self._batches, batches  # which draws the order and workers' seeds
+        before = self._state()
+        found = self._read(batches, *rest)
+        self._has_drawn |= not is_first and before != self._state()
+        return found
+
+    def _state(self) -> object:
+        numpy: Any = np.random.get_state()
+        return torch.get_rng_state().numpy().tobytes(), random.getstate(), numpy[1].tobytes(), numpy[2]
 
 
 def _keep_weights(trainer: Any, folder: str | None) -> None:
@@ -65,6 +142,9 @@ class _Training:
         self.trainer: Any = trainer
         self.metrics: dict[str, float] = {}
         """Of this epoch, by the names of `run.report`."""
+        self.is_stream = False
+        self.place: tuple[int, int] | None = None
+        """In a stream: passes that are over, and batches of this one."""
         self._progress: str | None = None
         self._folder = tempfile.TemporaryDirectory(prefix="trainer-")
 
@@ -74,6 +154,8 @@ class _Training:
             "objects": {name: each.state_dict() for name, each in self._objects().items()},
             "progress": json.dumps(asdict(trainer.state)),
             "metrics": dict(self.metrics),
+            "place": self.place,
+            "callbacks": {name: each.state()["attributes"] for name, each in self._callbacks().items()},
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -81,6 +163,9 @@ class _Training:
             each.load_state_dict(state["objects"][name])
         self.metrics = state["metrics"]
         self._progress = state["progress"]
+        self.place = state.get("place")
+        for name, attributes in state.get("callbacks", {}).items():
+            vars(self._callbacks()[name]).update(attributes)
 
     def folder(self) -> str | None:
         """As much of a checkpoint of the trainer's own as it takes to skip what was done."""
@@ -89,6 +174,11 @@ class _Training:
         folder = Path(self._folder.name)
         (folder / "trainer_state.json").write_text(self._progress)
         return str(folder)
+
+    def _callbacks(self) -> dict[str, Any]:
+        """Those that tell their state, such as early stopping."""
+        callbacks = self.trainer.callback_handler.callbacks
+        return {type(each).__name__: each for each in callbacks if isinstance(each, ExportableState)}
 
     def _objects(self) -> dict[str, Any]:
         trainer = self.trainer
@@ -121,12 +211,28 @@ class _Following(TrainerCallback):
         self._run = run
         self._training = training
         self._epoch = 0
+        self._begins = training.place
+        """Where the first pass goes on."""
 
     def on_train_begin(self, args: Any, state: Any, control: Any, optimizer: Any = None, **rest: Any) -> None:
         self._run.watch_rate(optimizer)
 
     def on_epoch_begin(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
         self._epoch = int(state.epoch or 0)
+        if self._training.is_stream:
+            before, begins = self._training.place, self._begins
+            self._training.place = begins or ((before[0] + 1, 0) if before else (0, 0))
+            self._epoch, self._begins = self._training.place[0], None
+
+    def on_substep_end(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
+        self._count_batch()
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
+        self._count_batch()
+
+    def _count_batch(self) -> None:
+        if self._training.place is not None:
+            self._training.place = self._training.place[0], self._training.place[1] + 1
 
     def on_step_begin(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
         self._follow(args, state)
@@ -145,5 +251,8 @@ class _Following(TrainerCallback):
                 self._training.metrics["train_loss" if name == "loss" else known_name(name)] = value
 
     def _follow(self, args: Any, state: Any) -> None:
+        if args.gradient_accumulation_steps > 1 and state.global_step > self._run.steps:
+            self._run.keep_gradients()  # the end of a stream may have left some
         samples = args.train_batch_size * args.gradient_accumulation_steps
-        self._run.follow(state.num_train_epochs, self._epoch, state.global_step, samples, self._training.metrics)
+        epochs = 0 if self._training.is_stream else state.num_train_epochs  # nobody knows
+        self._run.follow(epochs, self._epoch, state.global_step, samples, self._training.metrics)

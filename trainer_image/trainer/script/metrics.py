@@ -119,5 +119,5 @@ def is_better(new: EpochMetrics, best: EpochMetrics | None) -> bool:
 
 def plan_so_far(epochs: int, done: int, steps: int) -> Plan | None:
     """As far as the epochs so far tell; None if they told nothing."""
-    per_epoch = steps // done
+    per_epoch = steps // done if epochs else 0
     return Plan(0, (StagePlan(0, epochs, 0, 1, 1, per_epoch, 1.0),)) if per_epoch else None

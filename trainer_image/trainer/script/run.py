@@ -221,6 +221,14 @@ class ScriptRun:
         inner = getattr(optimizer, "optimizer", optimizer)  # that of accelerate's wrapper
         inner.register_step_pre_hook(lambda optimizer, *_: self._state.note_rate(optimizer.param_groups[0]["lr"]))
 
+    def doubt(self, tell: Callable[[], Iterable[str]]) -> None:
+        """For a framework: asked before every save what that will not hold; a resume from it is Approximate then."""
+        self._state.doubts.append(tell)
+
+    def keep_gradients(self) -> None:
+        """For a framework that clears them after every step: those that are there now wait for one."""
+        self._state.gradients.found()
+
     def note_evaluation(self) -> None:
         """A sign of life from a framework that evaluates."""
         self._run.enter(State.EVALUATING)
