@@ -105,6 +105,10 @@ reference: $(READY) ## write docs/reference.md from the models
 metrics-reference: $(READY) ## write docs/metrics-reference.md from what is served
 	@$(BIN)/python docs/metrics_reference.py > docs/metrics-reference.md
 
+.PHONY: dashboards
+dashboards: $(READY) ## write deploy/monitoring/dashboards/*.json from deploy/monitoring/boards
+	@PYTHONPATH=deploy/monitoring $(BIN)/python -m boards
+
 .PHONY: examples
 examples: $(READY) ## write deploy/examples/*.yaml
 	@$(BIN)/python deploy/examples/generate.py

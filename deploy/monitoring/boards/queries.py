@@ -1,0 +1,55 @@
+"""PromQL that several boards need. The operator's mirror and the trainer's pages name a training differently."""
+
+MIRROR = 'training_namespace=~"$namespace", training_name=~"$training"'
+PODS = 'namespace=~"$namespace", training_name=~"$training"'
+_BY = "training_namespace, training_name"
+
+
+def mirror(metric: str, selector: str = MIRROR) -> str:
+    """What the operator says of each TrainingJob, also of one that has ended; once, whoever answers."""
+    return f"max by ({_BY}) (trainingjob_operator_job_{metric}{{{selector}}})"
+
+
+def of_the_last(metric: str) -> str:
+    """As mirror(), without those of an earlier TrainingJob of the same name: curves over epochs would mix the two."""
+    series = f"max by ({_BY}, training_uid) (trainingjob_operator_job_{metric}{{{MIRROR}}})"
+    return f"max by ({_BY}) ({series} and on (training_uid) trainingjob_operator_job_phase{{{MIRROR}}} @ end())"
+
+
+def in_phase(phases: str, selector: str = MIRROR) -> str:
+    """1 for each TrainingJob in one of these phases (a regular expression)."""
+    return f'max by ({_BY}) (trainingjob_operator_job_phase{{{selector}, phase=~"{phases}"}})'
+
+
+def running(expression: str, selector: str = MIRROR) -> str:
+    """The expression, of TrainingJobs that run."""
+    return f"{expression} and on ({_BY}) {in_phase('Running', selector)}"
+
+
+def increase(metric: str, window: str, selector: str = MIRROR) -> str:
+    """By how much one of the mirror's counters grew, over all TrainingJobs."""
+    return f"sum(max by ({_BY}, training_uid) (increase(trainingjob_operator_job_{metric}{{{selector}}}[{window}])))"
+
+
+def rank_0(metric: str, labels: str = "", by: str = "") -> str:
+    """What rank 0 serves of the whole training, whichever attempt it is of."""
+    selector = f'{PODS}, rank="0"{labels and ", " + labels}'
+    return f"max by ({by}) (trainingjob_{metric}{{{selector}}})"
+
+
+def live_or_mirrored(metric: str, split: str, mirrored: str) -> str:
+    """The trainer's number while it can be scraped, the operator's mirror of it when not."""
+    of_mirror = f'label_replace(max(trainingjob_operator_job_{mirrored}{{{MIRROR}}}), "split", "{split}", "", "")'
+    live = rank_0(metric, f'split="{split}"', "split")
+    return f"{live} or {of_mirror}"
+
+
+def as_mirrored(expression: str) -> str:
+    """A trainer's series under the mirror's labels, so that the two can stand in one table."""
+    return f'label_replace({expression}, "training_namespace", "$1", "namespace", "(.+)")'
+
+
+def quantile(share: float, histogram: str, selector: str = "", by: str = "", window: str = "$__rate_interval") -> str:
+    """Quantile of a histogram over all series, or by some labels."""
+    labels = f"le, {by}" if by else "le"
+    return f"histogram_quantile({share}, sum by ({labels}) (rate({histogram}_bucket{{{selector}}}[{window}])))"
