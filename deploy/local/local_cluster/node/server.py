@@ -53,9 +53,16 @@ async def _health(request: web.Request) -> web.Response:
     return web.Response(text="ok")
 
 
+_INSTEAD = {
+    "exec": "In place of kubectl cp: files of claims lie in volumes/ of the cluster's directory, others in pods/",
+    "attach": "For what it says: kubectl logs --follow",
+    "portForward": "It has an address of its own on this machine: kubectl get pod --output wide",
+}
+
+
 async def _unsupported(request: web.Request) -> web.Response:
     kind = request.match_info["kind"]
-    raise web.HTTPNotImplemented(text=f"{kind} is not supported: pods are processes of this machine")
+    raise web.HTTPNotImplemented(text=f"{kind} is not supported: pods are processes of this machine. {_INSTEAD[kind]}")
 
 
 async def _logs(request: web.Request) -> web.StreamResponse:
