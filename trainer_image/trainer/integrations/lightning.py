@@ -11,6 +11,7 @@ from torch.utils.data import DataLoader
 
 from trainer.errors import UserError
 from trainer.script import start
+from trainer.script.attributes import Attributes
 from trainer.script.metrics import known_name
 
 
@@ -20,6 +21,8 @@ class Pausable(Callback):
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._training = _Training(trainer, self)
         self._run = start(model=pl_module, training=self._training)
+        theirs = [each for each in trainer.callbacks if _keeps_to_itself(each)]  # type: ignore[attr-defined]
+        self._run.doubt(Attributes({type(each).__name__: each for each in theirs}).doubts)
         self._on_sigterm = signal.getsignal(signal.SIGTERM)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -149,6 +152,12 @@ class _Training:
 
     def _callbacks(self) -> list[Any]:
         return [each for each in self.trainer.callbacks if each is not self._pausable]
+
+
+def _keeps_to_itself(callback: Callback) -> bool:
+    """Whether it is the user's, and tells no state."""
+    kind = type(callback)
+    return kind.state_dict is Callback.state_dict and not kind.__module__.startswith(("lightning.", "trainer."))
 
 
 def _is_number(value: Any) -> bool:

@@ -49,7 +49,10 @@ def start(*, own: Mapping[str, object] | None = None, **objects: object) -> Scri
     spare_workers()
     running = program.running
     if running is not None and running.finish is not None:
-        raise UserError("start() can be called once in a program")
+        raise UserError(
+            "start() can be called once in a program (Lightning's Pausable calls it with each fit): train each fold or "
+            "variant in a job of its own, chosen by script.args; docs/scripts.md shows how"
+        )
     around, world = _in_pod(running, device) if running else _alone(device)
     run = Run(around, world)
     state = ScriptState(shared, mine, _circumstances(around, world), _seed(world))
