@@ -1,6 +1,7 @@
 """A program of the user's own under the operator: one that reports goes on exactly after a pause; about one that does
 not, nothing is claimed."""
 
+import json
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
@@ -123,3 +124,32 @@ def test_of_a_program_that_knows_nothing_of_this_nothing_is_claimed(
     assert (end.phase, end.attempt, end.restarts) == (Phase.SUCCEEDED, 2, 0)
     assert end.is_true(ConditionType.COMPLETE)
     assert (end.progress, end.resume) == (None, None)
+
+
+ECHO = """
+    import json, os, sys
+    from pathlib import Path
+    words = {"args": sys.argv[2:], "tag": os.environ["RUN_TAG"], "pod": os.environ["POD_NAME"]}
+    Path(sys.argv[1], "words").write_text(json.dumps(words))
+"""
+
+
+def test_arguments_and_variables_are_those_of_the_manifest(cluster: LocalCluster, trainings: Trainings) -> None:
+    """Letter by letter, and more of them than fit into one variable of a process."""
+    out = cluster.claim_directory(trainings.kubectl.namespace, trainings.claim("out"))
+    args = ["US$$", "$(POD_NAME)", "^\\$(HOME)$", *(f"{number:04}".rjust(900, "x") for number in range(200))]
+    job = submit(
+        trainings,
+        {"data": {"train.py": dedent(ECHO)}},
+        script={"path": "/program/train.py", "args": ["/out", *args]},
+        pod__env=[{"name": "RUN_TAG", "value": "run-$(POD_NAME)"}],
+        pod__volumes=[
+            {"name": "program", "configMap": {"name": "program"}},
+            {"name": "out", "persistentVolumeClaim": {"claimName": "out"}},
+        ],
+        pod__volumeMounts=[{"name": "program", "mountPath": "/program"}, {"name": "out", "mountPath": "/out"}],
+    )
+    assert job.wait_for_end().phase == Phase.SUCCEEDED
+    words = json.loads((out / "words").read_text())
+    assert words["args"] == args
+    assert words["tag"] == f"run-{words['pod']}"
