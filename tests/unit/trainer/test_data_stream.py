@@ -363,7 +363,7 @@ print(seen, int(megabytes("VmHWM") - before))
 """
 
 
-@pytest.mark.parametrize(("kind", "ranks"), [("parquet", 1), ("csv", 1), ("csv", 2)])
+@pytest.mark.parametrize(("kind", "ranks"), [("parquet", 1), ("csv", 2)])
 def test_a_stream_takes_a_fraction_of_the_memory_of_its_rows(tmp_path: Path, kind: str, ranks: int) -> None:
     """Processes of their own, and pieces of their real size. These rows take 120 MB, and 700 to be read at once.
 
