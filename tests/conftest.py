@@ -15,7 +15,12 @@ pytest_plugins = ["support.cluster", "support.product"]
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """SIGTERM to the process that has the workers is Ctrl-C: they end in good order, with what they have started."""
+    """SIGTERM to the process that has the workers is Ctrl-C: they end in good order, with what they have started.
+
+    In the background a shell lets SIGINT be ignored, and so would every program that a test starts and interrupts.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if config.getoption("numprocesses", None) and not hasattr(config, "workerinput"):
         signal.signal(signal.SIGTERM, signal.default_int_handler)
 
