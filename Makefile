@@ -59,6 +59,10 @@ demo: prepared ## train the digits on an embedded cluster: watch, pause, resume,
 up: prepared ## start the embedded cluster with the operator
 	@$(BIN)/python -m quickstart up
 
+.PHONY: monitoring
+monitoring: $(READY) ## the embedded cluster with the operator and a Prometheus that watches both
+	@$(BIN)/python -m quickstart monitoring
+
 .PHONY: down
 down: $(READY) ## stop the embedded cluster; claims and checkpoints stay (ARGS=--purge removes them too)
 	@$(BIN)/python -m quickstart down $(ARGS)
@@ -108,6 +112,10 @@ metrics-reference: $(READY) ## write docs/metrics-reference.md from what is serv
 .PHONY: dashboards
 dashboards: $(READY) ## write deploy/monitoring/dashboards/*.json from deploy/monitoring/boards
 	@PYTHONPATH=deploy/monitoring $(BIN)/python -m boards
+
+.PHONY: monitoring-rules
+monitoring-rules: $(READY) ## write deploy/monitoring/prometheus-rule.yaml from its rules
+	@$(BIN)/python deploy/monitoring/generate.py
 
 .PHONY: examples
 examples: $(READY) ## write deploy/examples/*.yaml

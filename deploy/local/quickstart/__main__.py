@@ -12,7 +12,7 @@ from local_cluster import binaries
 from local_cluster.cluster import LocalCluster
 from local_cluster.rest import RestError
 from local_cluster.settings import default_directory
-from quickstart import demo
+from quickstart import demo, prometheus
 from quickstart.kubectl import Kubectl
 from quickstart.product import OperatorProcess, install
 from trainingjob_api.contract import default_sub_path
@@ -70,11 +70,32 @@ def run_up(cluster: LocalCluster, console: Console) -> None:
     show_access(cluster, up(cluster, console), console)
 
 
+def run_monitoring(cluster: LocalCluster, console: Console) -> None:
+    """The cluster with a Prometheus that has found what there is to find."""
+    program = prometheus.find()
+    kubectl = up(cluster, console)
+    process = prometheus.PrometheusProcess(cluster, program, OperatorProcess(cluster).port)
+    process.start()
+    show_access(cluster, kubectl, console)
+    console.print(f"Prometheus: [bold]{process.address}[/]. Train something, then try there:")
+    for query in QUERIES:
+        console.print(f"  {query}", highlight=False, soft_wrap=True)
+
+
+QUERIES = (
+    "trainingjob_loss",
+    "rate(trainingjob_step_total[1m])",
+    "sum by (training_name, activity) (rate(trainingjob_activity_seconds_total[1m]))",
+    "trainingjob_operator_job_phase",
+)
+
+
 def down(cluster: LocalCluster, console: Console, purge: bool, grace: float = 30.0) -> None:
     if not cluster.directory.exists:
         console.print(f"There is no cluster in {cluster.directory.path}.")
         return
     OperatorProcess(cluster).stop()
+    prometheus.PrometheusProcess(cluster).stop()
     if purge:
         cluster.purge()
         console.print("Stopped; the cluster and its volumes are deleted.")
@@ -91,7 +112,8 @@ def parser() -> argparse.ArgumentParser:
     commands = made.add_subparsers(dest="command", required=True, metavar="COMMAND")
     commands.add_parser("demo", help="train the digits: watch, pause, resume, see the result")
     commands.add_parser("up", help="start the cluster with the operator")
-    ending = commands.add_parser("down", help="stop both")
+    commands.add_parser("monitoring", help="start the cluster with the operator and a Prometheus that watches both")
+    ending = commands.add_parser("down", help="stop all of it")
     ending.add_argument("--purge", action="store_true", help="delete the cluster's state and all volumes too")
     return made
 
@@ -105,6 +127,8 @@ def main() -> int:
             run_demo(cluster, console)
         elif options.command == "up":
             run_up(cluster, console)
+        elif options.command == "monitoring":
+            run_monitoring(cluster, console)
         else:
             down(cluster, console, options.purge)
     except (demo.DemoError, RuntimeError, TimeoutError, OSError, RestError) as error:

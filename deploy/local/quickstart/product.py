@@ -7,16 +7,13 @@ deploy/base is missing here too.
 import os
 import sys
 import time
-import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
 
 import yaml
 
-from local_cluster import processes
 from local_cluster.cluster import LocalCluster
-from local_cluster.ports import reserved_ports
-from local_cluster.processes import Process, Register
+from quickstart.daemon import READY_TIMEOUT, Daemon
 from quickstart.kubectl import Kubectl
 from trainingjob_api.contract import GROUP, PLURAL
 
@@ -24,7 +21,6 @@ BASE = Path("deploy/base")
 NAMESPACE = "trainingjob-system"
 SERVICE_ACCOUNT = "trainingjob-operator"
 ENVIRONMENT_PREFIX = "TRAININGJOB_OPERATOR_"
-READY_TIMEOUT = 60.0  # seconds
 
 
 def install(kubectl: Kubectl) -> None:
@@ -48,62 +44,20 @@ def wait_until_served(kubectl: Kubectl) -> None:
             time.sleep(0.1)
 
 
-class OperatorProcess:
-    """The operator of one cluster, started detached and found again by pid and start time."""
+class OperatorProcess(Daemon):
+    """The operator of one cluster; settings are its variables without their prefix."""
 
-    def __init__(self, cluster: LocalCluster) -> None:
-        self._cluster = cluster
-        folder = cluster.directory.path / "operator"
-        self._register, self._port_file = Register(folder / "process.json"), folder / "port"
-        self.log = cluster.directory.logs / "operator.log"
+    name, ready_path = "operator", "/healthz"
 
-    @property
-    def process(self) -> Process | None:
-        """None when it does not run."""
-        return self._register.living().get("operator")
+    def __init__(self, cluster: LocalCluster, **settings: str) -> None:
+        super().__init__(cluster.directory.path / "operator", cluster.directory.logs / "operator.log")
+        self._cluster, self._settings = cluster, settings
 
-    @property
-    def port(self) -> int:
-        """Of its /healthz and /metrics, on 127.0.0.1."""
-        return int(self._port_file.read_text())
+    def command(self, port: int) -> list[str]:
+        return [sys.executable, "-m", "training_operator"]
 
-    def start(self, **settings: str) -> None:
-        """Start it unless it runs; settings are its variables without their prefix. Returns once it is healthy."""
-        with reserved_ports(1) as (port,):
-            if self.process is None:
-                self._start(port, settings)
-            self._wait_until_healthy()
-
-    def _start(self, port: int, settings: Mapping[str, str]) -> None:
-        self._port_file.parent.mkdir(parents=True, exist_ok=True)
-        self._port_file.write_text(str(port))
+    def environment(self, port: int) -> Mapping[str, str]:
         kubeconfig = self._cluster.service_account_kubeconfig(NAMESPACE, SERVICE_ACCOUNT)
-        values = {"ADDRESS": "127.0.0.1", "PORT": str(port), **settings}
-        environment = {**os.environ, "KUBECONFIG": str(kubeconfig)}
-        environment |= {ENVIRONMENT_PREFIX + name: value for name, value in values.items()}
-        command = [sys.executable, "-m", "training_operator"]
-        self._register.add(processes.start("operator", command, self.log, environment))
-
-    def stop(self) -> None:
-        if process := self.process:
-            process.stop()
-
-    def kill(self) -> None:
-        """SIGKILL, as when its node dies."""
-        if process := self.process:
-            process.stop(grace=0)
-
-    @property
-    def is_healthy(self) -> bool:
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/healthz", timeout=5) as answer:
-                return bool(answer.status == 200)
-        except OSError:
-            return False
-
-    def _wait_until_healthy(self) -> None:
-        deadline = time.monotonic() + READY_TIMEOUT
-        while not self.is_healthy:
-            if self.process is None or time.monotonic() > deadline:
-                raise RuntimeError(f"the operator does not become healthy; its log is {self.log}")
-            time.sleep(0.1)
+        values = {"ADDRESS": "127.0.0.1", "PORT": str(port), **self._settings}
+        named = {ENVIRONMENT_PREFIX + name: value for name, value in values.items()}
+        return {**os.environ, "KUBECONFIG": str(kubeconfig), **named}
