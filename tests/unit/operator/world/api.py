@@ -26,6 +26,7 @@ class Event:
     raw: Raw
     before: Raw | None
     """None: the object is new."""
+    by_operator: bool = False
 
 
 class ApiServer:
@@ -36,6 +37,7 @@ class ApiServer:
         self._objects: dict[str, dict[str, Raw]] = {}
         self._uids = count(1)
         self.version = 1000
+        self.is_operator_calling = False
         self.watchers: list[Callable[[Event], None]] = []
         self.admission: list[Callable[[str, Raw, Raw | None], Raw]] = []
         """Webhooks: kind, the object as it shall be, and as it is."""
@@ -128,7 +130,7 @@ class ApiServer:
             del objects[name_of(raw)]
         else:
             objects[name_of(raw)] = raw
-        event = Event(type, plural, raw, before)
+        event = Event(type, plural, raw, before, self.is_operator_calling)
         for watcher in self.watchers:
             watcher(event)
         return raw

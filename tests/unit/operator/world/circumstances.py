@@ -1,10 +1,10 @@
 """What lives are made of, and the kinds that are lived."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from trainingjob_api.progress import Outcome
-from unit.operator.world.faults import CALM, ROUGH, Weather
+from unit.operator.world.faults import BEHIND, CALM, ROUGH, Weather
 from unit.operator.world.kubelet import Start
 from unit.operator.world.trainer import Character
 
@@ -37,6 +37,8 @@ class Circumstances:
     """Pods that may exist at the same time, as long as things go wrong."""
 
 
+_UNDER_WATCH = replace(ROUGH, lost_event=0.0, slow_event=0.0)
+"""Two that see different things for long would write against each other for as long."""
 _PERSON = ("suspend", "resume", "toggle", "edit", "annotate")
 _CLUSTER = ("drain", "delete pod", "out of memory", "lose node")
 _ENDS = (
@@ -71,8 +73,8 @@ _REFUSALS = (
     Start(refused=("OutOfcpu", "Node didn't have enough resource: cpu")),
 )
 
-AWAITED = ("a tool prunes Jobs",)
-"""Kinds of which not everything holds yet: lived with STRICT=1."""
+_SLIPS = (*_PERSON, "delete job", "delete job", "orphan pods", "delete pod", "recreate")
+_LINGERING = (Character(save_seconds=20.0), Character(ignores_sigterm=True), Character())
 
 KINDS: dict[str, Circumstances] = {
     "nothing disturbs it": Circumstances(),
@@ -82,6 +84,16 @@ KINDS: dict[str, Circumstances] = {
         actions=(*_PERSON, *_CLUSTER), most_actions=6, starts=_STARTS, characters=_CHARACTERS, seconds=200
     ),
     "the API server is far away": Circumstances(weather=ROUGH, actions=_PERSON, most_actions=5),
+    "what the operator knows is old": Circumstances(
+        weather=BEHIND, actions=_SLIPS, most_actions=8, characters=_LINGERING, fates=_ENDS, seconds=200
+    ),
+    "nobody watches the pods": Circumstances(
+        weather=Weather(unwatched=("pods",), crash=0.05),
+        actions=_SLIPS,
+        most_actions=8,
+        characters=_LINGERING,
+        seconds=200,
+    ),
     "a queue decides when it runs": Circumstances(has_queue=True, actions=_PERSON, most_actions=3, seconds=300),
     "pods are refused": Circumstances(starts=_REFUSALS),
     "a node has no room for hours": Circumstances(
@@ -103,13 +115,16 @@ KINDS: dict[str, Circumstances] = {
         most_actions=5,
     ),
     "two operators act at once": Circumstances(
-        operators=2, weather=ROUGH, actions=(*_PERSON, *_CLUSTER), most_actions=5, fates=_ENDS
+        operators=2, weather=_UNDER_WATCH, actions=(*_PERSON, *_CLUSTER), most_actions=5, fates=_ENDS
     ),
     "a tool prunes Jobs": Circumstances(
         actions=("prune",), most_actions=1, seconds=1000, spec={"training__epochs": 60}
     ),
     "somebody revives a paused Job": Circumstances(
-        actions=("suspend", "suspend", "revive job", "resume"), most_actions=8, starts=_STARTS
+        actions=("suspend", "revive job", "resume", "suspend", "revive job"),
+        most_actions=8,
+        quota=0,
+        spec={"training__epochs": 60},
     ),
     "a webhook strips annotations": Circumstances(strips_annotations=True, actions=_PERSON, most_actions=4),
     "a quota lets some pods through": Circumstances(

@@ -7,6 +7,7 @@ from unit.operator.world.api import ApiServer, Event
 from unit.operator.world.clock import Clock
 from unit.operator.world.objects import (
     INDEX_LABEL,
+    JOB_UID_LABEL,
     NAMESPACE,
     TRACKING,
     Raw,
@@ -96,7 +97,7 @@ class JobController:
             self._wake(uid_of(job), self.rng.uniform(5, 30))
             return
         template = job["spec"]["template"]
-        labels = {**template["metadata"]["labels"], INDEX_LABEL: str(rank)}
+        labels = {**template["metadata"]["labels"], INDEX_LABEL: str(rank), JOB_UID_LABEL: uid_of(job)}
         owner = {"apiVersion": "batch/v1", "kind": "Job", "name": name_of(job), "uid": uid_of(job), "controller": True}
         metadata = {
             "name": f"{name_of(job)}-{rank}-{self.rng.getrandbits(24):06x}",

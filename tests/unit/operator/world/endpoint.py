@@ -50,10 +50,13 @@ class Endpoint:
     api: ApiServer
 
     def answer(self, call: Call) -> tuple[int, bytes]:
+        self.api.is_operator_calling = True
         try:
             return 200, json.dumps(self._answer(call)).encode()
         except RefusalError as refusal:
             return status(refusal.code, refusal.reason, str(refusal))
+        finally:
+            self.api.is_operator_calling = False
 
     def _answer(self, call: Call) -> Raw:
         metadata = call.body.get("metadata", {})

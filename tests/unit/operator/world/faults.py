@@ -24,11 +24,16 @@ class Weather:
     """After a write, before its answer is read."""
     lost_event: float = 0.0
     slow_event: float = 0.0
+    """With all that the same watch would show after it."""
+    unwatched: tuple[str, ...] = ()
+    """Kinds of which only a LIST tells."""
     slow_reply: float = 0.0
     """What is read is old when it arrives."""
 
 
 CALM = Weather()
+BEHIND = Weather(lost_reply=0.05, crash=0.05, lost_event=0.2, slow_event=0.2, slow_reply=0.1)
+"""What the operator knows is seldom what is."""
 ROUGH = Weather(
     lost_request=0.02,
     lost_reply=0.03,
@@ -100,8 +105,8 @@ class Network:
     def _happens(self, chance: float) -> bool:
         return chance > 0 and self.rng.random() < chance
 
-    def event_delay(self) -> float | None:
+    def event_delay(self, plural: str) -> float | None:
         """Seconds until a watch shows a change; None: it never does."""
-        if self._happens(self.weather.lost_event):
+        if plural in self.weather.unwatched or self._happens(self.weather.lost_event):
             return None
-        return self.rng.uniform(0.5, 15) if self._happens(self.weather.slow_event) else self.rng.uniform(0.002, 0.05)
+        return self.rng.uniform(0.5, 30) if self._happens(self.weather.slow_event) else self.rng.uniform(0.002, 0.05)

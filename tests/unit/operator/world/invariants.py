@@ -1,6 +1,5 @@
 """What must hold after every single change, and what must be so in the end."""
 
-import os
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -22,8 +21,7 @@ from unit.operator.world.objects import (
 from unit.operator.world.statuses import broken_rules
 from unit.operator.world.truth import untruths
 
-STRICT = os.environ.get("STRICT") == "1"
-ATTEMPTS_AN_HOUR = 60
+ATTEMPTS_AN_HOUR = 120
 WRITES_AN_HOUR = 800
 PASSES_A_MINUTE = 300
 PATIENCE = 120.0
@@ -42,6 +40,8 @@ class Invariants:
     clock: Clock
     kubelets: Kubelets
     violated: Callable[[str], None]
+    is_calm: bool
+    """The operator sees everything at once."""
     writes: Counter[str] = field(default_factory=Counter)
     _lately: Counter[tuple[str, int]] = field(default_factory=Counter)
     _has_cause: bool = True
@@ -50,6 +50,8 @@ class Invariants:
     """A pod has ended as no request explains."""
     _was_revived: bool = False
     """Somebody else lets a paused Job run."""
+    _restless: float = 0.0
+    """For how many seconds something has run that should not."""
     _last_edit: float = 0.0
     _last_run: float = 0.0
     """When a container was seen to run."""
@@ -80,6 +82,18 @@ class Invariants:
                 self._pods(event)
             case "jobs":
                 self._jobs(event)
+
+    def on_time(self) -> None:
+        """Every half minute."""
+        is_heard = self.clock.seconds - self._last_edit > PATIENCE
+        rests = [
+            raw
+            for raw in self.api.objects("trainingjobs")
+            if is_true(raw, "Suspended") or is_finished(raw) or (is_heard and raw["spec"].get("suspend"))
+        ]
+        runs = any(not is_going(pod) for raw in rests for pod in self._live(name_of(raw)))
+        self._restless = self._restless + 30 if runs else 0
+        self._must(self._restless <= PATIENCE, f"pods have run for {PATIENCE:.0f} s although it is to rest")
 
     def on_pass(self) -> None:
         self._count("passes", 60, PASSES_A_MINUTE)
@@ -113,6 +127,9 @@ class Invariants:
     def _status(self, raw: Raw, before: Raw) -> None:
         for sentence in (*broken_rules(raw, before), *untruths(raw, self.kubelets)):
             self.violated(sentence)
+        if self.is_calm and not self.kubelets.lost:
+            evidence = _evidence(raw)
+            self._must(evidence in (None, "PodReport"), f"nobody was away, and yet the evidence is {evidence}")
         if raw["status"].get("attempt", 0) > before["status"].get("attempt", 0):
             self._must(self._has_cause, "another attempt begins, though nothing has happened to the one before")
             self._has_cause = False
@@ -133,15 +150,15 @@ class Invariants:
             self._was_bad = self._was_bad or _ended_badly(pod)
             return
         name = training_job_of(pod)
-        alive = self.kubelets.attempts_alive().get(name, set())
-        self._must(len(alive) <= 1, f"pods of several attempts run at the same time: {sorted(alive)}")
+        alive = sorted(training.name for training in self.kubelets.trainings_alive(name))
+        self._must(len(alive) <= 1, f"{alive} train at the same time")
         owner = self.api.get("trainingjobs", name)
         if event.type == "ADDED" and owner is not None and not self._was_revived:
             self._must(not is_true(owner, "Suspended"), f"{name_of(pod)} begins while Suspended is True")
             self._must(not is_finished(owner), f"{name_of(pod)} begins although the TrainingJob is finished")
 
     def _jobs(self, event: Event) -> None:
-        if event.type == "DELETED":
+        if event.type == "DELETED" and not event.by_operator:
             self._has_cause = True
         if event.type == "ADDED":
             owner = self.api.get("trainingjobs", training_job_of(event.raw))
@@ -182,6 +199,13 @@ class Invariants:
         self._must(wants_pause or is_finished(raw), f"the training never ended: {status.get('phase')}")
         is_seen = status.get("observedGeneration") == raw["metadata"]["generation"]
         self._must(is_seen or is_finished(raw), "the last edit was not seen")
+
+
+def _evidence(raw: Raw) -> str | None:
+    """Of the failure of the attempt that status counts."""
+    failure = raw["status"].get("lastFailure", {})
+    is_about = failure.get("attempt") == raw["status"].get("attempt")
+    return str(failure.get("evidence")) if is_about and "exitCode" in failure else None
 
 
 def _ended_badly(pod: Raw) -> bool:

@@ -9,12 +9,11 @@ from trainingjob_api.contract import CONTAINER_NAME, NODES_ENV, RUN_ENV
 from unit.operator.world.api import ApiServer, Event
 from unit.operator.world.clock import Clock
 from unit.operator.world.objects import (
+    JOB_UID_LABEL,
     Raw,
-    attempt_of,
     is_going,
     is_over,
     name_of,
-    owner_of,
     rank_of,
     training_job_of,
     uid_of,
@@ -127,7 +126,7 @@ class Kubelets:
         training.join(rank, lambda code, message: self._on_node(uid, lambda uid: self._end(uid, code, message)))
 
     def _training(self, pod: Raw) -> Training:
-        job = owner_of(pod, "Job") or uid_of(pod)
+        job = str(pod["metadata"]["labels"][JOB_UID_LABEL])
         known = self.trainings.get(job)
         if known is None or known.ceased is not None or rank_of(pod) in known.joined:
             variables = {v["name"]: v.get("value", "") for v in pod["spec"]["containers"][0]["env"]}
@@ -284,10 +283,7 @@ class Kubelets:
         """The newest attempt's of this TrainingJob."""
         return next((t for t in reversed(self.trainings.values()) if t.run["uid"] == uid), None)
 
-    def attempts_alive(self) -> dict[str, set[tuple[str, int]]]:
-        """Of every TrainingJob: (UID of the run, attempt) of what runs."""
-        alive: dict[str, set[tuple[str, int]]] = {}
-        for pod in self.running():
-            training, _ = self._running[uid_of(pod)]
-            alive.setdefault(training_job_of(pod), set()).add((training.run["uid"], attempt_of(pod)))
-        return alive
+    def trainings_alive(self, name: str) -> list[Training]:
+        """Of the TrainingJob of this name: one at most, if all goes well."""
+        alive = {id(self._running[uid_of(pod)][0]): pod for pod in self.running() if training_job_of(pod) == name}
+        return [self._running[uid_of(pod)][0] for pod in alive.values()]

@@ -41,7 +41,8 @@ class World:
             self.api, self.clock, self._stream("kubelets"), self.story, self._next_start, self._next_character
         )
         self.jobs = JobController(self.api, self.clock, self._stream("jobs"), self.circumstances.quota)
-        self.invariants = Invariants(self.api, self.clock, self.kubelets, self._violated)
+        is_calm = self.circumstances.weather == CALM
+        self.invariants = Invariants(self.api, self.clock, self.kubelets, self._violated, is_calm)
         on_act = self.invariants.on_act
         self.person = Person(
             self.api, self.clock, self._stream("person"), self.story, self.kubelets, self._spec(), on_act
@@ -94,6 +95,7 @@ class World:
         if actions:
             self.clock.after(until + 45, self.person.act, self.rng.choice(["suspend", "resume", "resume"]))
         self.clock.after(until, self._calm_down)
+        self.clock.after(30, self._time_passes)
         self.clock.after(until + 46, self._look)
         await self.over
 
@@ -119,6 +121,10 @@ class World:
         operator.kill()
         self.operators.remove(operator)
         self.clock.after(self.rng.uniform(0.5, 30), self._start_operator, number)
+
+    def _time_passes(self) -> None:
+        self.invariants.on_time()
+        self.clock.after(30, self._time_passes)
 
     def _calm_down(self) -> None:
         self.jobs.quota = 100

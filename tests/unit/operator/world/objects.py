@@ -7,6 +7,8 @@ from trainingjob_api.contract import ATTEMPT_LABEL, JOB_NAME_LABEL
 Raw = dict[str, Any]
 
 INDEX_LABEL = "batch.kubernetes.io/job-completion-index"
+JOB_UID_LABEL = "batch.kubernetes.io/controller-uid"
+"""Of the Job that made the pod, whoever owns it now."""
 TRACKING = "batch.kubernetes.io/job-tracking"
 """The Job controller's finalizer: a pod stays until it is counted."""
 NAMESPACE = "team"

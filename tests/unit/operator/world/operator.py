@@ -79,7 +79,7 @@ class Operator:
         """The watches: in order for each kind, late at times, and with gaps."""
         if event.plural not in [kind.value for kind in Kind] or self._is_dead:
             return
-        delay = self.network.event_delay()
+        delay = self.network.event_delay(event.plural)
         if delay is None:
             return
         due = max(self.clock.seconds + delay, self._shown.get(event.plural, 0.0))

@@ -49,6 +49,9 @@ def _broken_ends(raw: Raw, before: Raw) -> Iterator[str]:
         yield "completionTime does not go with the end"
     if is_finished(raw) and is_true(raw, "Running"):
         yield "it runs, and is finished"
+    allowed = raw["spec"].get("restart", {}).get("maxRestarts", 3)
+    if reason_of(raw, "Failed") == "RestartBudgetSpent" and raw["status"].get("restarts", 0) < allowed:
+        yield f"the budget of {allowed} is spent after {raw['status'].get('restarts', 0)} restarts"
 
 
 def _end(raw: Raw) -> tuple[object, ...]:
@@ -59,6 +62,8 @@ def _broken_words(status: Raw) -> Iterator[str]:
     for condition in status["conditions"]:
         if condition["status"] == "True" and condition["type"] in ("Stalled", "Failed") and not condition["message"]:
             yield f"{condition['type']}/{condition['reason']} without a message"
+        if "already exists" in condition["message"]:
+            yield f"{condition['type']} tells of our own doing: {condition['message']}"
     failure = status.get("lastFailure")
     if failure is not None and not failure["message"]:
         yield f"a failure without a message: {failure}"
