@@ -120,6 +120,59 @@ def test_the_area_under_the_roc_curve_is_that_of_the_scores(logits: Tensor, targ
         assert ours.roc_auc == pytest.approx(together, abs=1e-12)
 
 
+def random_table(seed: int) -> tuple[Tensor, Tensor]:
+    """Up to 300 rows of up to six classes: some rare, some missing, scores with and without ties."""
+    source = np.random.default_rng(seed)
+    classes, count = int(source.integers(2, 7)), int(source.integers(2, 300))
+    targets = torch.from_numpy(source.choice(classes, count, p=source.dirichlet(np.ones(classes))))
+    logits = torch.from_numpy(source.normal(0, source.choice([0.01, 1, 4]), (count, classes))).float()
+    logits[torch.arange(count), targets] += float(source.uniform(0, 2))
+    return (logits, targets) if seed % 3 else (ties(logits), targets)
+
+
+def test_a_hundred_random_tables_are_measured_as_scikit_learn_does() -> None:
+    for seed in range(100):
+        logits, targets = random_table(seed)
+        ours, classes, guesses = measured(logits, targets), logits.shape[1], logits.argmax(dim=1)
+        macro = sklearn.precision_recall_fscore_support(targets, guesses, average="macro", zero_division=0)
+        expected = dict(zip(("precision", "recall", "f1"), macro, strict=False))
+        expected["loss"] = sklearn.log_loss(targets, logits.double().softmax(dim=1), labels=range(classes))
+        expected["accuracy"] = sklearn.accuracy_score(targets, guesses)
+        told = [number for number in range(classes) if 0 < int((targets == number).sum()) < len(targets)]
+        scores = log_odds(logits)
+        areas = {number: scores[:, 0 if classes == 2 else number] for number in ([1] if classes == 2 else told)}
+        if told:
+            expected["roc_auc"] = np.mean([sklearn.roc_auc_score(targets == number, areas[number]) for number in areas])
+        for name, value in expected.items():
+            assert getattr(ours, name) == pytest.approx(value, rel=1e-9), (seed, name)
+        confusion = counted(logits, targets).confusion
+        assert confusion is not None
+        assert np.array_equal(confusion, sklearn.confusion_matrix(targets, guesses, labels=range(classes))), seed
+
+
+def test_a_hundred_random_regressions_are_measured_as_scikit_learn_does() -> None:
+    for seed in range(100):
+        source = np.random.default_rng(seed)
+        count = int(source.integers(2, 400))
+        inside = torch.from_numpy(source.normal(source.uniform(-3, 3), source.uniform(0.1, 5), count))
+        outputs = inside + torch.from_numpy(source.normal(0, source.uniform(0.01, 3), count))
+        kind = ("mse", "mae")[seed % 2]
+        objective = regression(kind)
+        cut = int(source.integers(count))
+        ours = objective.evaluation_measures(Seen(count, evaluated(objective, outputs[:, None], inside, (cut,))))
+        targets, guesses = inside * 10 + 100, outputs * 10 + 100
+        mae, mse = sklearn.mean_absolute_error(targets, guesses), sklearn.mean_squared_error(targets, guesses)
+        expected = {
+            "loss": mae if kind == "mae" else mse,
+            "mae": mae,
+            "mse": mse,
+            "rmse": sklearn.root_mean_squared_error(targets, guesses),
+            "r2": sklearn.r2_score(targets, guesses),
+        }
+        for name, value in expected.items():
+            assert getattr(ours, name) == pytest.approx(value, rel=1e-9), (seed, name)
+
+
 def test_probabilities_that_round_to_one_are_still_told_apart() -> None:
     """A p of 1 - 1e-30 is 1 in every floating point format; its log-odds are not."""
     logits = torch.tensor([[70.0, 0, 0], [80.0, 0, 0], [90.0, 0, 0], [100.0, 0, 0]])
