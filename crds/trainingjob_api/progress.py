@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from trainingjob_api.base import Count, Report, Time
 from trainingjob_api.contract import TERMINATION_MESSAGE_LIMIT, ExitCode
-from trainingjob_api.spec.checkpoint import CheckpointInterval
+from trainingjob_api.spec.checkpoint import DEFAULT_SECONDS, CheckpointInterval
 from trainingjob_api.spec.lifecycle import Deadlines
 from trainingjob_api.spec.script import Script
 from trainingjob_api.spec.training import Training
@@ -26,7 +26,7 @@ class RunConfig(Report):
     training: Training | None = None
     script: Script | None = None
     checkpoint_path: str = Field(description="The job's folder, as the trainer sees it.")
-    checkpoint_every: CheckpointInterval = CheckpointInterval(epochs=1)
+    checkpoint_every: CheckpointInterval = CheckpointInterval(seconds=DEFAULT_SECONDS)
     keep_last: int = 2
     deadlines: Deadlines = Deadlines()
     identity: dict[str, str] = Field(

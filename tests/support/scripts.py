@@ -24,6 +24,7 @@ def script_config(folder: Path, script: Path, *args: str, attempt: int = 1, **ch
             "attempt": attempt,
             "script": {"path": str(script), "args": list(args)},
             "checkpointPath": str(folder),
+            "checkpointEvery": {"epochs": 1},
             **changes,
         }
     )

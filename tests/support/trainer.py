@@ -60,6 +60,7 @@ def run_config(folder: Path, training: Mapping[str, Any], attempt: int = 1, **ch
             "attempt": attempt,
             "training": training,
             "checkpointPath": str(folder),
+            "checkpointEvery": {"epochs": 1},
             **changes,
         }
     )

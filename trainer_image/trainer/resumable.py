@@ -1,6 +1,7 @@
 """What a Run asks of a training's state, whatever is trained: where it stands, and its way into files and back."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from torch import Tensor
@@ -10,13 +11,13 @@ from trainer.checkpoint.files import Content
 from trainer.distributed import World
 from trainer.errors import CheckpointCorrupt
 from trainer.learning.exactness import Likeness
-from trainingjob_api.base import Report
 from trainingjob_api.progress import EpochMetrics
 
 RANKS, FACTS = "ranks.safetensors", "state.json"
 
 
-class Position(Report):
+@dataclass(frozen=True)
+class Position:
     """Where a training stands. In the middle of an epoch `consumed` samples of its order have been used."""
 
     epoch: int = 0

@@ -42,8 +42,9 @@ class Run:
         self._history = History(self._folder.path)
         self._saver = Saver(config, world, self.board, self._history, self._save_ended)
         self._cadence = Cadence(config.checkpoint_every, time=time.monotonic())
-        self._agreement = Agreement(world, lambda: around.stop.is_set, self._save_is_due_by_time)
+        self._agreement = Agreement(world, lambda: around.stop.is_set, self._wants_save)
         self._answer = Answer()
+        self._is_put_off = False
         self._checks: list[Callable[[], None]] = [self._saver.check]
         self._passed_over: tuple[str, ...] = ()
         self._event_files: EventFiles | None = None
@@ -105,17 +106,24 @@ class Run:
             self._answer = self._agreement.ask()
         return self._answer.stop
 
-    def _save_is_due_by_time(self) -> bool:
-        return self._cadence.is_due_by_time(time.monotonic())
+    def _wants_save(self) -> bool:
+        """Rank 0's word: by the clock, or at the end of an epoch, a save is not worth waiting for the one before."""
+        is_due = self._is_put_off or self._cadence.is_due_by_time(time.monotonic())
+        return is_due and self._saver.is_free
 
     def save_is_due(self, epoch_done: bool = False) -> bool:
-        """Whether an interval of the recipe is over."""
-        position = self.board
-        return (
-            self._answer.save
-            or self._cadence.is_due_by_step(position.step)
-            or (epoch_done and self._cadence.is_due_by_epoch(position.epoch))
-        )
+        """Whether an interval of the recipe is over.
+
+        One of steps is a promise of how many can be lost, and training waits for the disk to keep it. Any other save is
+        put off while the one before is still written: a slow disk makes them rarer, and nothing slower.
+        """
+        if self._answer.save or self._cadence.is_due_by_step(self.board.step):
+            return True
+        if not epoch_done or not self._cadence.is_due_by_epoch(self.board.epoch):
+            return False
+        is_busy = self.world.is_rank_zero and not self._saver.is_free
+        self._is_put_off = bool(self.world.maximum([is_busy])[0])
+        return not self._is_put_off
 
     def save(self, state: Resumable, required: bool = False) -> None:
         """Takes a copy of the state, which is then written while training goes on.
@@ -128,7 +136,7 @@ class Run:
         self._check()
         step, stops = state.position.step, self._answer.stop
         problem = self._saver.save(state, on_request=stops, wait=required or stops)
-        self._answer = Answer(stop=stops)
+        self._answer, self._is_put_off = Answer(stop=stops), False
         self._cadence.saved(step, state.position.epoch, time.monotonic())
         if stops and problem:
             raise NotSaved(f"stopped on request at step {step}, which could not be saved: {problem}")

@@ -26,8 +26,12 @@ class CheckpointInterval(Model):
         )
     )
 
-    epochs: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
-    steps: Annotated[int, Field(ge=1, le=1_000_000_000)] | None = None
+    epochs: Annotated[int, Field(ge=1, le=1_000_000)] | None = Field(
+        default=None, description="Put off while the save before is still written, as seconds are."
+    )
+    steps: Annotated[int, Field(ge=1, le=1_000_000_000)] | None = Field(
+        default=None, description="No more are ever lost than twice as many: training waits for a disk that is slow."
+    )
     seconds: Annotated[int, Field(ge=1, le=864_000)] | None = None
 
     @model_validator(mode="after")
@@ -35,6 +39,9 @@ class CheckpointInterval(Model):
         if not (self.epochs or self.steps or self.seconds):
             raise ValueError(_ONE_OF_THEM)
         return self
+
+
+DEFAULT_SECONDS = 30
 
 
 class ClaimTemplate(Model):
@@ -89,7 +96,7 @@ class CheckpointVolume(Model):
 class Checkpoint(Model):
     """When and where the state of training is saved."""
 
-    every: CheckpointInterval = CheckpointInterval(epochs=1)
+    every: CheckpointInterval = CheckpointInterval(seconds=DEFAULT_SECONDS)
     keep_last: int = Field(default=2, ge=2, le=1000, description="The best one is kept besides.")
     start_fresh: bool = Field(
         default=False,

@@ -14,11 +14,21 @@ from tests.support.trainer import TrainerProcess, run_config, trainer
 SECONDS = 600.0
 
 
-def train(folder: Path, training: dict[str, Any], ranks: int = 1, gpu: bool = False, **config: Any) -> Measured:
+SLOW_DISK = str(Path(__file__).with_name("slow_disk"))
+
+
+def train(
+    folder: Path,
+    training: dict[str, Any],
+    ranks: int = 1,
+    gpu: bool = False,
+    slow_disk: bool = False,
+    **config: Any,
+) -> Measured:
     """Samples a second from the end of the warm epochs to the end of the last, all that lies in between included."""
-    with trainer(
-        run_config(folder / "run", training, **{**at_the_end(training), **config}), folder, ranks, **one_thread(gpu)
-    ) as pod:
+    environment = {**one_thread(gpu), **({"PYTHONPATH": SLOW_DISK} if slow_disk else {})}
+    run = run_config(folder / "run", training, **{**at_the_end(training), **config})
+    with trainer(run, folder, ranks, **environment) as pod:
         require(pod, 0)
     return pace(history(folder / "run"), rows_of(pod))
 

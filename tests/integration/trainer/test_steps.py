@@ -122,8 +122,8 @@ def test_early_stopping_restores_the_best_and_ends_at_the_same_epoch_after_a_res
     server: ForkServer, table: Path, tmp_path: Path
 ) -> None:
     patience = {"patience": 4, "minDelta": 0.001}
-    impatient = recipe(table, epochs=500, earlyStopping=patience)
-    assert server.start(run_config(tmp_path / "undisturbed", impatient), 2).codes() == [0, 0]
+    impatient, every = recipe(table, epochs=500, earlyStopping=patience), {"checkpointEvery": {"steps": 6}}
+    assert server.start(run_config(tmp_path / "undisturbed", impatient, **every), 2).codes() == [0, 0]
     done = json.loads((tmp_path / "undisturbed" / "done.json").read_text())
     assert done["outcome"] == "EarlyStopped"
     losses = [line["validationLoss"] for line in history_of(tmp_path / "undisturbed")]
@@ -146,11 +146,11 @@ def test_early_stopping_restores_the_best_and_ends_at_the_same_epoch_after_a_res
         is_last = weights(tmp_path / name / "model") == weights(newest_checkpoint(tmp_path / name))
         assert is_last == (chosen is None), "what is trained on chooses only if it is asked to"
 
-    group = server.start(run_config(tmp_path / "disturbed", impatient), 2)
+    group = server.start(run_config(tmp_path / "disturbed", impatient, **every), 2)
     assert group.wait_for_step(int(done["progress"]["step"]) - 20)
     group.signal(signal.SIGTERM)
     assert group.codes() == [ExitCode.STOPPED] * 2
-    assert server.start(run_config(tmp_path / "disturbed", impatient, 2), 2).codes() == [0, 0]
+    assert server.start(run_config(tmp_path / "disturbed", impatient, 2, **every), 2).codes() == [0, 0]
     assert newest_tensors(tmp_path / "disturbed") == newest_tensors(tmp_path / "undisturbed")
     assert history_of(tmp_path / "disturbed") == history_of(tmp_path / "undisturbed")
 

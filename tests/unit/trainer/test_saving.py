@@ -17,6 +17,7 @@ import torch
 from support.checkpoints import newest_step, whole_steps
 from support.disk import Countdown, Real, Recorder, failing, intercepted, write_tree
 from support.memory import megabytes
+from support.runs import run_of
 from support.trainer import recipe, run_config
 from support.weights import Weights
 from trainer.checkpoint.folder import Folder
@@ -26,6 +27,7 @@ from trainer.checkpoint.tensors import decode
 from trainer.checkpoint.writing import finish_writing
 from trainer.distributed import World
 from trainer.errors import NonFinite, Superseded
+from trainer.pod.run_folder import RunFolder
 from trainer.reporting.board import Board
 from trainer.reporting.history import History
 from trainer.resumable import Position
@@ -110,6 +112,45 @@ def test_training_may_change_what_is_being_written(memory: Path) -> None:
     loaded = Store(memory / "c", 2).newest()
     assert loaded is not None
     assert decode(loaded.files["model.safetensors"])["values"].sum() == 100
+
+
+@pytest.mark.parametrize(
+    ("every", "waits"),
+    [
+        pytest.param({"epochs": 1}, False, id="epochs"),
+        pytest.param({"seconds": 1}, False, id="seconds"),
+        pytest.param({"steps": 1}, True, id="steps, which promise how many can be lost"),
+    ],
+)
+def test_a_save_is_put_off_while_the_one_before_is_written(memory: Path, every: dict[str, int], waits: bool) -> None:
+    config, state = run_config(memory / "c", TRAINING, checkpointEvery=every), Weights()
+    Folder(config).claim()
+    (memory / "run").mkdir()
+    run, _ = run_of(config, RunFolder(memory / "run"))
+    begun, go_on = threading.Event(), threading.Event()
+
+    def is_due() -> bool:
+        run.should_stop(now=True)
+        return run.save_is_due(epoch_done=True) or run.save_is_due()
+
+    def time_passes() -> None:
+        run.board.epoch, run.board.step = run.board.epoch + 1, run.board.step + 1
+        run._cadence.time -= 1.0
+
+    time_passes()
+    assert is_due()
+    with intercepted(held("write", begun, go_on)):
+        run.save(state)
+        assert begun.wait(30)
+        time_passes()
+        assert is_due() is waits
+        go_on.set()
+        run._saver._writer.finish()
+    assert is_due(), "and not forgotten"
+    run.save(state.next())
+    assert not is_due()
+    finish_writing(30)
+    assert newest_step(memory / "c") == 2
 
 
 @pytest.mark.parametrize("call", ["mkdir", "write", "fsync", "rename"])

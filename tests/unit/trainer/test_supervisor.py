@@ -10,26 +10,21 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-import torch
 
 from support.checkpoints import commit, newest_step
+from support.runs import run_of
 from support.trainer import recipe, run_config
 from support.weights import Weights
 from trainer.checkpoint.folder import Folder
 from trainer.checkpoint.store import Store
 from trainer.checkpoint.writing import finish_writing
-from trainer.config import Launch, Mounts, RankConfig
-from trainer.distributed import World
+from trainer.config import Launch
 from trainer.pod import supervisor
 from trainer.pod.entrance import enter
 from trainer.pod.pulse import PulseWriter, read_pulse
 from trainer.pod.run_folder import RankEnd, RunFolder
-from trainer.pod.stopping import REQUEST, StopRequest
-from trainer.pod.surroundings import Surroundings
-from trainer.reporting.board import Board
-from trainer.reporting.log import Silence
+from trainer.pod.stopping import REQUEST
 from trainer.resumable import Position
-from trainer.session import Run
 from trainingjob_api.contract import ExitCode
 from trainingjob_api.progress import EXIT_CODE_OF, Outcome, RunConfig, State, TerminationMessage
 
@@ -460,13 +455,6 @@ def test_only_the_first_pod_claims_the_folder(tmp_path: Path) -> None:
         with ExitStack() as stack:
             assert enter(Launch(config_of(tmp_path), nodes=2, node_rank=node), stack) is None
         assert (tmp_path / "c").exists() is claims
-
-
-def run_of(config: RunConfig, folder: RunFolder) -> tuple[Run, PulseWriter]:
-    """The only rank's."""
-    pulse, rank = PulseWriter(folder.pulse(0)), RankConfig(config, 0, 1, 1, 0, folder.path, Mounts(), pod_ip=None)
-    around = Surroundings(rank, Board(config), StopRequest(), pulse, Silence())
-    return Run(around, World(0, 1, torch.device("cpu"))), pulse
 
 
 @pytest.mark.parametrize("path", ["nowhere", "run"], ids=["even if it cannot hear", "who hears"])

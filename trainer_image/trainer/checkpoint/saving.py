@@ -53,6 +53,11 @@ class Saver:
         # Also without waiting: rank 0 may have waited for the save before, for longer than a step may take.
         return bytes(self._world.from_rank_zero((problem or "").encode())).decode() or None
 
+    @property
+    def is_free(self) -> bool:
+        """Whether nothing is on its way to the disk. For rank 0."""
+        return self._writer.is_free
+
     def check(self) -> None:
         """Raises what has ended a save for good, such as a newer attempt."""
         self._writer.check()

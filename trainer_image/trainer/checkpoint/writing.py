@@ -25,6 +25,10 @@ class Writer:
         self._write = self._thread.submit(write)
         _under_way.add(self._write)
 
+    @property
+    def is_free(self) -> bool:
+        return self._write is None or self._write.done()
+
     def finish(self) -> None:
         """Waits for the write that goes on; raises what it raised."""
         if self._write is not None:

@@ -34,7 +34,7 @@ def measure_epoch(
         held_back = learner.objective.evaluation_measures(look_at(run, learner, state, data.validation))
     train = learner.objective.train_measures(run.world.sum_on_all(sums), len(data.train))
     run.board.gradient_norm = learner.gradient_norm
-    return _describe(state.position.epoch + 1, train, held_back, learning_rate, len(data.train), clock)
+    return _describe(state.epoch + 1, train, held_back, learning_rate, len(data.train), clock)
 
 
 def _describe(

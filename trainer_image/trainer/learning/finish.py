@@ -36,7 +36,7 @@ def finish(
     evaluation = _evaluate(run, learner, state, data)
     run.board.test = _test_metrics(evaluation)
     run.enter(State.FINISHED)
-    spent = is_spent(state.standing, recipe) and state.position.epoch < run.board.epochs
+    spent = is_spent(state.standing, recipe) and state.epoch < run.board.epochs
     outcome = Outcome.EARLY_STOPPED if spent else Outcome.COMPLETED
     message = _describe(recipe, state, spent)
     if run.world.is_rank_zero:
@@ -72,7 +72,7 @@ def _test_metrics(evaluation: Evaluation | None) -> TestMetrics | None:
 
 
 def _describe(recipe: Training, state: TrainState, spent: bool) -> str:
-    epochs, best = state.position.epoch, state.standing.metrics
+    epochs, best = state.epoch, state.standing.metrics
     text = f"{epochs} epochs"
     if best is not None and recipe.best_by is not None:
         kept = "" if recipe.keeps_best else ", the last one is kept"

@@ -19,10 +19,10 @@ def train(run: Run, recipe: Training, paces: Paces, learner: Learner, state: Tra
     """Trains to the last epoch or to where early stopping ends it. A stop on request raises Stopped from `run.save`."""
     plan = paces.plan
     augment = augmentation_for(recipe, data.facts, run.world.device)
-    while state.position.epoch < plan.epochs and not is_spent(state.standing, recipe):
+    while state.epoch < plan.epochs and not is_spent(state.standing, recipe):
         run.enter(State.TRAINING)
-        clock, epoch = EpochClock(state), state.position.epoch
-        stage, consumed = plan.stage_at(epoch), state.position.consumed
+        clock, epoch = EpochClock(state), state.epoch
+        stage, consumed = plan.stage_at(epoch), state.consumed
         drawn = batches(data.train, stage, recipe.seed, epoch, consumed, run.world, augment)
         steps = zip(run.board.awaited(drawn), paces.of_epoch(epoch, consumed, state.plateau), strict=True)
         for batch, pace in steps:
@@ -30,7 +30,7 @@ def train(run: Run, recipe: Training, paces: Paces, learner: Learner, state: Tra
             state.sums.add(outputs, batch.targets, loss_sum, batch.size)
             state.advance(batch.size)
             run.count_step(batch.size)
-            is_last = state.position.consumed == plan.rows  # what is due then comes after the evaluation
+            is_last = state.consumed == plan.rows  # what is due then comes after the evaluation
             if not is_last and (run.should_stop() or run.save_is_due()):
                 clock.note(state)
                 run.save(state)

@@ -61,9 +61,10 @@ class Plan:
     def moments(self, epoch: int, consumed: int = 0) -> Iterator[Moment]:
         """Before each step of an epoch that is left after so many samples of it."""
         stage, before = self.stage_at(epoch), self.steps_before(epoch)
-        for used in range(consumed, self.rows, stage.samples_per_step):
-            step = used // stage.samples_per_step
-            yield Moment(epoch + step / stage.steps_per_epoch, before + step)
+        first, left = consumed // stage.samples_per_step, -(-(self.rows - consumed) // stage.samples_per_step)
+        per_epoch = stage.steps_per_epoch
+        for step in range(first, first + left):
+            yield Moment(epoch + step / per_epoch, before + step)
 
     def last_step_of(self, epoch: int) -> Moment:
         """The moment before the last optimizer step of an epoch."""

@@ -53,7 +53,9 @@ class TrainState:
     standing: Standing
     keeps_best: bool = True
     """Whether the weights of the best epoch are remembered."""
-    position: Position = field(default_factory=Position)
+    epoch: int = 0
+    consumed: int = 0
+    step: int = 0
     plateau: Plateau = field(default_factory=Plateau)
     best: dict[str, Tensor] = field(default_factory=dict)
     best_step: int | None = None
@@ -68,20 +70,24 @@ class TrainState:
     def best_metrics(self) -> EpochMetrics | None:
         return self.standing.metrics
 
+    @property
+    def position(self) -> Position:
+        return Position(self.epoch, self.consumed, self.step)
+
     def advance(self, samples: int) -> None:
         """One step more."""
-        now = self.position
-        self.position = Position(epoch=now.epoch, consumed=now.consumed + samples, step=now.step + 1)
+        self.consumed += samples
+        self.step += 1
 
     def finish_epoch(self, standing: Standing) -> None:
         """The epoch is done and measured; its weights are remembered if they are the best."""
-        self.position = Position(epoch=self.position.epoch + 1, step=self.position.step)
+        self.epoch, self.consumed = self.epoch + 1, 0
         self.sums.clear()
         self.epoch_seconds = 0.0
         self.standing = standing
-        if standing.metrics is None or standing.metrics.epoch != self.position.epoch:
+        if standing.metrics is None or standing.metrics.epoch != self.epoch:
             return
-        self.best_step = self.position.step
+        self.best_step = self.step
         if self.keeps_best:
             self.best = {name: value.detach().clone() for name, value in self.model.state_dict().items()}
 
@@ -130,11 +136,12 @@ class TrainState:
         self._require_same_columns(facts)
         load_weights(self.model, decode_file(files, MODEL))
         self.learner.load_state_tensors(decode_file(files, OPTIMIZER))
-        self.position, self.epoch_seconds = facts.position, facts.epoch_seconds
+        then, self.epoch_seconds = facts.position, facts.epoch_seconds
+        self.epoch, self.consumed, self.step = then.epoch, then.consumed, then.step
         self._load_standing(facts, files)
         self._load_own(decode_file(files, RANKS), facts.circumstances.world_size, world)
         if facts.circumstances.data_digest != self.circumstances.data_digest:  # sums of rows that may be there no more
-            self.position = facts.position.model_copy(update={"consumed": 0})
+            self.consumed = 0
             self.sums.clear()
             self.epoch_seconds = 0.0
         return compare(facts.circumstances, self.circumstances)
@@ -180,7 +187,7 @@ class TrainState:
         if world.is_rank_zero:
             self.sums.load_all([own_of(ranks, rank) for rank in range(saved_size)])
         seed = self.circumstances.recipe["seed"]
-        torch.manual_seed(derived_seed(seed, "resumed", self.position.step, world.size, world.rank))
+        torch.manual_seed(derived_seed(seed, "resumed", self.step, world.size, world.rank))
 
     def _require_same_columns(self, facts: Facts) -> None:
         if facts.features != list(self.features):
@@ -197,7 +204,7 @@ class TrainState:
     @property
     def _best_is_model(self) -> bool:
         """At the end of a best epoch the weights need not be written twice."""
-        return bool(self.best) and self.best_step == self.position.step
+        return bool(self.best) and self.best_step == self.step
 
 
 def load_weights(model: nn.Module, weights: Mapping[str, Tensor]) -> None:

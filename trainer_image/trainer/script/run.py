@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from dataclasses import replace
 from itertools import chain
 from typing import Any, Literal, SupportsFloat, TypeVar
 
@@ -102,7 +103,7 @@ class ScriptRun:
         together = samples * self._run.world.size
         self._reentry = None
         position = self._state.position
-        self._state.position = position.model_copy(update={"step": position.step + 1})
+        self._state.position = replace(position, step=position.step + 1)
         self._state.samples += together
         self._run.count_step(together)
         if self._run.should_stop() or (self._run.save_is_due() and not self._is_last):
@@ -291,7 +292,7 @@ class ScriptRun:
 
     def _consume(self, entry: Entry) -> None:
         position = self._state.position
-        self._state.position = position.model_copy(update={"consumed": position.consumed + entry.consumed})
+        self._state.position = replace(position, consumed=position.consumed + entry.consumed)
         self._is_last = entry.is_last
 
     def _finish_epoch(self, count: int) -> None:

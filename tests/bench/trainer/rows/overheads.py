@@ -13,10 +13,13 @@ from tests.bench.trainer.cases import CASES, Case
 from tests.bench.trainer.harness import Comparison, Measured, Rival, one_thread
 from tests.support.trainer import run_config, trainer
 
+from trainingjob_api.spec.checkpoint import DEFAULT_SECONDS
+
 HERE = "tests.bench.trainer"
 SCRAPED_EPOCHS = 60  # of a fifth of a second each: enough for ten looks
 _MLP = CASES["mlp"]
 _SAVED = replace(_MLP, epochs=40)
+_SHORT = replace(_MLP, batch=32, steps=25, epochs=1500)  # of some 25 ms each: the default saves once or twice
 
 
 def _training(folder: Path, epochs: int = _MLP.epochs) -> dict[str, Any]:
@@ -38,6 +41,17 @@ def _saving_of(case: Case) -> Comparison:
         "samples/s",
         partial(_train_saving, case),
         (Rival("never saving", partial(_train, case), 0.98),),
+        tolerance=0.0,
+    )
+
+
+def _by_default(slow_disk: bool) -> Comparison:
+    return Comparison(
+        "saving-default-slow-disk" if slow_disk else "saving-default",
+        "mlp with epochs of 25 steps, saved as often as by default" + (", every fsync 30 ms" if slow_disk else ""),
+        "samples/s",
+        partial(_train, _SHORT, slow_disk=slow_disk, checkpointEvery={"seconds": DEFAULT_SECONDS}),
+        (Rival("never saving", partial(_train, _SHORT, slow_disk=slow_disk), 0.97),),
         tolerance=0.0,
     )
 
@@ -88,6 +102,8 @@ COMPARISONS = (
         (Rival("the same loop without it", _bare, 0.98),),
         tolerance=0.0,
     ),
+    _by_default(slow_disk=False),
+    _by_default(slow_disk=True),
     _saving_of(_SAVED),
     _saving_of(replace(CASES["lstm"], epochs=16)),
     Comparison(
