@@ -19,7 +19,7 @@ def _whole_utc_seconds(time: datetime) -> datetime:
 
 
 def _rfc3339(time: datetime) -> str:
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return f"{time.replace(tzinfo=None).isoformat()}Z"  # strftime takes ten times as long
 
 
 Time = Annotated[

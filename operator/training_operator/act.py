@@ -7,7 +7,7 @@ from training_operator.builders.claim import build_claim
 from training_operator.builders.job import build_job
 from training_operator.builders.metadata import Manifest
 from training_operator.builders.service import build_service
-from training_operator.children import ObjectMeta, read_job, read_metadata
+from training_operator.children import Job, ObjectMeta, read_job, read_metadata
 from training_operator.cluster import Cluster, Plural
 from training_operator.errors import AlreadyExistsError, ConflictError
 from training_operator.observe import Observed
@@ -44,9 +44,17 @@ class Actor:
             case DeleteJob(job, is_certain):
                 if not is_certain:
                     await self._make_certain(observed.job)
-                await self.cluster.delete("jobs", namespace, job.name, job.uid, job.metadata.resource_version)
+                await self._delete_job(observed.job, job)
             case DeleteService(name):
                 await self._delete_service(observed.job, name)
+
+    async def _delete_job(self, job: TrainingJob, child: Job) -> None:
+        version = child.metadata.resource_version
+        raw = await self.cluster.delete("jobs", job.metadata.namespace, child.name, child.uid, version)
+        if raw is None:
+            self.store.forget_job(child)
+        else:
+            self.store.put(Kind.JOB, raw)
 
     async def _make_certain(self, job: TrainingJob) -> None:
         """The TrainingJob is still as it was seen."""

@@ -143,10 +143,18 @@ class JobSpec:
 @value
 class JobStatus:
     conditions: Annotated[tuple[Condition, ...], _of_types("Complete", "Failed", "FailureTarget", "Suspended")] = ()
-    active: int = 0
-    terminating: int = 0
+    let_go: bool = False
+    """It is suspended, and the Job controller says that it has no pod left."""
     start_time: Time | None = None
     """Anew each time that it is unsuspended."""
+
+
+def _without_counts(raw: Any) -> Any:
+    """How many pods there are matters to a Job that is suspended, and would be news all the time to all others."""
+    if isinstance(raw, JobStatus):
+        return raw
+    suspended = any(one["type"] == "Suspended" and one["status"] == "True" for one in raw.get("conditions") or ())
+    return {**raw, "letGo": suspended and not raw.get("active") and not raw.get("terminating")}
 
 
 @value
@@ -167,7 +175,7 @@ class Job(Child):
     """One attempt's Job."""
 
     spec: JobSpec = JobSpec()
-    status: JobStatus = JobStatus()
+    status: Annotated[JobStatus, BeforeValidator(_without_counts)] = JobStatus()
 
     @property
     def owner(self) -> str | None:
@@ -185,8 +193,7 @@ class Job(Child):
     @property
     def has_let_go(self) -> bool:
         """Suspended, and the Job controller says that it has no pod left."""
-        acknowledged = true_condition(self.status.conditions, "Suspended") is not None
-        return self.is_suspended and acknowledged and not self.status.active and not self.status.terminating
+        return self.is_suspended and self.status.let_go
 
     @property
     def stopped_for(self) -> str | None:

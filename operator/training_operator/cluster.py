@@ -171,14 +171,15 @@ class Cluster:
         patch = {"metadata": metadata, "spec": {"suspend": True}}
         return await self._call("PATCH", "jobs", namespace, name, body=patch)
 
-    async def delete(self, plural: Plural, namespace: str, name: str, uid: str, version: str | None) -> None:
-        """Delete the object that was seen and no other; pods of a Job go with it."""
+    async def delete(self, plural: Plural, namespace: str, name: str, uid: str, version: str | None) -> Raw | None:
+        """Delete the object that was seen and no other; pods of a Job go with it. The object, if it is there still."""
         preconditions = {"uid": uid, **({"resourceVersion": version} if version else {})}
         options = {"propagationPolicy": "Background", "preconditions": preconditions}
         try:
-            await self._call("DELETE", plural, namespace, name, body=options)
+            answer = await self._call("DELETE", plural, namespace, name, body=options)
         except NotFoundError:
-            return
+            return None
+        return answer if "deletionTimestamp" in answer.get("metadata", {}) else None
 
     async def replace_status(self, job: "StatusTarget", status: TrainingJobStatus) -> Raw:
         """The whole status, on the object as it was seen: what is no longer in it is gone."""

@@ -36,6 +36,8 @@ class Observed:
     """What this release does not understand of the TrainingJob: it begins nothing, and ends what it must."""
     unreadable: tuple[str, ...] = ()
     """Children that cannot be read, and why."""
+    is_alone: bool = False
+    """Nothing else has been known of its name: nobody has made pods for it that the watches have yet to show."""
     pods_are_fresh: bool = False
     """The pods were read from the API server for this pass."""
     lost_nodes: tuple[str, ...] = ()
@@ -122,6 +124,7 @@ def observe(
         leftovers=tuple(pod for pod in view.pods if not pod.is_over and pod.uid not in belong),
         problem=problem_of(job),
         unreadable=view.unreadable,
+        is_alone=view.is_alone,
         pods_are_fresh=pods_are_fresh,
     )
 

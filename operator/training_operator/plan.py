@@ -100,7 +100,8 @@ def _before_job(observed: Observed) -> Plan:
         return Plan(Situation.UNREADABLE)
     if observed.status.is_true(ConditionType.SUSPENDED):
         return Plan(Situation.BEGINNING)  # whose record says that it is suspended no more, before there are pods
-    if not observed.pods_are_fresh:
+    is_first = observed.attempt.number == 1 and observed.is_alone
+    if not is_first and not observed.pods_are_fresh:
         return Plan(Situation.CREATING, must_see_pods=True)
     return Plan(Situation.CREATING, (CreateChildren(),))
 

@@ -42,6 +42,8 @@ class View:
     """UIDs of those of them that a LIST no longer had: how they ended nobody has seen."""
     unreadable: tuple[str, ...] = ()
     """Jobs and pods that are there and cannot be read: name and problem of each. Nobody knows what they do."""
+    is_alone: bool = False
+    """There is the TrainingJob and nothing else of its name, nor has been since before the LIST before the last."""
 
 
 def _read(kind: Kind, raw: Raw) -> Stored:
@@ -63,6 +65,7 @@ class Store:
         self._gone_pods: dict[Key, dict[str, Pod]] = defaultdict(dict)
         self._vanished: set[str] = set()
         self._tombstones: dict[str, int] = {}  # UID -> version at which it was seen to be gone
+        self._bereaved: dict[Key, int] = {}  # key -> version at which something of it was last seen to be gone
         self._unconfirmed: dict[Kind, dict[str, float]] = {kind: {} for kind in Kind}
 
     # What comes in
@@ -75,6 +78,10 @@ class Store:
     def remove(self, kind: Kind, raw: Raw) -> set[Key]:
         """Take in the last state of an object that is gone."""
         return self._bury(kind, _read(kind, raw))
+
+    def forget_job(self, gone: Job) -> None:
+        """We have deleted it: nobody is to do so again until a watch shows it."""
+        self._bury(Kind.JOB, gone)
 
     def put_listed(self, kind: Kind, raws: Iterable[Raw], unseen_since: float | None = None) -> set[Key]:
         """Take in a part of a LIST. What is new in it is expected of the watch from a time on; None: not any more."""
@@ -139,7 +146,7 @@ class Store:
             self._tell(kind, known.key)
         if uid in self._tombstones:
             return self._replace_end(last) if isinstance(last, Pod) else set()
-        self._tombstones[uid] = last.version
+        self._tombstones[uid] = self._bereaved[key] = last.version
         end = next((pod for pod in (last, known) if isinstance(pod, Pod)), None)
         if end is not None:
             self._gone_pods[key][uid] = end
@@ -185,6 +192,7 @@ class Store:
             gone_pods=tuple(self._gone_pods.get(key, {}).values()),
             vanished=frozenset(self._vanished & self._gone_pods.get(key, {}).keys()),
             unreadable=tuple(str(one) for one in stored if isinstance(one, UnreadableChild)),
+            is_alone=len(stored) == 1 and newest is not None and key not in self._bereaved,
         )
 
     def keys(self) -> set[Key]:
@@ -208,6 +216,7 @@ class Store:
     def sweep(self, oldest_version: int) -> None:
         """Forget tombstones that no late answer can contradict any more, and ends that nobody will ask for."""
         self._tombstones = {uid: v for uid, v in self._tombstones.items() if v > oldest_version}
+        self._bereaved = {key: v for key, v in self._bereaved.items() if v > oldest_version}
         for key in list(self._gone_pods):
             self.forget_ends(key, _last_recorded(self._newest(key)))
         self._vanished &= {uid for pods in self._gone_pods.values() for uid in pods}

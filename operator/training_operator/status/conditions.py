@@ -25,8 +25,9 @@ def conditions_of(observed: Observed, status: TrainingJobStatus, summary: Summar
         ConditionType.CHECKPOINT_AVAILABLE: _checkpoint(observed, status),
     }
     generation = observed.job.metadata.generation
+    before = {condition.type: condition for condition in status.conditions}
     return [
-        condition_of(type, "True" if is_so else "False", reason, message, status, generation, observed.now)
+        condition_of(type, "True" if is_so else "False", reason, message, before.get(type), generation, observed.now)
         for type, (is_so, reason, message) in told.items()
     ]
 
@@ -65,10 +66,12 @@ def _checkpoint(observed: Observed, status: TrainingJobStatus) -> Told:
 
 
 def condition_of(
-    type: str, word: Word, reason: str, message: str, status: TrainingJobStatus, generation: int, now: Time
+    type: str, word: Word, reason: str, message: str, before: Condition | None, generation: int, now: Time
 ) -> Condition:
-    """The condition with the time of its last turn; status: as it was before."""
-    before = status.condition(type)
+    """The condition with the time of its last turn; the same as before where it says the same."""
+    told = (word, reason, message[:4096], generation)
+    if before and (before.status, before.reason, before.message, before.observed_generation) == told:
+        return before
     return Condition(
         type=type,
         status=word,

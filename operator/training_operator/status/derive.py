@@ -25,7 +25,7 @@ def derive(observed: Observed, plan: Plan, met: Obstacle | None = None) -> Train
     quiet = _derive(observed, plan, met, observed.status)
     report = observed.attempt.report if plan.situation is Situation.ACTIVE else None
     is_due = report is not None and _is_due(observed.status, report, observed.now)
-    if not is_due and same(quiet, observed.status):
+    if not is_due and quiet == observed.status:
         return observed.status
     status = _with_children(observed)
     return _derive(observed, plan, met, reported.absorb(status, report, observed.now) if report else status)
@@ -33,7 +33,7 @@ def derive(observed: Observed, plan: Plan, met: Obstacle | None = None) -> Train
 
 def same(one: TrainingJobStatus, other: TrainingJobStatus) -> bool:
     """Whether writing the one over the other would change nothing."""
-    return one.to_json_object() == other.to_json_object()
+    return one == other or one.to_json_object() == other.to_json_object()
 
 
 def is_routine(before: TrainingJobStatus, after: TrainingJobStatus) -> bool:
@@ -56,7 +56,7 @@ def held_up(status: TrainingJobStatus, obstacle: Obstacle, generation: int, now:
     }
     others = [condition for condition in status.conditions if condition.type not in told]
     changed = [
-        condition_of(type, word, obstacle.reason, message, status, generation, now)
+        condition_of(type, word, obstacle.reason, message, status.condition(type), generation, now)
         for type, (word, message) in told.items()
     ]
     return status.model_copy(update={"observed_generation": generation, "conditions": [*changed, *others]})

@@ -126,6 +126,21 @@ async def test_deleting_names_the_object_that_was_seen() -> None:
     assert seen[0][3]["preconditions"] == {"uid": "uid-1", "resourceVersion": "41"}
 
 
+@pytest.mark.parametrize(
+    ("answer", "remains"),
+    [
+        (status("", "Success"), False),
+        ({"kind": "Job", "metadata": {"name": "digits-1"}}, False),
+        ({"kind": "Job", "metadata": {"name": "digits-1", "deletionTimestamp": "2026-01-31T12:00:00Z"}}, True),
+    ],
+    ids=["it says that all is well", "it shows what it was", "it waits for a finalizer"],
+)
+async def test_what_is_deleted_and_still_there_is_known(answer: Any, remains: bool) -> None:
+    async with answering(200, answer) as (cluster, _):
+        found = await cluster.delete("jobs", "team", "digits-1", "uid-1", "41")
+    assert found == (answer if remains else None)
+
+
 async def test_what_is_gone_is_deleted() -> None:
     async with answering(404, status("NotFound")) as (cluster, _):
         await cluster.delete("jobs", "team", "digits-1", "uid-1", None)

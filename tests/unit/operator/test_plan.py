@@ -337,6 +337,8 @@ def test_the_last_failed_job_is_kept() -> None:
     ("observed", "must_see"),
     [
         (look(training_job(open_status(recorded=False)), fresh=False), True),
+        (replace(look(training_job(open_status(recorded=False)), fresh=False), is_alone=True), False),
+        (replace(look(training_job(open_status(2, recorded=False)), fresh=False), is_alone=True), True),
         (look(training_job(open_status()), failed_job(), fresh=False), True),
         (look(training_job(open_status()), failed_job(), pod(code=1), fresh=False), False),
         (look(training_job(open_status()), complete_job(), pod(), fresh=False), True),
@@ -344,6 +346,8 @@ def test_the_last_failed_job_is_kept() -> None:
     ],
     ids=[
         "before a Job is created, no pod may exist: not even one that the watch has not shown",
+        "before the first Job of a TrainingJob whose name is new, there is nothing to read",
+        "before a second one there is, whatever is known",
         "a failed Job whose pods nobody saw",
         "a failed Job whose pods all told",
         "a complete Job with a pod that seems to run",

@@ -46,10 +46,13 @@ def test_what_is_known_is_not_read_again(monkeypatch: pytest.MonkeyPatch) -> Non
         assert merge(store, kind, [raw], "999999") == set()
 
 
+SUSPENDED = {"type": "Suspended", "status": "True"}
 UNUSED: list[tuple[str, Kind, dict[str, Any], dict[str, Any]]] = [
     ("an annotation", Kind.POD, {"metadata": {"annotations": {"a": "b"}}}, {}),
     ("a finalizer", Kind.POD, {"metadata": {"finalizers": ["batch.kubernetes.io/job-tracking"]}}, {}),
     ("a managed field", Kind.JOB, {"metadata": {"managedFields": [{"manager": "kubectl"}]}}, {}),
+    ("a Job's pods", Kind.JOB, {"status": {"active": 1, "ready": 1}}, {}),
+    ("a suspended Job's pods", Kind.JOB, {}, {"status": {"conditions": [SUSPENDED]}}),
     ("an annotation of a TrainingJob", Kind.TRAINING_JOB, {"metadata": {"annotations": {"a": "b"}}}, {}),
     ("a pod's address", Kind.POD, {}, {"status": {"podIP": "10.0.0.10"}}),
     ("a Job's suspension", Kind.JOB, {}, {"spec": {"suspend": True}}),
@@ -126,6 +129,35 @@ def test_an_end_that_is_recorded_does_not_come_back() -> None:
     store.forget_ends(KEY, 1)
     assert store.remove(Kind.POD, at(raw_pod(code=43), 7)) == set()
     assert store.view(KEY).gone_pods == ()
+
+
+def test_a_training_job_is_alone_while_nothing_else_of_its_name_is_or_was() -> None:
+    store = Store()
+    store.put(Kind.TRAINING_JOB, at(raw_training_job(), 5))
+    assert store.view(KEY).is_alone
+    store.put(Kind.POD, at(raw_pod(), 6))
+    assert not store.view(KEY).is_alone
+    store.remove(Kind.POD, at(raw_pod(), 7))
+    store.forget_ends(KEY, 1)
+    assert not store.view(KEY).is_alone
+    store.sweep(7)
+    assert store.view(KEY).is_alone
+
+
+def test_a_training_job_made_anew_is_not_alone() -> None:
+    store = Store()
+    store.put(Kind.TRAINING_JOB, at(raw_training_job(uid="old"), 5))
+    store.remove(Kind.TRAINING_JOB, at(raw_training_job(uid="old"), 6))
+    store.put(Kind.TRAINING_JOB, at(raw_training_job(uid="new"), 7))
+    assert not store.view(KEY).is_alone
+
+
+def test_a_job_that_we_have_deleted_is_gone_at_once() -> None:
+    store = Store()
+    store.put(Kind.JOB, at(raw_job(), 5))
+    store.forget_job(store.view(KEY).jobs[0])
+    assert store.view(KEY).jobs == ()
+    assert store.put(Kind.JOB, at(raw_job(), 4)) == set()
 
 
 def test_a_pod_whose_label_is_changed_moves() -> None:
@@ -288,6 +320,7 @@ def test_nothing_is_kept_of_what_is_gone() -> None:
     assert not any(store._objects[kind] for kind in Kind)
     assert not store._of_key
     assert not store._tombstones
+    assert not store._bereaved
     assert not store._gone_pods
 
 

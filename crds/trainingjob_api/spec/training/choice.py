@@ -18,9 +18,10 @@ class Choice(Model):
 
     @model_validator(mode="after")
     def _fields_belong_to_type(self) -> "Choice":
-        given: dict[str, Any] = self.to_json_object()
+        fields = type(self).model_fields
+        given: dict[str, Any] = {field.alias or name: getattr(self, name) for name, field in fields.items()}
         for field, types in self.belongs.items():
-            if field in given and given["type"] not in types:
+            if given.get(field) is not None and given["type"] not in types:
                 raise ValueError(_message(field, types))
         return self
 
