@@ -117,7 +117,7 @@ class Attempt:
     @property
     def orphans(self) -> tuple[Pod, ...]:
         """Pods that run on although their Job was taken from above them."""
-        return tuple(pod for pod in self.pods if pod.job_uid is None)
+        return tuple(pod for pod in self.pods if pod.is_orphaned)
 
     @property
     def lingering(self) -> tuple[Pod, ...]:

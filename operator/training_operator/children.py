@@ -25,6 +25,7 @@ from trainingjob_api.contract import (
 )
 
 INDEX_LABEL = "batch.kubernetes.io/job-completion-index"
+JOB_UID_LABEL = "batch.kubernetes.io/controller-uid"
 NODE_FORGOT = frozenset({"ContainerStatusUnknown", "Unknown"})
 """The kubelet's words for a container that it cannot find, such as after a reboot."""
 
@@ -53,7 +54,9 @@ def _of_types(*used: str) -> Any:
     return BeforeValidator(lambda given: [one for one in given if isinstance(one, Condition) or one["type"] in used])
 
 
-Labels = Annotated[Mapping[Word, Word], _only(frozenset({JOB_NAME_LABEL, ATTEMPT_LABEL, INDEX_LABEL, QUEUE_LABEL}))]
+Labels = Annotated[
+    Mapping[Word, Word], _only(frozenset({JOB_NAME_LABEL, ATTEMPT_LABEL, INDEX_LABEL, JOB_UID_LABEL, QUEUE_LABEL}))
+]
 Annotations = Annotated[Mapping[Word, str], _only(frozenset({DIGEST_ANNOTATION, STOP_ANNOTATION}))]
 
 
@@ -316,7 +319,12 @@ class Pod(Child):
 
     @property
     def job_uid(self) -> str | None:
-        return self.metadata.owner_of_kind("Job")
+        """Of the Job that made it, also when that was taken from above it."""
+        return self.metadata.owner_of_kind("Job") or self.metadata.labels.get(JOB_UID_LABEL)
+
+    @property
+    def is_orphaned(self) -> bool:
+        return self.metadata.owner_of_kind("Job") is None
 
     @property
     def rank(self) -> int:

@@ -132,9 +132,9 @@ def observe(
 def _attempt(job: TrainingJob, view: View, current: Job | None, heard: Heard | None) -> Attempt:
     job_uid = current.uid if current else _last_known_uid(job, view)
     is_about = heard is not None and _is_about(heard.progress, job)
-    pods = [pod for pod in view.pods if not pod.is_over and _belongs(pod, job_uid, job, is_orphaned=current is None)]
+    pods = [pod for pod in view.pods if not pod.is_over and _belongs(pod, job_uid)]
     ended = [pod for pod in view.pods if pod.is_over] + list(view.gone_pods)
-    mine = [pod for pod in ended if _belongs(pod, job_uid, job, is_orphaned=current is None)]
+    mine = [pod for pod in ended if _belongs(pod, job_uid)]
     ends = {pod.uid: pod_end(pod, job, was_seen=pod.uid not in view.vanished) for pod in mine}
     before = {pod.uid for pod in mine if _is_from_before(pod, current)}
     return Attempt(
@@ -161,11 +161,8 @@ def _last_known_uid(job: TrainingJob, view: View) -> str | None:
     return next((uid for uid, birth in born if birth and began and birth >= began), None)
 
 
-def _belongs(pod: Pod, job_uid: str | None, job: TrainingJob, *, is_orphaned: bool) -> bool:
-    """By its Job; or by its label, where the attempt's Job was taken from above its pods."""
-    if job_uid is None or pod.job_uid is not None:
-        return job_uid is not None and pod.job_uid == job_uid
-    return is_orphaned and not pod.metadata.owner_references and pod.attempt == job.status.attempt
+def _belongs(pod: Pod, job_uid: str | None) -> bool:
+    return job_uid is not None and pod.job_uid == job_uid
 
 
 def _is_from_before(pod: Pod, job: Job | None) -> bool:

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -11,7 +12,7 @@ from training_operator.budget import Budget
 from training_operator.builders.event import Note, build_event
 from training_operator.cluster import Cluster, StatusTarget
 from training_operator.deadlines import look_again
-from training_operator.errors import AlreadyExistsError, RefusedError, TryAgainError
+from training_operator.errors import AlreadyExistsError, ConflictError, RefusedError, TryAgainError
 from training_operator.failing import Failures
 from training_operator.lost_nodes import lost_nodes
 from training_operator.observe import Observed, observe
@@ -136,6 +137,8 @@ class Reconciler:
         """A pass that has failed shows on the object, and is tried again."""
         obstacle = self.failures.obstacle(key, error)
         self.failures.add(key, error)
+        if isinstance(error, ConflictError):
+            await self._read_again(key)
         if obstacle is not None:
             try:
                 await self._write(job, held_up(job.status, obstacle, job.metadata.generation, self.clock()))
@@ -144,6 +147,12 @@ class Reconciler:
         if isinstance(error, RefusedError):
             return self.retry_seconds
         raise error
+
+    async def _read_again(self, key: Key) -> None:
+        """What was decided rested on old news, which the watch may show late."""
+        with suppress(TryAgainError, RefusedError):
+            if (raw := await self.cluster.get("trainingjobs", *key)) is not None:
+                self.store.put(Kind.TRAINING_JOB, raw)
 
     async def _write(self, job: TrainingJob, status: TrainingJobStatus) -> bool:
         """Replace the status if it differs, then tell what happened."""

@@ -182,6 +182,7 @@ def raw_pod(
                 "trainingjob.dev/name": "digits",
                 "trainingjob.dev/attempt": str(attempt),
                 "batch.kubernetes.io/job-completion-index": str(rank),
+                "batch.kubernetes.io/controller-uid": owner or job_uid(attempt),
             },
             "ownerReferences": [{"kind": "Job", "name": "x", "uid": owner or job_uid(attempt), "controller": True}],
         },

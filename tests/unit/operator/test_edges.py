@@ -303,6 +303,10 @@ class TestOrphans:
         assert (status.attempt, status.disruptions, status.job.end if status.job else "") == (1, 0, None)
         assert "ran on when the Job was deleted" in words(status)
 
+    def test_one_of_a_former_job_of_this_name_proves_nothing(self) -> None:
+        done = orphan(code=0, owner="job-of-before", message=said(0, Outcome.COMPLETED))
+        assert shown(look(training_job(open_status()), done)).phase == Phase.RESTARTING
+
     def test_what_they_finish_is_finished(self) -> None:
         done = orphan(code=0, message=said(0, Outcome.COMPLETED))
         assert shown(look(training_job(open_status()), done)).phase == Phase.SUCCEEDED
