@@ -1,6 +1,7 @@
 """Wires the parts together and runs them until one of them ends."""
 
 import asyncio
+import gc
 import logging
 import time
 from collections.abc import AsyncIterator, Coroutine
@@ -58,6 +59,7 @@ async def run(settings: Settings) -> None:
         await stack.enter_async_context(_serving(settings, health, page, cluster))
         queue.close()
         versions = await relist.until_first()
+        _spare_the_collector()
 
         background = await stack.enter_async_context(asyncio.TaskGroup())
         inbox = Inbox(store, queue.add)
@@ -117,6 +119,13 @@ async def _serving(settings: Settings, health: Health, page: Page, cluster: Clus
         serving(settings.address, settings.metrics_port, guarded_pages, self_signed()),
     ):
         yield
+
+
+def _spare_the_collector() -> None:
+    """What is there by now stays, and little of what comes has cycles: to look for them took an eighth of the time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 20)
 
 
 def _start(group: asyncio.TaskGroup, work: Coroutine[Any, Any, None]) -> None:

@@ -26,7 +26,7 @@ class WorkQueue:
         self._again: set[Key] = set()  # came while the key was being worked on
         self._failures: dict[Key, int] = {}
         self._timers: dict[Key, asyncio.TimerHandle] = {}
-        self._arrived = asyncio.Event()
+        self._arrived = asyncio.Semaphore(0)  # wakes one worker for each key, where an event would wake them all
         self._is_open = True
 
     def close(self) -> None:
@@ -49,8 +49,9 @@ class WorkQueue:
         if key in self._busy:
             self._again.add(key)
             return
-        self._waiting.setdefault(key, time.monotonic())
-        self._arrived.set()
+        if key not in self._waiting:
+            self._waiting[key] = time.monotonic()
+            self._arrived.release()
 
     def later(self, key: Key, seconds: float | None) -> None:
         """Add the key after so many seconds; replaces what was planned for it before."""
@@ -83,9 +84,9 @@ class WorkQueue:
                 await self._work_on(key, work)
 
     async def _take(self) -> Key:
-        while not self._waiting:
-            self._arrived.clear()
-            await self._arrived.wait()
+        await self._arrived.acquire()
+        while not self._waiting:  # it was closed meanwhile
+            await self._arrived.acquire()
         key = next(iter(self._waiting))
         del self._waiting[key]
         return key
