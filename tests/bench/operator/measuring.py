@@ -63,7 +63,7 @@ class Bench:
                 pods = eyes.pods[arm.job_of(name)]
                 there = await eyes.until(lambda pods=pods: len(pods) >= nodes, f"{nodes} pods of {name}")  # type: ignore[misc]
                 found.append((there - began) * 1000)
-                await eyes.until(lambda name=name: has_succeeded(eyes.objects[name]), f"the end of {name}")  # type: ignore[misc]
+                await eyes.until(lambda name=name: has_succeeded(eyes.objects.get(name, {})), f"the end of {name}")  # type: ignore[misc]
             return found
 
     async def burst(self, arm: Arm, nodes: int, count: int) -> Burst:
