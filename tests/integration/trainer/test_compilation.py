@@ -15,7 +15,7 @@ FULL_BATCHES = 5
 
 
 @pytest.mark.skipif(not shutil.which("g++"), reason="there is no C++ compiler")
-@pytest.mark.parametrize("ranks", [1, 2])
+@pytest.mark.parametrize("ranks", [pytest.param(1, marks=pytest.mark.exhaustive), 2])
 def test_interrupted_before_a_batch_of_another_size(
     server: ForkServer, table: Path, tmp_path: Path, ranks: int
 ) -> None:

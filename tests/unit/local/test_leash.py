@@ -47,7 +47,8 @@ def family(command: str) -> Iterator[Family]:
             print(file=process.stdin, flush=True)
             yield found
         finally:
-            for pid in [process.pid, *found.living()]:
+            process.kill()
+            for pid in found.living():
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
 
