@@ -138,19 +138,20 @@ def _active(observed: Observed, plan: Plan, status: TrainingJobStatus) -> Summar
         return ending.held_up_by(obstacle.lingering(observed))
     if not attempt.has_started:
         return _starting(observed, plan, status).held_up_by(obstacle.before_start(observed))
-    if _is_getting_ready(observed):
-        words = f"Attempt {status.attempt} is starting: reading its data, or restoring a checkpoint."
-        return Summary(Phase.STARTING, Standing.RECONCILING, Reason.STARTING, words)
+    if _is_getting_ready(observed, status):
+        return _starting(observed, plan, status)
     nodes = observed.spec.nodes
     message = f"Attempt {status.attempt} is training on {nodes} {'node' if nodes == 1 else 'nodes'}."
     return Summary(Phase.RUNNING, Standing.READY, Reason.TRAINING, message, is_running=True)
 
 
-def _is_getting_ready(observed: Observed) -> bool:
-    """Its containers run, but it does not train yet."""
+def _is_getting_ready(observed: Observed, status: TrainingJobStatus) -> bool:
+    """Its containers run, but it does not train yet; what is known to train does so also while it is not heard."""
     if observed.attempt.report is not None:
         return not observed.attempt.has_stepped
-    return not deadlines.has_passed(deadlines.first_word(observed), observed)
+    return not status.is_true(ConditionType.RUNNING) and not deadlines.has_passed(
+        deadlines.first_word(observed), observed
+    )
 
 
 def _late(observed: Observed, plan: Plan, status: TrainingJobStatus) -> Summary:

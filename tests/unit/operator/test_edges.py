@@ -295,6 +295,13 @@ def orphan(**more: Any) -> Pod:
     return read_pod(raw)
 
 
+def test_what_trains_is_not_called_starting_by_an_operator_that_has_just_begun() -> None:
+    children = job(), pod(started=9)
+    training = shown(look(training_job(open_status()), *children, report=report()))
+    assert training.phase == Phase.RUNNING
+    assert same(shown(look(training_job(training), *children)), training)
+
+
 class TestOrphans:
     """Pods whose Job was deleted without them."""
 
