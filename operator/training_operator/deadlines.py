@@ -73,6 +73,11 @@ def removal(observed: Observed) -> datetime | None:
     return end + timedelta(seconds=ttl) if ttl is not None and end is not None else None
 
 
+def spent_restarts(observed: Observed) -> int:
+    """Restarts that count against the budget now."""
+    return 0 if has_passed(reset(observed), observed) else observed.status.spent_restarts
+
+
 def next_progress(observed: Observed) -> datetime | None:
     """When a report that is news may be written; None: there is none that waits."""
     report, due = observed.attempt.report, reported.due_time(observed.status)

@@ -171,9 +171,7 @@ def _not_in_vain(ending: Ending, observed: Observed) -> Ending:
 
 def _within_budget(ending: Ending, observed: Observed) -> Ending:
     allowed = observed.spec.restart.max_restarts
-    is_reset = deadlines.has_passed(deadlines.reset(observed), observed)
-    spent = 0 if is_reset else observed.status.spent_restarts
-    if ending.verdict is not Verdict.RETRY or spent < allowed:
+    if ending.verdict is not Verdict.RETRY or deadlines.spent_restarts(observed) < allowed:
         return ending
     return replace(ending, verdict=Verdict.FAIL, spent_budget=True)
 

@@ -97,13 +97,12 @@ class Reconciler:
         """Ask rank 0 as long as it runs, also while it saves; its last word counts until the end is written down."""
         if plan.situation not in _ASKED_IN:
             self.poller.leave(key)
-        first = next(
-            (pod for pod in observed.attempt.pods if pod.rank == 0 and pod.is_running and pod.status.pod_ip), None
-        )
-        if first is None or plan.situation not in _ASKED_IN:
             return
-        source = Source(first.status.pod_ip, observed.job.metadata.uid, observed.status.attempt)
-        self.poller.follow(key, source)
+        pods = (pod for pod in observed.attempt.pods if pod.rank == 0)
+        first = next((pod for pod in pods if pod.is_running and pod.status.pod_ip), None)
+        if first is not None:
+            source = Source(first.status.pod_ip, observed.job.metadata.uid, observed.status.attempt)
+            self.poller.follow(key, source)
 
     async def _act(self, key: Key, observed: Observed, plan: Plan) -> Obstacle | None:
         """Carry the plan out; what stands in its way. Status is written nevertheless."""

@@ -189,8 +189,7 @@ class _Counts:
     @classmethod
     def of(cls, status: TrainingJobStatus, observed: Observed, ending: Ending) -> "_Counts":
         """With the attempt that has just ended."""
-        is_reset = deadlines.has_passed(deadlines.reset(observed), observed)
-        recent = 0 if is_reset else status.spent_restarts
+        recent = deadlines.spent_restarts(observed)
         if ending.verdict is Verdict.PAUSE:
             return cls(recent, 0 if observed.was_fruitful else status.fruitless_attempts)
         fruitless = 0 if observed.was_fruitful else status.fruitless_attempts + 1
