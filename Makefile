@@ -50,6 +50,7 @@ lock: | $(UV) ## write requirements/*.txt anew from pyproject.toml (add ARGS=--u
 	@$(LOCK) --all-extras $(ARGS) -o requirements/all.txt
 	@$(LOCK) --extra operator -c requirements/all.txt -o requirements/operator.txt
 	@$(LOCK) --extra trainer -c requirements/all.txt -o requirements/trainer.txt
+	@$(LOCK) --extra gateway -c requirements/all.txt -o requirements/gateway.txt
 
 .PHONY: demo
 demo: prepared ## train the digits on an embedded cluster: watch, pause, resume, see the result

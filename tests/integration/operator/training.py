@@ -114,8 +114,10 @@ class Training:
     def until_end(self, name: str = "job") -> Object:
         """As the README says: whichever end it is."""
         completion = "--for=jsonpath={.status.completionTime}"
-        self.kubectl("wait", f"trainingjob/{name}", completion, f"--timeout={PATIENCE:.0f}s")
-        return self.status(name)
+        waited = self.kubectl.run("wait", f"trainingjob/{name}", completion, f"--timeout={PATIENCE:.0f}s")
+        status = self.status(name)
+        assert waited.returncode == 0, f"{waited.stderr}\n{json.dumps([status, self.jobs(name)], indent=1)}"
+        return status
 
     def until_stalled(self, reason: str, name: str = "job") -> Object:
         return self.until(

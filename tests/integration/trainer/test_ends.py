@@ -214,11 +214,15 @@ def test_a_manifest_that_is_not_understood(tmp_path: Path) -> None:
         assert pod.end() == ExitCode.USER_ERROR
 
 
+def whole(checkpoints: Path) -> list[Path]:
+    return [path for path in checkpoints.glob("step-*") if (path / "manifest.json").exists()]
+
+
 def test_a_full_disk(table: Path, tmp_path: Path) -> None:
     """A limit on the size of files stands in for it: what is larger than 4 KiB cannot be written."""
     training = recipe(table, epochs=ENDLESS, model={"type": "mlp", "hiddenUnits": [64, 64]})
     with trainer(run_config(tmp_path / "c", training), tmp_path) as pod:
-        pod.wait_for_epoch(4)
+        wait_for(lambda: len(whole(tmp_path / "c")) >= 2, "two checkpoints")
         (rank,) = pod.ranks().values()
         resource.prlimit(rank, resource.RLIMIT_FSIZE, (4096, resource.RLIM_INFINITY))
         failed = pod.wait_for("save failed")
@@ -230,8 +234,7 @@ def test_a_full_disk(table: Path, tmp_path: Path) -> None:
         assert progress().checkpoint_problem
         before = progress().step
         wait_for(lambda: progress().step > before + 20, "training to go on")
-        kept = [path.name for path in (tmp_path / "c").glob("step-*") if (path / "manifest.json").exists()]
-        assert len(kept) >= 2, f"{failed['problem']}: the old checkpoints are gone"
+        assert len(whole(tmp_path / "c")) >= 2, f"{failed['problem']}: the old checkpoints are gone"
 
         resource.prlimit(rank, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
         wait_for(lambda: progress().checkpoint_problem is None, "the next save to succeed")
