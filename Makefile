@@ -15,7 +15,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help
 help: ## this list
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-15s %s\n", $$1, $$2}'
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-17s %s\n", $$1, $$2}'
 
 $(UV):
 	@echo "setting up uv $(UV_VERSION) in $(CACHE)"
@@ -117,6 +117,11 @@ dashboards: $(READY) ## write deploy/monitoring/dashboards/*.json from deploy/mo
 .PHONY: monitoring-rules
 monitoring-rules: $(READY) ## write deploy/monitoring/prometheus-rule.yaml from its rules
 	@$(BIN)/python deploy/monitoring/generate.py
+
+.PHONY: recorded-states
+recorded-states: $(READY) ## write a TrainingJob in every state, and Argo CD's ConfigMap, into deploy/gitops
+	@PYTHONPATH=tests $(BIN)/python -m unit.delivery.recorded
+	@$(BIN)/python deploy/gitops/argocd/generate.py > deploy/gitops/argocd/argocd-cm.yaml
 
 .PHONY: examples
 examples: $(READY) ## write deploy/examples/*.yaml

@@ -18,6 +18,9 @@ ATTEMPT_LABEL: Final = f"{GROUP}/attempt"
 # On the Job: digest of everything the attempt was made from.
 DIGEST_ANNOTATION: Final = f"{GROUP}/spec-digest"
 
+# On the TrainingJob: whatever is written there anew begins a new attempt, as `kubectl rollout restart` does.
+RESTART_ANNOTATION: Final = f"{GROUP}/restarted-at"
+
 # On the Job: why the operator suspended it. A suspended Job without it was suspended by somebody else, such as a queue.
 STOP_ANNOTATION: Final = f"{GROUP}/stopped-for"
 # Kueue's, on Job and pods.

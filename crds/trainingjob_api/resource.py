@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field
 
 from trainingjob_api.base import Model, Report, Time, rule, rules
+from trainingjob_api.contract import RESTART_ANNOTATION
 from trainingjob_api.spec import TrainingJobSpec
 from trainingjob_api.status import TrainingJobStatus
 
@@ -20,8 +21,14 @@ class Metadata(Report):
     resource_version: str = ""
     generation: int = 0
     labels: dict[str, str] = Field(default={})
+    annotations: dict[str, str] = Field(default={})
     creation_timestamp: Time | None = None
     deletion_timestamp: Time | None = None
+
+    @property
+    def restarted_at(self) -> str:
+        """When a person last asked for a new attempt; empty: never."""
+        return self.annotations.get(RESTART_ANNOTATION, "")
 
     @property
     def key(self) -> tuple[str, str]:

@@ -57,7 +57,7 @@ class Observed:
     @property
     def digest(self) -> str:
         """Of the spec that a new attempt would be made from."""
-        return spec_digest(self.spec)
+        return spec_digest(self.spec, self.job.metadata.restarted_at)
 
     @property
     def recorded_failure(self) -> str | None:

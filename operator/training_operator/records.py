@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from pydantic_core import from_json, to_json
 
 from training_operator.reading import problems_of, read_training_job
-from trainingjob_api.contract import JOB_NAME_LABEL
+from trainingjob_api.contract import JOB_NAME_LABEL, RESTART_ANNOTATION
 from trainingjob_api.resource import Metadata, TrainingJob
 from trainingjob_api.status import TrainingJobStatus
 
@@ -26,7 +26,10 @@ READ_AT_ONCE = 256
 """TrainingJobs that are kept as models: more than are worked on at the same time, and few beside all that there are."""
 
 
-_USED_METADATA = {field.alias or name for name, field in Metadata.model_fields.items()} - {"resourceVersion"}
+_USED_METADATA = {field.alias or name for name, field in Metadata.model_fields.items()} - {
+    "resourceVersion",
+    "annotations",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +45,8 @@ class Record:
     def of(cls, raw: Raw) -> Self:
         metadata = raw["metadata"]
         used = {name: value for name, value in metadata.items() if name in _USED_METADATA}
+        if stamp := (metadata.get("annotations") or {}).get(RESTART_ANNOTATION):
+            used["annotations"] = {RESTART_ANNOTATION: stamp}
         text = to_json({"metadata": used, "spec": raw.get("spec"), "status": raw.get("status") or {}})
         key = intern(metadata["namespace"]), metadata["name"]
         return cls(key, metadata["uid"], int(metadata["resourceVersion"]), text)

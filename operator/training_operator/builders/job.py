@@ -15,7 +15,7 @@ def build_job(job: TrainingJob, attempt: int, trainer_image: str) -> Manifest:
         "metadata": {
             **own,
             "labels": {**own["labels"], **queue_labels(job)},
-            "annotations": {DIGEST_ANNOTATION: spec_digest(job.spec)},
+            "annotations": {DIGEST_ANNOTATION: spec_digest(job.spec, job.metadata.restarted_at)},
         },
         "spec": {
             "completionMode": "Indexed",

@@ -63,9 +63,14 @@ def owner_reference(job: TrainingJob) -> Manifest:
     }
 
 
-def spec_digest(spec: TrainingJobSpec) -> str:
-    """Of all that goes into the pods, as it was written: neither a release's new defaults nor its image change it."""
+def spec_digest(spec: TrainingJobSpec, restarted_at: str = "") -> str:
+    """Of all that goes into the pods, as it was written: neither a release's new defaults nor its image change it.
+
+    A person who asks for a restart changes it, too.
+    """
     written = spec.model_dump(mode="json", by_alias=True, exclude_unset=True, exclude_none=True, exclude=_NOT_IN_PODS)
     # `deadlines: {totalSeconds: 5}` and no deadlines at all are the same to the pods.
     meaning = {key: value for key, value in written.items() if value != {}}
+    if restarted_at:
+        meaning["restartedAt"] = restarted_at
     return hashlib.sha256(json.dumps(meaning, sort_keys=True).encode()).hexdigest()[:16]

@@ -177,7 +177,7 @@ def _why_stopping(observed: Observed, plan: Plan) -> str:
     if failure is not None and observed.recorded_failure is not None:
         return f"{failure.message}. The pods are ending."
     words: dict[str, str] = {
-        Reason.SPEC_CHANGED: "The spec has changed: saving, then a new attempt begins.",
+        Reason.SPEC_CHANGED: "The spec has changed, or a restart was asked for: saving, then a new attempt begins.",
         Reason.DEADLINE_EXCEEDED: "deadlines.totalSeconds have passed: saving, then the pods end.",
         Reason.CONTAINER_LEFT: "The trainer has ended; the containers beside it are being ended.",
     }

@@ -229,6 +229,12 @@ def test_digest(change: dict[str, Any], is_same: bool) -> None:
     assert (spec_digest(training_job(**change).spec) == spec_digest(training_job().spec)) is is_same
 
 
+def test_a_restart_that_a_person_asks_for_changes_the_digest_and_without_one_it_is_as_ever() -> None:
+    spec = training_job().spec
+    assert spec_digest(spec, "") == spec_digest(spec)
+    assert len({spec_digest(spec), spec_digest(spec, "2026-01-31T12:00:00Z"), spec_digest(spec, "later")}) == 3
+
+
 def test_a_default_that_is_written_out_is_a_change_but_a_new_default_is_none() -> None:
     """The digest is of what was written: a release with another default restarts nobody."""
     assert "keepLast" not in training_job().spec.model_dump(by_alias=True, exclude_unset=True)["checkpoint"]

@@ -54,6 +54,12 @@ UNUSED: list[tuple[str, Kind, dict[str, Any], dict[str, Any]]] = [
     ("a Job's pods", Kind.JOB, {"status": {"active": 1, "ready": 1}}, {}),
     ("a suspended Job's pods", Kind.JOB, {}, {"status": {"conditions": [SUSPENDED]}}),
     ("an annotation of a TrainingJob", Kind.TRAINING_JOB, {"metadata": {"annotations": {"a": "b"}}}, {}),
+    (
+        "a restart that is asked for",
+        Kind.TRAINING_JOB,
+        {},
+        {"metadata": {"annotations": {"trainingjob.dev/restarted-at": "now"}}},
+    ),
     ("a pod's address", Kind.POD, {}, {"status": {"podIP": "10.0.0.10"}}),
     ("a Job's suspension", Kind.JOB, {}, {"spec": {"suspend": True}}),
     ("a TrainingJob's status", Kind.TRAINING_JOB, {}, {"status": {"attempt": 1}}),
