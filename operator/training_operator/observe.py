@@ -6,10 +6,10 @@ from datetime import datetime, timedelta
 from training_operator.attempt import Attempt, Heard, pod_end
 from training_operator.builders.metadata import spec_digest
 from training_operator.children import Job, Pod
-from training_operator.reading import problem_of
 from training_operator.store import View
 from trainingjob_api.contract import attempt_name
 from trainingjob_api.progress import Progress
+from trainingjob_api.reading import problem_of
 from trainingjob_api.resource import TrainingJob
 from trainingjob_api.spec import TrainingJobSpec
 from trainingjob_api.status import TrainingJobStatus

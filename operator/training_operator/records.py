@@ -10,8 +10,8 @@ from typing import Any, Self
 from pydantic import ValidationError
 from pydantic_core import from_json, to_json
 
-from training_operator.reading import problems_of, read_training_job
 from trainingjob_api.contract import JOB_NAME_LABEL, RESTART_ANNOTATION
+from trainingjob_api.reading import problems_of, read_training_job
 from trainingjob_api.resource import Metadata, TrainingJob
 from trainingjob_api.status import TrainingJobStatus
 

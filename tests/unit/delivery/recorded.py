@@ -12,9 +12,9 @@ import yaml
 
 from training_operator.observe import Observed
 from training_operator.plan import decide
-from training_operator.reading import read_training_job
 from training_operator.status.derive import derive
 from trainingjob_api.progress import Outcome, State
+from trainingjob_api.reading import read_training_job
 from trainingjob_api.resource import TrainingJob
 from trainingjob_api.status import PauseStatus, TrainingJobStatus
 from unit.operator.factories import (

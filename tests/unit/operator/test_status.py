@@ -13,11 +13,11 @@ from training_operator.deadlines import first_step, look_again
 from training_operator.observe import Observed
 from training_operator.obstacle import Obstacle
 from training_operator.plan import DeleteJob, SuspendJob, decide
-from training_operator.reading import ReadInPart, read_training_job
 from training_operator.situation import Situation
 from training_operator.status import reported
 from training_operator.status.derive import derive, held_up, is_routine, same
 from trainingjob_api.progress import Outcome, State
+from trainingjob_api.reading import ReadInPart, read_training_job
 from trainingjob_api.resource import TrainingJob
 from trainingjob_api.status import Condition, ConditionType, PauseStatus, Phase, Reason, TrainingJobStatus
 from unit.operator.factories import (

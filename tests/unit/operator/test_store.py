@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from training_operator.reading import ReadInPart
 from training_operator.records import Key
 from training_operator.store import Kind, Store
+from trainingjob_api.reading import ReadInPart
 from unit.operator.factories import ended_status, open_status, raw_job, raw_pod, raw_training_job
 
 KEY = ("team", "digits")

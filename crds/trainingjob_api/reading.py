@@ -1,6 +1,6 @@
 """TrainingJobs as the API server shows them: read whole, or in part where this release does not understand all of it.
 
-A field that is newer than the operator must keep nobody from pausing a job, and no end from being recorded.
+A field that is newer than who reads must keep nobody from pausing a job, and no end from being recorded.
 """
 
 from collections.abc import Iterator
