@@ -85,6 +85,10 @@ test-exhaustive: $(READY) ## all combinations of those kinds of which `make test
 test-cluster: $(READY) ## cluster-independent integration tests on $KUBECONFIG (TRAINER_IMAGE=... OPERATOR_NAMESPACE=...)
 	@CLUSTER_UNDER_TEST=1 $(LEASHED) -m pytest -m any_cluster tests/integration $(ARGS)
 
+.PHONY: test-delivery
+test-delivery: prepared ## install, upgrade and uninstall with a real helm, which is built once (minutes)
+	@$(LEASHED) -m pytest -m 'exhaustive or not exhaustive' tests/delivery $(ARGS)
+
 .PHONY: bench
 bench: $(READY) ## time the trainer against what people would use instead (ARGS="--only mlp"), on a quiet machine
 	@$(LEASHED) -m tests.bench.trainer $(ARGS)
@@ -101,6 +105,12 @@ format: $(READY) ## format and mend what can be mended
 .PHONY: crd
 crd: $(READY) ## write crds/trainingjob.yaml from the models
 	@$(BIN)/python -m trainingjob_api crd > crds/trainingjob.yaml
+
+.PHONY: install-yaml
+install-yaml: $(READY) ## write deploy/install.yaml from deploy/base
+	@{ echo "# Generated from deploy/base by \`make install-yaml\`; do not edit."; \
+	   "$$($(BIN)/python -c 'from local_cluster.binaries import find_kubectl; print(find_kubectl())')" kustomize deploy/base; \
+	} > deploy/install.yaml
 
 .PHONY: reference
 reference: $(READY) ## write docs/reference.md from the models

@@ -12,6 +12,8 @@ from contextlib import suppress
 from dataclasses import fields
 
 from training_operator import app, log
+from training_operator.check import NotAtWorkError, check
+from training_operator.errors import RefusedError, TryAgainError
 from training_operator.settings import PREFIX, Settings, from_environment
 
 _MEANING = {
@@ -38,24 +40,37 @@ def _parser() -> argparse.ArgumentParser:
         f"  {PREFIX}{field.name.upper():<26} {_MEANING[field.name]} (default: {field.default or 'none'})"
         for field in fields(Settings)
     ]
-    return argparse.ArgumentParser(
+    parser = argparse.ArgumentParser(
         prog="python -m training_operator",
         description="Run the TrainingJob operator against the cluster of KUBECONFIG, or the one it runs in.",
         epilog="environment variables:\n" + "\n".join(lines),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument("--check", action="store_true", help="say whether an installed operator is at work, and end")
+    return parser
 
 
 def main() -> int:
-    _parser().parse_args()
+    arguments = _parser().parse_args()
     try:
         settings = from_environment()
     except ValueError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    if arguments.check:
+        return _check(settings)
     log.set_up(settings)
     with suppress(asyncio.CancelledError):  # it was told to stop
         asyncio.run(app.run(settings))
+    return 0
+
+
+def _check(settings: Settings) -> int:
+    try:
+        print(asyncio.run(check(settings)))
+    except (NotAtWorkError, RefusedError, TryAgainError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
     return 0
 
 

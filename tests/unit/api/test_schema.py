@@ -262,3 +262,5 @@ def test_one_release_has_one_number() -> None:
     images = [container["image"], next(each["value"] for each in container["env"] if "IMAGE" in each["name"])]
     assert [image.rpartition(":")[2] for image in images] == [RELEASE, RELEASE]
     assert tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"] == RELEASE
+    chart = yaml.safe_load((ROOT / "deploy/chart/Chart.yaml").read_text())
+    assert chart["version"] == chart["appVersion"] == RELEASE
