@@ -63,7 +63,14 @@ class State(StrEnum):
     EVALUATING = "evaluating"
     SAVING = "saving"
     STOPPING = "stopping"
+    FINISHING = "finishing"
+    """After the last epoch: test, export, pictures, report."""
     FINISHED = "finished"
+
+    @classmethod
+    def _missing_(cls, value: object) -> "State | None":
+        """A word of a later release: whatever it does, it is beyond starting."""
+        return cls.TRAINING if isinstance(value, str) else None
 
 
 class Outcome(StrEnum):
@@ -192,6 +199,17 @@ class Resumption(Report):
     on_request: bool = Field(default=False, description="That checkpoint was saved on request: no step was lost.")
 
 
+class Finishing(Report):
+    """What is being done after the last epoch."""
+
+    doing: Message = Field(description="Such as 'exporting to ONNX'.")
+    done: Count = Field(description="Tasks that are over.")
+    tasks: Count
+
+    def __str__(self) -> str:
+        return f"{self.doing} ({min(self.done + 1, self.tasks)}/{self.tasks})"
+
+
 class Progress(Report):
     """The document that rank 0 serves at /progress."""
 
@@ -203,7 +221,8 @@ class Progress(Report):
     step: Count = 0
     steps: Count | None = Field(default=None, description="In the whole training; known once the data is read.")
     samples_per_second: float | None = None
-    seconds_remaining: float | None = None
+    seconds_remaining: float | None = Field(default=None, description="Until everything is on disk, not only trained.")
+    finishing: Finishing | None = Field(default=None, description="None: it still trains, or all is done.")
     latest: EpochMetrics | None = None
     best: EpochMetrics | None = None
     test: TestMetrics | None = None

@@ -16,6 +16,7 @@ class Phase(StrEnum):
     QUEUED = "Queued"
     STARTING = "Starting"
     RUNNING = "Running"
+    FINISHING = "Finishing"
     PAUSING = "Pausing"
     PAUSED = "Paused"
     RESTARTING = "Restarting"
@@ -41,6 +42,7 @@ class Reason(StrEnum):
     PENDING = "Pending"
     STARTING = "Starting"
     TRAINING = "Training"
+    FINISHING = "Finishing"
     COMPLETED = "Completed"
     EARLY_STOPPED = "EarlyStopped"
     ALREADY_COMPLETED = "AlreadyCompleted"
@@ -136,6 +138,9 @@ class ProgressStatus(Report):
     samples_per_second: float | None = None
     seconds_remaining: Count | None = None
     remaining_text: str | None = Field(default=None, description="Such as 1m2s.")
+    doing: str | None = Field(
+        default=None, description="What is being done after the last epoch, such as 'exporting to ONNX (3/4)'."
+    )
     update_time: Time
 
 

@@ -80,8 +80,8 @@ def spent_restarts(observed: Observed) -> int:
 
 def next_progress(observed: Observed) -> datetime | None:
     """When a report that is news may be written; None: there is none that waits."""
-    report, due = observed.attempt.report, reported.due_time(observed.status)
-    return due if report is not None and due is not None and reported.is_news(observed.status, report) else None
+    report = observed.attempt.report
+    return reported.due_time(observed.status, report) if report and reported.is_news(observed.status, report) else None
 
 
 def has_passed(moment: datetime | None, observed: Observed) -> bool:

@@ -111,7 +111,8 @@ class Poller:
         """Seconds until the next question: often enough to see every epoch of a usual length."""
         if following.report is None and following.lane is Lane.QUICK and _now() - began < EAGER_SECONDS:
             return min(1.0, self._seconds)
-        latest = following.report.latest if following.report else None
+        report = following.report
+        latest = report.latest if report and not report.finishing else None
         epoch = latest.seconds_per_epoch if latest and latest.seconds_per_epoch else 0.0
         silent = _now() - following.heard
         return max(self._seconds, min(SLOWEST, epoch / 10), min(RAREST, silent / 2))
@@ -125,4 +126,5 @@ def _gist(report: Progress) -> tuple[object, ...]:
     """What is worth waking the reconciler for."""
     has_checkpoint, is_resumed = report.checkpoint is not None, report.resume is not None
     step = report.step if report.epochs == 0 else None  # of a program that does not say how many epochs it has
-    return report.epoch, report.state, has_checkpoint, is_resumed, report.checkpoint_problem, step
+    doing = report.state, str(report.finishing)
+    return report.epoch, doing, has_checkpoint, is_resumed, report.checkpoint_problem, step

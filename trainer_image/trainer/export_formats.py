@@ -6,8 +6,8 @@ They take rows as they are in the data and answer in the target's terms: scaling
 import json
 import logging
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stderr
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, redirect_stderr
 from io import BytesIO, StringIO
 from pathlib import Path
 from typing import Literal
@@ -22,8 +22,13 @@ from trainer.learning.without_compiler import restore_compiler
 from trainingjob_api.spec.training import Training
 
 Format = Literal["torchExport", "onnx"]
+During = Callable[[str], AbstractContextManager[None]]
+"""What a task is done in; given what it does, in words."""
 FILES: dict[Format, str] = {"torchExport": "model.pt2", "onnx": "model.onnx"}
 """What is made of `model.safetensors`, which is always there."""
+DOING: dict[Format, str] = {"torchExport": "exporting with torch.export", "onnx": "exporting to ONNX"}
+SECONDS: dict[Format, float] = {"torchExport": 3.0, "onnx": 4.0}
+"""That the export of a small network takes on two cores."""
 _TOLERANCE = 1e-4
 _CHECKS = "none: what is NaN, infinite or missing is answered as if it were a number; look at rows before"
 
@@ -59,23 +64,25 @@ def rows_type(predictor: Predictor) -> torch.dtype:
     return torch.float32 if len(predictor.description["shape"]) == 3 else torch.float64
 
 
-def write_programs(folder: Path, recipe: Training, some: Tensor) -> None:
+def formats_of(recipe: Training) -> list[Format]:
+    """Those that a recipe asks for beside `model.safetensors`."""
+    asked = recipe.export.formats if recipe.export is not None else []
+    return [kind for kind in FILES if kind in asked]
+
+
+def write_programs(folder: Path, recipe: Training, some: Tensor, doing: During = lambda _: nullcontext()) -> None:
     """Makes the formats that a recipe asks for out of the exported model in the folder, one after the other.
 
-    some: three rows of the data, scaled, which the programs are traced and tried with.
+    some: three rows of the data, scaled, which the programs are traced and tried with; doing: what each is made in.
     UserError names the format that this network cannot be brought into; the exported model stays as it is.
     """
-    asked = recipe.export.formats if recipe.export is not None else []
-    formats = [kind for kind in FILES if kind in asked]
-    if not formats:
-        return
-    restore_compiler()
-    predictor = load(folder)
-    for kind in formats:
+    for kind in formats_of(recipe):
         try:
-            with _quiet():
+            with doing(DOING[kind]), _quiet():
+                restore_compiler()
+                predictor = load(folder)
                 content = _program(kind, predictor, _in_units_of_the_data(predictor, some))
-            replace(folder / FILES[kind], content)
+                replace(folder / FILES[kind], content)
         except Exception as error:
             raise UserError(
                 f"training.export.formats: {kind}: {_reason(error)}. Nothing is lost: the model is in "

@@ -5,8 +5,8 @@ The built-in loop uses nothing else, and a program of one's own needs nothing el
 
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from trainer.agreement import Agreement, Answer
@@ -25,6 +25,8 @@ from trainingjob_api.progress import EpochMetrics, Resumption, State
 
 if TYPE_CHECKING:
     from trainer.reporting.event_files import EventFiles
+
+_AT_A_DISK = (State.SAVING, State.STOPPING, State.FINISHING, State.FINISHED)
 
 
 class Run:
@@ -171,14 +173,24 @@ class Run:
     def enter(self, state: State) -> None:
         """What comes next; each phase has an allowance of its own."""
         self.board.enter(state)
-        self._pulse.has_stepped |= state in (State.EVALUATING, State.SAVING, State.STOPPING, State.FINISHED)
+        self._pulse.has_stepped |= state in (State.EVALUATING, *_AT_A_DISK)
         self._pulse.beat(state, self.board.step, self._allowance(state), self.board.epoch)
+
+    @contextmanager
+    def doing(self, task: str) -> Iterator[None]:
+        """A task of the agenda, after the last epoch; for rank 0 alone, or for all."""
+        with self.board.agenda.during(task):
+            self.enter(State.FINISHING)
+            if (finishing := self.board.agenda.shown) is not None:
+                self.log.finishing(finishing)
+            self.tell_supervisor()
+            yield
 
     def _allowance(self, state: State) -> float:
         deadlines = self.config.deadlines
         if not self._pulse.has_stepped:
             return deadlines.start_seconds
-        saving = state in (State.SAVING, State.STOPPING, State.FINISHED)
+        saving = state in _AT_A_DISK
         return deadlines.step_seconds + (deadlines.save_seconds if saving else 0)
 
     def _newest_files(self) -> dict[str, Content]:

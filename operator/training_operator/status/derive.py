@@ -63,7 +63,7 @@ def held_up(status: TrainingJobStatus, obstacle: Obstacle, generation: int, now:
 
 
 def _is_due(status: TrainingJobStatus, report: Progress, now: datetime) -> bool:
-    due = reported.due_time(status)
+    due = reported.due_time(status, report)
     return reported.is_news(status, report) and (due is None or now >= due)
 
 

@@ -49,15 +49,19 @@ def is_news(status: TrainingJobStatus, report: Progress) -> bool:
         return True
     return (
         report.epoch != shown.epoch
+        or (report.finishing is not None and str(report.finishing) != shown.doing)
         or (report.epochs in (0, report.epoch) and report.step != shown.step)
         or (report.resume is not None and status.resume is None)
         or (report.checkpoint is not None and status.checkpoint is None)
     )
 
 
-def due_time(status: TrainingJobStatus) -> datetime | None:
+def due_time(status: TrainingJobStatus, report: Progress) -> datetime | None:
     """The earliest time for the next write of progress; None: at once."""
-    return status.progress.update_time + SHORTEST_INTERVAL if status.progress else None
+    shown = status.progress
+    if shown is None or (report.finishing is not None and shown.doing is None):
+        return None
+    return shown.update_time + SHORTEST_INTERVAL
 
 
 UNBOUNDED = 2**31
@@ -77,13 +81,14 @@ def progress_of(report: Progress, now: datetime) -> ProgressStatus:
         samples_per_second=None if report.samples_per_second is None else _six_digits(report.samples_per_second),
         seconds_remaining=seconds,
         remaining_text=None if seconds is None else duration_text(seconds),
+        doing=None if report.finishing is None else str(report.finishing),
         update_time=now,
     )
 
 
 def at_rest(shown: ProgressStatus | None) -> ProgressStatus | None:
     """While nothing trains nothing has a rate, and nobody knows when it will be done."""
-    nothing = {"samples_per_second": None, "seconds_remaining": None, "remaining_text": None}
+    nothing = {"samples_per_second": None, "seconds_remaining": None, "remaining_text": None, "doing": None}
     return shown and shown.model_copy(update=nothing)
 
 

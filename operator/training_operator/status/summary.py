@@ -140,6 +140,9 @@ def _active(observed: Observed, plan: Plan, status: TrainingJobStatus) -> Summar
         return _starting(observed, plan, status).held_up_by(obstacle.before_start(observed))
     if _is_getting_ready(observed, status):
         return _starting(observed, plan, status)
+    if attempt.report is not None and attempt.report.finishing is not None:
+        message = f"Attempt {status.attempt} has trained to its end; status.progress.doing says what is left to do."
+        return Summary(Phase.FINISHING, Standing.READY, Reason.FINISHING, message, is_running=True)
     nodes = observed.spec.nodes
     message = f"Attempt {status.attempt} is training on {nodes} {'node' if nodes == 1 else 'nodes'}."
     return Summary(Phase.RUNNING, Standing.READY, Reason.TRAINING, message, is_running=True)

@@ -16,7 +16,7 @@ from training_operator.plan import DeleteJob, SuspendJob, decide
 from training_operator.situation import Situation
 from training_operator.status import reported
 from training_operator.status.derive import derive, held_up, is_routine, same
-from trainingjob_api.progress import Outcome, State
+from trainingjob_api.progress import Outcome, Progress, State
 from trainingjob_api.reading import ReadInPart, read_training_job
 from trainingjob_api.resource import TrainingJob
 from trainingjob_api.status import Condition, ConditionType, PauseStatus, Phase, Reason, TrainingJobStatus
@@ -496,6 +496,22 @@ class TestProgress:
         assert progress is not None
         assert (progress.epoch_text, progress.percent, progress.step) == ("3/10", 30, 31)
         assert (progress.seconds_remaining, progress.remaining_text) == (62, "1m2s")
+
+    def test_what_is_done_after_the_last_epoch_is_shown_at_once(self) -> None:
+        first = shown(look(training_job(open_status()), job(), pod(), report=report(10, 99), now=ago(1)))
+        doing = {"doing": "exporting to ONNX", "done": 2, "tasks": 4}
+        finishing = report(10, 100, state=State.FINISHING, finishing=doing, secondsRemaining=4)
+        status = shown(look(training_job(first), job(), pod(), report=finishing))
+        assert status.progress is not None
+        assert (status.phase, status.progress.doing) == (Phase.FINISHING, "exporting to ONNX (3/4)")
+        assert status.progress.remaining_text == "4s"
+        running = status.condition(ConditionType.RUNNING)
+        assert running is not None
+        assert (running.status, running.reason) == ("True", Reason.FINISHING)
+
+    def test_a_state_of_a_later_release_counts_as_training(self) -> None:
+        words = report().model_dump_json(by_alias=True).replace('"training"', '"distilling"')
+        assert Progress.model_validate_json(words).state is State.TRAINING
 
     def test_not_more_often_than_every_ten_seconds(self) -> None:
         first = shown(look(training_job(open_status()), job(), pod(), report=report(1, 10), now=ago(9)))

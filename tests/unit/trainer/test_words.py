@@ -28,9 +28,10 @@ from trainer.manifest import Places, documents_in, launch_from_manifest
 from trainer.models import Shapes, build_model
 from trainer.pod.pulse import PulseWriter, read_pulse
 from trainer.reporting import exporter
+from trainer.reporting.agenda import Agenda, Task
 from trainer.reporting.board import Activity, Board
 from trainer.reporting.history import History
-from trainingjob_api.progress import EpochMetrics, Progress, State
+from trainingjob_api.progress import EpochMetrics, Finishing, Progress, State
 from trainingjob_api.progress import TestMetrics as OfTest
 from trainingjob_api.spec.training import Training
 
@@ -312,6 +313,24 @@ def test_steps_that_are_done_again(epoch: int, known_epochs: int, steps: int, re
     for _ in range(steps):
         board.stepped(16)
     assert (board.step, board.steps_replayed) == (7 + steps, replayed)
+
+
+def test_what_comes_after_the_last_epoch_counts_as_remaining_and_is_told() -> None:
+    board = Board(run_config(Path("/c"), recipe(TABLE)), plan=PLAN)
+    board.agenda = Agenda([Task("testing", rows=90), Task("drawing", 2.0), Task("exporting", 4.0)])
+    board.step = 6
+    board.epoch_done(EpochMetrics(epoch=1, seconds_per_epoch=2.0, samples_per_second=10.0))
+    assert board.seconds_remaining == pytest.approx(22.0 + 3.0 + 6.0)
+    assert board.progress().finishing is None
+    with board.agenda.during("testing"):
+        assert board.seconds_remaining == pytest.approx(9.0, abs=0.1)
+    board.enter(State.FINISHING)
+    assert board.progress().finishing == Finishing(doing="drawing", done=1, tasks=3)
+    with board.agenda.during("drawing"), board.agenda.during("exporting"):
+        assert str(board.agenda.shown) == "drawing, exporting (2/3)"
+        assert board.seconds_remaining == pytest.approx(6.0, abs=0.1)
+    board.enter(State.FINISHED)
+    assert (board.seconds_remaining, board.progress().finishing) == (0.0, None)
 
 
 def test_remaining_time_follows_the_pace() -> None:

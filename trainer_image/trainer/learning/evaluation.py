@@ -52,13 +52,13 @@ def _describe(
         ) from error
 
 
-def look_at(run: Run, learner: Learner, state: TrainState, rows: Rows) -> Seen:
+def look_at(run: Run, learner: Learner, state: TrainState, rows: Rows, doing: State = State.EVALUATING) -> Seen:
     """Each rank at its share of the rows, and then together.
 
     Looks up between chunks; a stop in here saves what was before it.
     """
     world, objective = run.world, learner.objective
-    run.enter(State.EVALUATING)
+    run.enter(doing)
     sums = torch.zeros(objective.evaluation_sums, dtype=torch.float64, device=world.device)
     scores = Scores(objective.curves, world.size)
     learner.model.eval()
@@ -70,7 +70,7 @@ def look_at(run: Run, learner: Learner, state: TrainState, rows: Rows) -> Seen:
         outputs = learner.outputs(features)
         sums += objective.evaluate(outputs, targets)
         scores.add(outputs, targets)
-        run.enter(State.EVALUATING)
+        run.enter(doing)
         if run.should_stop(now=True):
             run.save(state)
     learner.model.train()

@@ -10,17 +10,28 @@ from trainer.checkpoint.folder import Folder
 from trainer.data.dataset import Dataset
 from trainer.errors import NonFinite
 from trainer.export import export
-from trainer.export_formats import write_programs
+from trainer.export_formats import DOING, SECONDS, formats_of, write_programs
 from trainer.learning.early_stopping import is_spent
 from trainer.learning.evaluation import look_at
 from trainer.learning.learner import Learner
 from trainer.learning.objectives import Classification
 from trainer.learning.state import TrainState
+from trainer.reporting.agenda import Agenda, Task
 from trainer.reporting.history import History
 from trainer.reporting.report import ClassReport, Evaluation, as_text, report
 from trainer.session import Run
-from trainingjob_api.progress import Outcome, State, TestMetrics
+from trainingjob_api.progress import EpochMetrics, Outcome, Progress, State, TestMetrics
 from trainingjob_api.spec.training import Training
+
+EVALUATING, EXPORTING, DRAWING = "evaluating the finished model", "exporting the model", "drawing its curves"
+
+
+def agenda_of(recipe: Training, data: Dataset) -> Agenda:
+    """What this training will do after its last epoch."""
+    looked_at = data.test if data.test is not None else data.validation
+    evaluating = Task(EVALUATING, rows=len(looked_at) if looked_at is not None else 0)
+    programs = [Task(DOING[kind], SECONDS[kind]) for kind in formats_of(recipe)]
+    return Agenda([evaluating, Task(EXPORTING, 0.1), Task(DRAWING, 1.0), *programs])
 
 
 def finish(
@@ -31,19 +42,20 @@ def finish(
     some: a few training rows, to try the exported programs with.
     """
     run.save(state, required=True)
-    run.enter(State.FINISHED)
-    state.load_best()
-    evaluation = _evaluate(run, learner, state, data)
-    run.board.test = _test_metrics(evaluation)
-    run.enter(State.FINISHED)
+    with run.doing(EVALUATING):
+        state.load_best()
+        evaluation = _evaluate(run, learner, state, data)
+        run.board.test = _test_metrics(evaluation)
     spent = is_spent(state.standing, recipe) and state.epoch < run.board.epochs
     outcome = Outcome.EARLY_STOPPED if spent else Outcome.COMPLETED
     message = _describe(recipe, state, spent)
     if run.world.is_rank_zero:
         if run.board.test is not None:
             run.log.event("test", **run.board.test.to_json_object())
-        export(model_folder, learner.model, recipe, data.facts)
+        with run.doing(EXPORTING):
+            export(model_folder, learner.model, recipe, data.facts)
         _write_results(run, state, model_folder, evaluation, (outcome, message), some)
+    run.enter(State.FINISHED)
     run.tell_supervisor()
     run.world.wait_for_all()  # only rank 0 knows that the results are on disk
     return outcome, message
@@ -54,7 +66,7 @@ def _evaluate(run: Run, learner: Learner, state: TrainState, data: Dataset) -> E
     if rows is None:
         return None
     objective = learner.objective
-    seen = look_at(run, learner, state, rows)
+    seen = look_at(run, learner, state, rows, State.FINISHING)
     measures = objective.evaluation_measures(seen)
     classes = None
     if isinstance(objective, Classification) and data.facts.labels is not None:
@@ -89,17 +101,23 @@ def _write_results(
     some: Tensor,
 ) -> None:
     """The done mark comes last: it is what a later attempt believes."""
+    folder, progress = Folder(run.config), run.board.progress()
+    epochs = History(folder.path).epochs()
+    with run.doing(DRAWING):
+        _draw(run, progress, epochs, evaluation)
+    document = report(run.config, progress, epochs, state.circumstances, evaluation, *end)
+    replace(folder.path / "report.json", as_text(document).encode())
+    write_programs(model_folder, run.config.recipe, some, run.doing)  # after everything that cannot go wrong
+    run.board.enter(State.FINISHED)
+    folder.write_done(*end, run.board.progress())
+
+
+def _draw(run: Run, progress: Progress, epochs: list[EpochMetrics], evaluation: Evaluation | None) -> None:
     from trainer.reporting.curves import draw_curves  # matplotlib takes half a second that only the end needs
     from trainer.reporting.report_picture import draw_report
 
-    folder, progress = Folder(run.config), run.board.progress()
-    epochs = History(folder.path).epochs()
-    draw_curves(epochs, run.config, progress, folder.path / "curves.png")
+    folder = Folder(run.config).path
+    draw_curves(epochs, run.config, progress, folder / "curves.png")
     if evaluation and evaluation.classes and evaluation.classes.confusion:
         title = f"{run.config.name}: {evaluation.samples} {evaluation.split} rows"
-        draw_report(evaluation.classes, title, folder.path / "report.png")
-    document = report(run.config, progress, epochs, state.circumstances, evaluation, *end)
-    replace(folder.path / "report.json", as_text(document).encode())
-    run.enter(State.FINISHED)
-    write_programs(model_folder, run.config.recipe, some)  # after everything that cannot go wrong
-    folder.write_done(*end, progress)
+        draw_report(evaluation.classes, title, folder / "report.png")

@@ -20,7 +20,7 @@ from trainer.learning.exactness import (
     circumstances,
     use_deterministic_kernels,
 )
-from trainer.learning.finish import finish
+from trainer.learning.finish import agenda_of, finish
 from trainer.learning.learner import Learner
 from trainer.learning.loop import train
 from trainer.learning.objectives import Objective, objective_for
@@ -57,6 +57,7 @@ def work(around: Surroundings) -> tuple[Outcome, str]:
     before = _circumstances_before(run)
     data = load_dataset(recipe, config.mounts, _choices(before))
     plan = around.board.plan = plan_for(recipe, len(data.train))
+    around.board.agenda = agenda_of(recipe, data)
     around.board.notices = (*data.notices, *notices_of(recipe, plan))
     _tell_size(around, data)
     require_same_data(world.gather(data.digest.encode()))

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import TypeVar
 
 from trainer.learning.plan import Plan
+from trainer.reporting.agenda import Agenda
 from trainingjob_api.progress import (
     NOTICES_LIMIT,
     EpochMetrics,
@@ -79,6 +80,8 @@ class Board:
     notices: tuple[str, ...] = ()
     """What a person should know of data and recipe."""
     resume: Resumption | None = None
+    agenda: Agenda = field(default_factory=Agenda)
+    """What is to be done after the last epoch."""
     step_times: StepTimes = field(default_factory=StepTimes)
     last_step_time: float | None = None
     began_at: int = 0
@@ -154,14 +157,17 @@ class Board:
 
     @property
     def seconds_remaining(self) -> float | None:
-        """By the pace of the last epochs, evaluation and saving included."""
+        """By the pace of the last epochs, evaluation and saving included, and what usually comes after them."""
         if self.state is State.FINISHED:
             return 0.0
+        rate = self.latest.samples_per_second if self.latest else None
+        if self.agenda.has_begun:
+            return self.agenda.seconds_left(rate)
         if self._pace is None or self.plan is None:
             return None
         stage = self.plan.stage_at(self.epoch)
         done = self.epoch + min(1.0, max(0, self.step - self.plan.steps_before(self.epoch)) / stage.steps_per_epoch)
-        return max(0.0, self.epochs - done) * self._pace
+        return max(0.0, self.epochs - done) * self._pace + self.agenda.seconds_left(rate)
 
     def progress(self) -> Progress:
         """The /progress document."""
@@ -176,6 +182,7 @@ class Board:
             steps=self.steps,
             samples_per_second=self.latest.samples_per_second if self.latest else None,
             seconds_remaining=None if remaining is None else round(remaining, 1),
+            finishing=self.agenda.shown if self.state is not State.FINISHED else None,
             latest=self.latest,
             best=self.best,
             test=self.test,

@@ -145,7 +145,8 @@ ACTIVITY = MetricFamily(
     "trainingjob_activity_seconds_total",
     "counter",
     "Time of this attempt by what the rank was doing: starting, restoring, training, evaluating, saving (as far as"
-    " training waited for it), stopping, finished; running is a program that reports nothing.",
+    " training waited for it), stopping, finishing (test, export, pictures), finished; running is a program that"
+    " reports nothing.",
     ("activity",),
     query="sum by (pod, activity) (rate(trainingjob_activity_seconds_total[5m]))",
 )

@@ -5,7 +5,7 @@ import sys
 from datetime import UTC, datetime
 from typing import Protocol
 
-from trainingjob_api.progress import EpochMetrics
+from trainingjob_api.progress import EpochMetrics, Finishing
 
 
 class Log(Protocol):
@@ -14,6 +14,8 @@ class Log(Protocol):
     def event(self, name: str, **fields: object) -> None: ...
 
     def epoch(self, metrics: EpochMetrics, is_best: bool) -> None: ...
+
+    def finishing(self, finishing: Finishing) -> None: ...
 
     def close(self) -> None: ...
 
@@ -30,6 +32,9 @@ class JsonLog:
     def epoch(self, metrics: EpochMetrics, is_best: bool) -> None:
         self.event("epoch", **metrics.to_json_object(), best=is_best)
 
+    def finishing(self, finishing: Finishing) -> None:
+        self.event("finishing", **finishing.to_json_object())
+
     def close(self) -> None:
         sys.stdout.flush()
 
@@ -41,6 +46,9 @@ class Silence:
         pass
 
     def epoch(self, metrics: EpochMetrics, is_best: bool) -> None:
+        pass
+
+    def finishing(self, finishing: Finishing) -> None:
         pass
 
     def close(self) -> None:

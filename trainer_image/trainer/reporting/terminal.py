@@ -13,7 +13,7 @@ from rich.text import Text
 from trainer.reporting.board import Board
 from trainer.reporting.history import History
 from trainer.reporting.sparkline import sparkline
-from trainingjob_api.progress import EpochMetrics, State
+from trainingjob_api.progress import EpochMetrics, Finishing, State
 
 
 @dataclass(frozen=True)
@@ -58,6 +58,9 @@ class Terminal:
         cells = (column.shown(column.value(metrics)).rjust(column.width) for column in self._columns)
         mark = Text(_MARK, style="yellow") if is_best else Text("")
         self._console.print(Text("".join((number, *cells))) + mark)
+
+    def finishing(self, finishing: Finishing) -> None:
+        """The bar shows it."""
 
     def close(self) -> None:
         self._bar.stop()
@@ -127,6 +130,8 @@ class _BoardBar(Progress):
         remaining = board.seconds_remaining
         left = f"about {_duration(remaining)} left" if remaining is not None else ""
         name = board.state.value if board.state is not State.TRAINING else f"epoch {board.epoch + 1}"
+        if finishing := board.agenda.shown:
+            name = str(finishing)
         for task in self.tasks:
             task.total, task.completed, task.description = board.steps, board.step, name
             task.fields["rest"] = left
