@@ -103,8 +103,9 @@ format: $(READY) ## format and mend what can be mended
 	@$(BIN)/ruff check --quiet --fix .
 
 .PHONY: crd
-crd: $(READY) ## write crds/trainingjob.yaml from the models
+crd: $(READY) ## write crds/trainingjob.yaml and crds/traininghistory.yaml from the models
 	@$(BIN)/python -m trainingjob_api crd > crds/trainingjob.yaml
+	@$(BIN)/python -m trainingjob_api history-crd > crds/traininghistory.yaml
 
 .PHONY: install-yaml
 install-yaml: $(READY) ## write deploy/install.yaml from deploy/base
@@ -150,6 +151,7 @@ lint: $(READY) check-lock ## format, lint, types, import contracts, CRD and lock
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m trainingjob_api crd | diff -q - crds/trainingjob.yaml >/dev/null || { echo "crds/trainingjob.yaml is stale: run make crd"; exit 1; }
+	@$(BIN)/python -m trainingjob_api history-crd | diff -q - crds/traininghistory.yaml >/dev/null || { echo "crds/traininghistory.yaml is stale: run make crd"; exit 1; }
 
 .PHONY: check
 check: lint test ## everything that must pass before a commit

@@ -9,6 +9,8 @@ VERSION: Final = "v1alpha1"
 API_VERSION: Final = f"{GROUP}/{VERSION}"
 KIND: Final = "TrainingJob"
 PLURAL: Final = "trainingjobs"
+HISTORY_KIND: Final = "TrainingHistory"
+HISTORY_PLURAL: Final = "traininghistories"
 MANAGED_BY: Final = f"{GROUP}/operator"
 RELEASE: Final = "0.1.0"  # of this project: the images hold no package that could be asked
 

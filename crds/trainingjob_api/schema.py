@@ -4,7 +4,8 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from trainingjob_api.contract import GROUP, KIND, PLURAL, VERSION
+from trainingjob_api.contract import GROUP, HISTORY_KIND, HISTORY_PLURAL, KIND, PLURAL, VERSION
+from trainingjob_api.history import TrainingHistory
 from trainingjob_api.resource import TrainingJob
 
 Schema = dict[str, Any]
@@ -12,14 +13,14 @@ Schema = dict[str, Any]
 _DROPPED = {"title", "default", "$defs", "discriminator", "propertyNames"}
 
 
-def structural_schema(model: type[TrainingJob] = TrainingJob) -> Schema:
+def structural_schema(model: type[TrainingJob | TrainingHistory] = TrainingJob) -> Schema:
     """The OpenAPI v3 schema of the resource as the API server wants it: inlined, typed, without nulls."""
     raw = model.model_json_schema(by_alias=True, mode="validation")
     schema = _structural(raw, raw.get("$defs", {}))
     schema["properties"]["metadata"] = {"type": "object"}
     schema["properties"]["apiVersion"] = {"type": "string"}
     schema["properties"]["kind"] = {"type": "string"}
-    schema["required"] = ["spec"]
+    schema["required"] = [name for name in schema["required"] if name != "metadata"]
     return schema
 
 
@@ -92,32 +93,44 @@ _KEYWORDS: dict[str, Callable[[Any, dict[str, Schema]], Any]] = {
 
 
 def custom_resource_definition() -> Schema:
-    """The whole CRD."""
+    """The whole CRD of TrainingJobs."""
+    names = {"kind": KIND, "plural": PLURAL, "shortNames": ["tj"], "categories": ["all", "training"]}
+    version = {
+        "schema": {"openAPIV3Schema": structural_schema()},
+        "subresources": {"status": {}},
+        "additionalPrinterColumns": _COLUMNS,
+    }
+    return _definition(names, version)
+
+
+def history_definition() -> Schema:
+    """The whole CRD of TrainingHistories."""
+    names = {"kind": HISTORY_KIND, "plural": HISTORY_PLURAL, "shortNames": ["thist"], "categories": ["training"]}
+    version = {
+        "schema": {"openAPIV3Schema": structural_schema(TrainingHistory)},
+        "additionalPrinterColumns": _HISTORY_COLUMNS,
+    }
+    return _definition(names, version)
+
+
+def _definition(names: dict[str, Any], version: Schema) -> Schema:
+    kind = names["kind"]
     return {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
-        "metadata": {"name": f"{PLURAL}.{GROUP}"},
+        "metadata": {"name": f"{names['plural']}.{GROUP}"},
         "spec": {
             "group": GROUP,
             "scope": "Namespaced",
             "names": {
-                "kind": KIND,
-                "listKind": f"{KIND}List",
-                "plural": PLURAL,
-                "singular": KIND.lower(),
-                "shortNames": ["tj"],
-                "categories": ["all", "training"],
+                "kind": kind,
+                "listKind": f"{kind}List",
+                "plural": names["plural"],
+                "singular": kind.lower(),
+                "shortNames": names["shortNames"],
+                "categories": names["categories"],
             },
-            "versions": [
-                {
-                    "name": VERSION,
-                    "served": True,
-                    "storage": True,
-                    "schema": {"openAPIV3Schema": structural_schema()},
-                    "subresources": {"status": {}},
-                    "additionalPrinterColumns": _COLUMNS,
-                }
-            ],
+            "versions": [{"name": VERSION, "served": True, "storage": True, **version}],
         },
     }
 
@@ -160,4 +173,15 @@ _COLUMNS = [
     _column("Attempt", ".status.attempt", "integer", wide=True),
     _column("Nodes", ".status.nodes", "integer", wide=True),
     _column("Message", '.status.conditions[?(@.type=="Ready")].message', wide=True),
+]
+
+_HISTORY_COLUMNS = [
+    _column("Epochs", ".epochs", "integer", description="Done when this was written."),
+    _column("Best", ".best", "integer", description="The best epoch."),
+    _column("Attempts", ".attempt", "integer", description="The newest attempt."),
+    _column("Missing", ".missingEpochs", "integer", description="Epochs that could not be had."),
+    _column("Thinned", ".thinned", "boolean", description="Not all epochs are kept."),
+    _column("Updated", ".updateTime", "date"),
+    _column("Age", ".metadata.creationTimestamp", "date"),
+    _column("Every", ".every", "integer", wide=True, description="Thinned: of how many epochs one is kept."),
 ]

@@ -15,7 +15,7 @@ import yaml
 from local_cluster.cluster import LocalCluster
 from quickstart.daemon import READY_TIMEOUT, Daemon
 from quickstart.kubectl import Kubectl
-from trainingjob_api.contract import GROUP, PLURAL
+from trainingjob_api.contract import GROUP, HISTORY_PLURAL, PLURAL
 
 BASE = Path("deploy/base")
 NAMESPACE = "trainingjob-system"
@@ -32,11 +32,14 @@ def install(kubectl: Kubectl) -> None:
 
 
 def wait_until_served(kubectl: Kubectl) -> None:
-    """Until TrainingJobs can be listed. `kubectl wait` is an error while a new CRD has no conditions at all."""
+    """Until TrainingJobs and their histories can be listed.
+
+    `kubectl wait` is an error while a new CRD has no conditions at all.
+    """
     deadline = time.monotonic() + READY_TIMEOUT
     while True:
         try:
-            kubectl.quiet("get", f"{PLURAL}.{GROUP}", "--all-namespaces")
+            kubectl.quiet("get", f"{PLURAL}.{GROUP},{HISTORY_PLURAL}.{GROUP}", "--all-namespaces")
             return
         except RuntimeError:
             if time.monotonic() > deadline:

@@ -12,7 +12,7 @@ from quickstart.product import wait_until_served
 from support.cluster import new_namespace
 from support.kubectl import Kubectl
 
-CRD = Path(__file__).parents[3] / "crds/trainingjob.yaml"
+CRDS = Path(__file__).parents[3] / "crds"
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +24,7 @@ def kubectl(admin_kubeconfig: Path, definition: None) -> Iterator[Kubectl]:
 
 @pytest.fixture(scope="session")
 def definition(admin_kubeconfig: Path) -> None:
-    """The CRD of this checkout is installed and served."""
+    """The CRDs of this checkout are installed and served."""
     kubectl = QuietKubectl(binaries.find_kubectl(), admin_kubeconfig, Console(quiet=True))
-    kubectl.quiet("apply", "--server-side", "--force-conflicts", "-f", str(CRD))
+    kubectl.quiet("apply", "--server-side", "--force-conflicts", "-k", str(CRDS))
     wait_until_served(kubectl)

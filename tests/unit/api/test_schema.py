@@ -2,6 +2,7 @@
 
 import tomllib
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -22,15 +23,18 @@ from trainingjob_api.progress import (
 )
 from trainingjob_api.reference import markdown
 from trainingjob_api.resource import TrainingJob
-from trainingjob_api.schema import custom_resource_definition
+from trainingjob_api.schema import custom_resource_definition, history_definition
 from trainingjob_api.spec.training import identity
 
 ROOT = Path(__file__).parents[3]
 
 
-def test_the_committed_crd_is_the_generated_one() -> None:
-    committed = yaml.safe_load((ROOT / "crds/trainingjob.yaml").read_text())
-    assert committed == custom_resource_definition(), "run `make crd`"
+@pytest.mark.parametrize(
+    ("file", "generated"),
+    [("trainingjob.yaml", custom_resource_definition()), ("traininghistory.yaml", history_definition())],
+)
+def test_the_committed_crd_is_the_generated_one(file: str, generated: dict[str, Any]) -> None:
+    assert yaml.safe_load((ROOT / "crds" / file).read_text()) == generated, "run `make crd`"
 
 
 def test_the_committed_reference_is_the_generated_one() -> None:
