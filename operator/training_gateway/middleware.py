@@ -1,0 +1,143 @@
+"""What holds for every request: its id, its line in the access log, its limits, and the headers of every answer."""
+
+import asyncio
+import json
+import re
+import sys
+import time
+import uuid
+from collections.abc import Callable
+from contextvars import ContextVar
+from datetime import UTC, datetime
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from training_gateway.answers import refused
+from training_gateway.refusal import Refusal, unavailable
+
+BODY_LIMIT = 1024 * 1024
+"""Bytes."""
+POLICY = (
+    "default-src 'self'; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; object-src 'none'; "
+    "base-uri 'none'; frame-ancestors 'none'; form-action 'none'"
+)
+_HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+}
+_PLAIN_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_STREAMS = re.compile(r"/(stream-progress/|stream-jobs|logs/)")
+
+current_user: ContextVar[list[str]] = ContextVar("current_user")
+"""Where the gate leaves the name of whoever asks, for the log."""
+
+Observer = Callable[[str, str, int, float], None]
+"""Is told method, route, code and seconds of every request."""
+
+
+class Frame:
+    """Around the whole application."""
+
+    def __init__(self, app: ASGIApp, seconds: float, observe: Observer, log: Callable[[str], None]) -> None:
+        self._app, self._seconds, self._observe, self._log = app, seconds, observe, log
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers, begun = Headers(scope=scope), time.monotonic()
+        given = headers.get("x-request-id", "")
+        request_id = given if _PLAIN_ID.fullmatch(given) else uuid.uuid4().hex
+        scope["request_id"], who = request_id, [""]
+        current_user.set(who)
+        answer = _Answer(send, request_id)
+        try:
+            await self._answered(scope, _Limited(receive, headers), answer)
+        finally:
+            seconds, code = time.monotonic() - begun, answer.code
+            route = getattr(scope.get("route"), "path", "")
+            self._observe(scope["method"], route, code, seconds)
+            self._log(_line(scope, request_id, who[0], code, answer.sent, seconds))
+
+    async def _answered(self, scope: Scope, receive: "_Limited", answer: "_Answer") -> None:
+        try:
+            async with asyncio.timeout(None if _STREAMS.search(scope["path"]) else self._seconds):
+                receive.check_announced()
+                await self._app(scope, receive, answer)
+        except Refusal as refusal:
+            if not answer.code:
+                await refused(refusal, scope["request_id"])(scope, receive, answer)
+        except TimeoutError:
+            if not answer.code:
+                await refused(unavailable(), scope["request_id"])(scope, receive, answer)
+
+
+class _Limited:
+    """A body that is not longer than it may be."""
+
+    def __init__(self, receive: Receive, headers: Headers) -> None:
+        self._receive, self._announced, self._left = receive, headers.get("content-length", ""), BODY_LIMIT
+
+    def check_announced(self) -> None:
+        if self._announced.isdigit() and int(self._announced) > BODY_LIMIT:
+            raise too_large()
+
+    async def __call__(self) -> Message:
+        message = await self._receive()
+        self._left -= len(message.get("body", b""))
+        if self._left < 0:
+            raise too_large()
+        return message
+
+
+def too_large() -> Refusal:
+    return Refusal(413, "the body is longer than 1 MiB", headers={"Connection": "close"})
+
+
+class _Answer:
+    """Sends, adds headers, and remembers what was sent."""
+
+    def __init__(self, send: Send, request_id: str) -> None:
+        self._send, self._request_id = send, request_id
+        self.code, self.sent = 0, 0
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.code = message["status"]
+            headers = MutableHeaders(scope=message)
+            for name, value in _HEADERS.items():
+                headers.setdefault(name, value)
+            headers.setdefault("Cache-Control", "no-store")
+            headers["X-Request-ID"] = self._request_id
+        self.sent += len(message.get("body", b""))
+        await self._send(message)
+
+
+def _line(scope: Scope, request_id: str, user: str, code: int, sent: int, seconds: float) -> str:
+    """Without the query and the headers: tokens could be in them."""
+    client = scope.get("client")
+    line = {
+        "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
+        "level": "info",
+        "logger": "access",
+        "request_id": request_id,
+        "client": client[0] if client else "",
+        "user": user,
+        "method": scope["method"],
+        "path": scope["path"],
+        "status": code or 499,
+        "bytes": sent,
+        "seconds": round(seconds, 4),
+    }
+    return json.dumps(line)
+
+
+def log_line(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()

@@ -1,0 +1,24 @@
+"""For whoever runs the gateway: /healthz, /readyz."""
+
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.responses import JSONResponse
+
+from training_gateway.asking import Served
+
+router = APIRouter(tags=["operation"])
+
+
+@router.get("/healthz")
+async def healthz() -> dict[str, Any]:
+    """The process answers."""
+    return {"ok": True}
+
+
+@router.get("/readyz")
+async def readyz(services: Served) -> JSONResponse:
+    """The cluster's TrainingJobs have been read."""
+    ready = services.store.is_synced
+    problems = [] if ready else ["the cluster has not been read yet"]
+    return JSONResponse({"ok": ready, "problems": problems}, 200 if ready else 503)

@@ -1,0 +1,87 @@
+"""Start, look, pause, resume: what an epoch-training API does."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Query
+
+from training_gateway.asking import Asker, Reader, Served
+from training_gateway.gate import Action
+from training_gateway.identity import task_id_of
+from training_gateway.recipe import Defaults, config_of, spec_of
+from training_gateway.refusal import FieldError, Refusal, invalid
+from training_gateway.services import Services
+from training_gateway.start_request import StartRequest
+from training_gateway.starting import Start
+from training_gateway.views import View
+from trainingjob_client.errors import FinishedError
+from trainingjob_client.jobs import AsyncTrainingJobs
+
+router = APIRouter(tags=["training"])
+Namespace = Annotated[str | None, Query(max_length=63, description="Default: that of the server, or of the task.")]
+Key = Annotated[str, Header(max_length=200, description="The same key and body again: the same task.")]
+
+
+@router.post("/start")
+async def start(
+    request: StartRequest,
+    user: Asker,
+    services: Served,
+    namespace: Namespace = None,
+    dry_run: bool = False,
+    idempotency_key: Key = "",
+) -> dict[str, Any]:
+    """Start a training. `config` of the answer has every default filled in."""
+    if namespace and request.namespace and namespace != request.namespace:
+        raise invalid(FieldError("namespace", f"the query says {namespace}, the body {request.namespace}"))
+    where = services.namespace(request.namespace or namespace)
+    await services.gate.require(user, Action("create", where))
+    settings = services.settings
+    defaults = Defaults(settings.default_data_path, settings.default_target_column, settings.claim_size)
+    spec = spec_of(request, defaults)
+    job = await Start(services, user, where, request, spec, idempotency_key, dry_run).run()
+    task_id = task_id_of(job)
+    verb = "would be started" if dry_run else "started"
+    return {
+        "success": True,
+        "task_id": task_id,
+        "message": f"training {request.name!r} {verb} as {task_id}",
+        "namespace": job.namespace,
+        "config": config_of(request, spec),
+    }
+
+
+@router.get("/progress/{task_id}")
+async def progress(task_id: str, user: Reader, services: Served, namespace: Namespace = None) -> dict[str, Any]:
+    """How far it is."""
+    view = await services.view(task_id, user, "get", namespace)
+    return {"success": True, "task_id": view.task_id, "progress": view.progress}
+
+
+@router.post("/pause/{task_id}")
+async def pause(task_id: str, user: Asker, services: Served, namespace: Namespace = None) -> dict[str, Any]:
+    """Save, free the pods, wait. Asking again changes nothing."""
+    view = await services.view(task_id, user, "patch", namespace)
+    after = await _suspended(services, view, wanted=True)
+    return _answer(after, "paused" if after.state == "paused" else "pausing: it saves, and its pods end")
+
+
+@router.post("/resume/{task_id}")
+async def resume(task_id: str, user: Asker, services: Served, namespace: Namespace = None) -> dict[str, Any]:
+    """Go on from what was saved. Asking again changes nothing."""
+    view = await services.view(task_id, user, "patch", namespace)
+    return _answer(await _suspended(services, view, wanted=False), "goes on from what was saved")
+
+
+async def _suspended(services: Services, view: View, wanted: bool) -> View:
+    """Refusal (409), with the state, for a training that is over."""
+    jobs = AsyncTrainingJobs(services.api, view.job.namespace)
+    try:
+        return View(await (jobs.pause if wanted else jobs.resume)(view.job.name))
+    except FinishedError as error:
+        state = View(await jobs.get(view.job.name)).state
+        raise Refusal(409, str(error), state=state) from None
+
+
+def _answer(view: View, what: str) -> dict[str, Any]:
+    state = "pausing" if view.job.is_suspended and view.state != "paused" else view.state
+    return {"success": True, "task_id": view.task_id, "message": f"{view.task_id} {what}", "training_state": state}

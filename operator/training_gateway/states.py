@@ -1,0 +1,27 @@
+"""The one word that says how a training goes, made from its status. Pure."""
+
+from training_gateway.words import snake
+from trainingjob_api.status import ConditionType, Phase, Reason
+from trainingjob_client.job import Job
+
+COMPLETED, EARLY_STOPPED, FAILED, DELETED = "completed", "early_stopped", "failed", "deleted"
+STATES = (
+    "pending",
+    "queued",
+    "starting",
+    "running",
+    "pausing",
+    "paused",
+    "restarting",
+    COMPLETED,
+    EARLY_STOPPED,
+    FAILED,
+)
+
+
+def state_of(job: Job) -> str:
+    """A phase in lower case; Succeeded is completed or early_stopped. A pause is one from when it is asked for."""
+    if job.phase != Phase.SUCCEEDED:
+        return snake(job.phase).lower()
+    complete = job.status.condition(ConditionType.COMPLETE)
+    return EARLY_STOPPED if complete is not None and complete.reason == Reason.EARLY_STOPPED else COMPLETED
