@@ -1,0 +1,116 @@
+// The form: the fields of the API's start request, with its defaults.
+
+import { start, upload } from "../api.js";
+import { h, icon, setText } from "../dom.js";
+import { bytes } from "../format.js";
+import { t } from "../i18n.js";
+import { allJobs } from "../jobs.js";
+import { field } from "../parts/fields.js";
+import { complain, toast } from "../parts/notices.js";
+import { problemText } from "../parts/words.js";
+import { go } from "../router.js";
+
+const LARGEST_FILE = 512 * 1024;
+const hint = (name) => ({ hint: t(`new.${name}.hint`) });
+const options = (prefix, names) => names.map((name) => [name, t(`${prefix}.${name}`)]);
+
+/** schedule -> the fields that belong to it. */
+const SCHEDULES = { step: ["step_size", "gamma"], plateau: ["patience", "factor"], cosine: ["T_max", "eta_min"], exponential: ["gamma"], constant: [] };
+const SOURCES = { default: [], path: ["data_path"], upload: ["file"] };
+const SOURCE_FIELDS = new Set(Object.values(SOURCES).flat());
+
+/** section -> [field, what it is]. */
+const sections = () => ({
+  data: [
+    ["name", { required: true, ...hint("name"), maxlength: 200 }], ["namespace", { initial: usualNamespace() }],
+    ["source", { kind: "select", initial: "default", options: options("new.source", Object.keys(SOURCES)) }],
+    ["data_path", hint("data_path")], ["file", { kind: "file", accept: ".csv,.parquet", ...hint("file") }],
+    ["target_column", {}], ["feature_columns", { kind: "list", ...hint("feature_columns") }],
+  ],
+  model: [
+    ["model_type", { kind: "select", initial: "mlp", options: options("new.model", ["mlp", "cnn", "lstm", "gru"]) }],
+    ["hidden_units", { kind: "list", initial: "64, 32", "data-numbers": "1", ...hint("hidden_units") }], ["dropout_rate", { kind: "number", initial: 0.2, ...hint("dropout_rate") }],
+  ],
+  training: [
+    ["epochs", { kind: "number", initial: 100 }], ["batch_size", { kind: "number", initial: 32, ...hint("batch_size") }], ["learning_rate", { kind: "number", initial: 0.001 }],
+    ["learning_rate_scheduler", { kind: "select", initial: "step", options: options("new.scheduler", Object.keys(SCHEDULES)) }],
+    ["step_size", { kind: "number", initial: 30 }], ["gamma", { kind: "number", initial: 0.1 }], ["patience", { kind: "number", initial: 5 }], ["factor", { kind: "number", initial: 0.5 }],
+    ["T_max", { kind: "number", ...hint("T_max") }], ["eta_min", { kind: "number", initial: 0 }],
+  ],
+  stopping: [["early_stopping_patience", { kind: "number", initial: 10, ...hint("early_stopping_patience") }], ["min_delta", { kind: "number", initial: 0.001 }]],
+  place: [["nodes", { kind: "number" }], ["gpus", { kind: "number" }], ["image", hint("image")]],
+});
+
+/** Where most of what one sees is. */
+const usualNamespace = () => allJobs()[0]?.namespace ?? "default";
+
+export function newForm() {
+  const fields = new Map();
+  const groups = Object.entries(sections()).map(([section, list]) => {
+    const made = list.map(([name, what]) => fields.set(name, field(name, what)).get(name));
+    return h("fieldset", { class: "card" }, h("legend", {}, t(`new.section.${section}`)), h("div", { class: "fields" }, made.map(({ element }) => element)));
+  });
+  const summary = h("p", { class: "form-error", role: "alert" });
+  const button = h("button", { class: "button primary" }, icon("play"), h("span", {}, t("new.go")));
+  const element = h("form", { class: "stack", novalidate: true, onsubmit: (event) => submit(event, { fields, summary, button }) }, groups,
+    h("div", { class: "form-end" }, summary, button));
+  const shown = () => showFitting(fields);
+  fields.get("source").input.addEventListener("change", shown);
+  fields.get("learning_rate_scheduler").input.addEventListener("change", shown);
+  shown();
+  return { element };
+}
+
+function showFitting(fields) {
+  const wanted = new Set([...SOURCES[fields.get("source").value()], ...SCHEDULES[fields.get("learning_rate_scheduler").value()]]);
+  const conditional = new Set([...SOURCE_FIELDS, ...Object.values(SCHEDULES).flat()]);
+  for (const [name, one] of fields) if (conditional.has(name)) one.show(wanted.has(name));
+}
+
+async function submit(event, { fields, summary, button }) {
+  event.preventDefault();
+  if (button.disabled) return;
+  button.disabled = true;
+  setText(button.lastChild, t("new.going"));
+  setText(summary, "");
+  fields.forEach((one) => one.complain(null));
+  try {
+    const request = await requestOf(fields);
+    const { task_id: task } = await start(request);
+    toast(t("new.started", { name: request.name }));
+    go("job", [task]);
+  } catch (error) {
+    showErrors(error, fields, summary);
+  } finally {
+    button.disabled = false;
+    setText(button.lastChild, t("new.go"));
+  }
+}
+
+/** What is shown and filled in. A file is sent before; the request names where it is then. */
+async function requestOf(fields) {
+  const request = { algorithm_type: "deep_learning" };
+  for (const [name, { element, value }] of fields) {
+    if (element.hidden || name === "source" || name === "file" || value() === undefined) continue;
+    request[name] = value();
+  }
+  const chosen = fields.get("file");
+  const file = chosen.element.hidden ? null : chosen.value();
+  if (!file) return request;
+  if (file.size > LARGEST_FILE) throw Object.assign(new Error(), { errors: [{ field: "file", message: t("new.file.large", { size: bytes(file.size) }) }] });
+  return { ...request, data_path: (await upload(file, request.namespace)).data_path };
+}
+
+function showErrors(error, fields, summary) {
+  const elsewhere = [];
+  const wrong = [];
+  for (const { field: path, message } of error.errors ?? []) {
+    const one = fields.get(path) ?? fields.get(path.split(/[.[]/)[0]);
+    if (!one || one.element.hidden) elsewhere.push(path ? `${path}: ${message}` : message);
+    else wrong.push(one) && one.complain(message);
+  }
+  wrong[0]?.input.focus();
+  const words = wrong.length ? [t("new.errors", { n: wrong.length }), ...elsewhere] : elsewhere.length ? elsewhere : [problemText(error)];
+  setText(summary, words.join(" "));
+  if (!wrong.length && !error.errors?.length) complain(error);
+}
