@@ -15,7 +15,7 @@ export function recipePanel() {
     const now = JSON.stringify(manifest);
     if (!manifest || now === drawn) return;
     drawn = now;
-    const text = toYaml(manifest);
+    const text = toYaml(written(manifest));
     const buttons = h("div", { class: "buttons" },
       h("button", { class: "button small", onclick: () => navigator.clipboard.writeText(text).then(() => toast(t("copied"))) }, icon("copy"), t("copy")),
       h("button", { class: "button small", onclick: () => useAgain(manifest) }, icon("plus"), t("recipe.again")));
@@ -23,6 +23,11 @@ export function recipePanel() {
       h("section", {}, h("div", { class: "card-head" }, h("h3", {}, t("recipe.yaml")), buttons), h("pre", { tabindex: "0", "aria-label": t("recipe.yaml") }, h("code", {}, text))));
   };
   return { element, update };
+}
+
+/** Without what the cluster has added. */
+function written({ metadata: { creationTimestamp: _, generation: __, ...metadata }, ...manifest }) {
+  return { apiVersion: manifest.apiVersion, kind: manifest.kind, metadata, spec: manifest.spec };
 }
 
 /** The form opens with it: another name, not paused, and nothing that belongs to this job alone. */

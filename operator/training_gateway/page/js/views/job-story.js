@@ -10,10 +10,10 @@ export function storyPanel() {
   let drawn = "";
   const update = ({ job }) => {
     const { status = {}, events = [] } = job;
-    const now = JSON.stringify([status.conditions, status.pause, status.resume, status.lastFailure, status.notices, events]);
+    const now = JSON.stringify([job.message, status.conditions, status.pause, status.resume, status.lastFailure, status.notices, events]);
     if (now === drawn) return;
     drawn = now;
-    fill(element, h("div", { class: "story-main" }, hint(status), failure(status.lastFailure), pause(status.pause), resumed(status.resume), notices(status.notices), happened(events)), conditions(status.conditions ?? []));
+    fill(element, h("div", { class: "story-main" }, hint(status), failure(status.lastFailure), pause(status.pause), resumed(status.resume), notices(status.notices), happened(events)), conditions(status.conditions ?? [], job.message));
   };
   return { element, update };
 }
@@ -69,12 +69,14 @@ function line({ type, reason, message, count, last_at: last }) {
 /** Yes is good, except where it is not. */
 const BAD = ["Stalled", "Failed"];
 
-function conditions(all) {
-  const rows = all.map(({ type, status, reason, message, lastTransitionTime: since }) => {
+/** Those that hold first. A message that stands above already is not said again. */
+function conditions(all, told) {
+  const ordered = [...all].sort((a, b) => (b.status === "True") - (a.status === "True"));
+  const rows = ordered.map(({ type, status, reason, message, lastTransitionTime: since }) => {
     const kind = status === "Unknown" ? "idle" : status !== "True" ? "idle" : BAD.includes(type) ? "bad" : "good";
     const word = { True: "yes", False: "no" }[status] ?? "unknown";
-    return h("li", {}, h("div", { class: "condition" }, h("strong", {}, knows(`condition.${type}`) ? t(`condition.${type}`) : type), h("span", { class: `badge ${kind}` }, t(`condition.${word}`))),
-      h("div", {}, reasonText(reason)), message && h("div", { class: "soft" }, message), h("div", { class: "soft", title: moment(since) }, t("story.since", { time: age(since) })));
+    return h("li", { class: status === "True" ? "" : "off" }, h("div", { class: "condition" }, h("strong", {}, knows(`condition.${type}`) ? t(`condition.${type}`) : type), h("span", { class: `badge ${kind}` }, t(`condition.${word}`))),
+      h("div", {}, reasonText(reason), " ", h("span", { class: "soft", title: moment(since) }, t("story.since", { time: age(since) }))), message && message !== told && h("div", { class: "soft" }, message));
   });
   return h("section", { class: "conditions" }, h("h3", {}, t("story.conditions")), h("ul", {}, rows));
 }

@@ -81,7 +81,7 @@ class JobView {
   }
 
   hear({ type, progress, state }) {
-    if (!this.job) return undefined;
+    if (!this.job) return type; // it is being read, with all of this in it
     if (type === "complete" && (state ?? progress?.training_state) === "deleted") {
       this.job.state = "deleted";
       this.draw();

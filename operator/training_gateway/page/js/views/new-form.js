@@ -15,8 +15,10 @@ const hint = (name) => ({ hint: t(`new.${name}.hint`) });
 const options = (prefix, names) => names.map((name) => [name, t(`${prefix}.${name}`)]);
 
 /** schedule -> the fields that belong to it. */
-const SCHEDULES = { step: ["step_size", "gamma"], plateau: ["patience", "factor"], cosine: ["T_max", "eta_min"], exponential: ["gamma"], constant: [] };
+const SCHEDULES = { step: ["step_size", "gamma"], plateau: ["patience", "factor"], cosine: ["T_max", "eta_min"], exponential: ["gamma"], linear: [], one_cycle: [], constant: [] };
 const SOURCES = { default: [], path: ["data_path"], upload: ["file"] };
+/** How the server calls what the form calls otherwise. */
+const ALSO = { dataset_id: "file" };
 const SOURCE_FIELDS = new Set(Object.values(SOURCES).flat());
 
 /** section -> [field, what it is]. */
@@ -25,6 +27,7 @@ const sections = () => ({
     ["name", { required: true, ...hint("name"), maxlength: 200 }], ["namespace", { initial: usualNamespace() }],
     ["source", { kind: "select", initial: "default", options: options("new.source", Object.keys(SOURCES)) }],
     ["data_path", hint("data_path")], ["file", { kind: "file", accept: ".csv,.parquet", ...hint("file") }],
+    ["task", { kind: "select", initial: "", options: [["", t("new.task.auto")], ...options("new.task", ["classification", "regression"])] }],
     ["target_column", {}], ["feature_columns", { kind: "list", ...hint("feature_columns") }],
   ],
   model: [
@@ -91,21 +94,22 @@ async function submit(event, { fields, summary, button }) {
 async function requestOf(fields) {
   const request = { algorithm_type: "deep_learning" };
   for (const [name, { element, value }] of fields) {
-    if (element.hidden || name === "source" || name === "file" || value() === undefined) continue;
-    request[name] = value();
+    if (element.hidden || name === "source" || name === "file") continue;
+    if (value() !== undefined) request[name] = value();
+    else if (name === "early_stopping_patience") request[name] = null; // the API's word for never
   }
   const chosen = fields.get("file");
   const file = chosen.element.hidden ? null : chosen.value();
   if (!file) return request;
   if (file.size > LARGEST_FILE) throw Object.assign(new Error(), { errors: [{ field: "file", message: t("new.file.large", { size: bytes(file.size) }) }] });
-  return { ...request, data_path: (await upload(file, request.namespace)).data_path };
+  return { ...request, dataset_id: (await upload(file, request.namespace)).dataset_id };
 }
 
 function showErrors(error, fields, summary) {
   const elsewhere = [];
   const wrong = [];
   for (const { field: path, message } of error.errors ?? []) {
-    const one = fields.get(path) ?? fields.get(path.split(/[.[]/)[0]);
+    const one = fields.get(path) ?? fields.get(ALSO[path] ?? path.split(/[.[]/)[0]);
     if (!one || one.element.hidden) elsewhere.push(path ? `${path}: ${message}` : message);
     else wrong.push(one) && one.complain(message);
   }
