@@ -81,6 +81,10 @@ test-lives: $(READY) ## the operator in a simulated world, lives that are new ea
 test-exhaustive: $(READY) ## all combinations of those kinds of which `make test` has each one once
 	@$(LEASHED) -m pytest --numprocesses 2 --dist load -m exhaustive tests/unit tests/integration $(ARGS)
 
+.PHONY: test-monitoring
+test-monitoring: prepared ## trainings that pause, crash, stall and end, seen by a real Prometheus: boards, alerts, truth
+	@$(LEASHED) -m pytest tests/monitoring $(ARGS)
+
 .PHONY: test-cluster
 test-cluster: $(READY) ## cluster-independent integration tests on $KUBECONFIG (TRAINER_IMAGE=... OPERATOR_NAMESPACE=...)
 	@CLUSTER_UNDER_TEST=1 $(LEASHED) -m pytest -m any_cluster tests/integration $(ARGS)
@@ -133,6 +137,10 @@ monitoring-rules: $(READY) ## write deploy/monitoring/prometheus-rule.yaml from 
 recorded-states: $(READY) ## write a TrainingJob in every state, and Argo CD's ConfigMap, into deploy/gitops
 	@PYTHONPATH=tests $(BIN)/python -m unit.delivery.recorded
 	@$(BIN)/python deploy/gitops/argocd/generate.py > deploy/gitops/argocd/argocd-cm.yaml
+
+.PHONY: board-pictures
+board-pictures: prepared ## draw docs/images/*.png: each board, from trainings that run and a Prometheus that sees them
+	@PYTHONPATH=tests:deploy/monitoring $(LEASHED) -m monitoring --output docs/images $(ARGS)
 
 .PHONY: examples
 examples: $(READY) ## write deploy/examples/*.yaml

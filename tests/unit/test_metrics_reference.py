@@ -23,7 +23,7 @@ from training_operator.metrics.exposition import Format
 from training_operator.metrics.page import Page
 from training_operator.records import Record
 from trainingjob_api.metrics import MetricFamily
-from trainingjob_api.progress import EpochMetrics, SavedCheckpoint
+from trainingjob_api.progress import EpochMetrics, SavedCheckpoint, State
 from trainingjob_api.progress import TestMetrics as OfTest
 from trainingjob_api.status import (
     CheckpointStatus,
@@ -47,7 +47,7 @@ def test_the_committed_page_is_the_generated_one() -> None:
 
 
 def trainers_page() -> str:
-    board = Board(run_config(Path("/c"), recipe(Path("/t.csv"))), gradient_norm=1.0)
+    board = Board(run_config(Path("/c"), recipe(Path("/t.csv"))), State.TRAINING, gradient_norm=1.0)
     board.latest, board.test = EpochMetrics.model_validate(EPOCH), OfTest.model_validate(TEST)
     board.epochs_asked, board.last_step_time, board.device_memory = 3, 1.0, lambda: 9
     board.checkpoint = SavedCheckpoint(

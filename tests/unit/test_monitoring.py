@@ -12,6 +12,7 @@ import yaml
 
 MONITORING = Path("deploy/monitoring")
 TESTS = Path("tests/monitoring/alerts_test.yaml")
+RECORDING_TESTS = Path("tests/monitoring/recording_test.yaml")
 FOREIGN = {"DCGM_FI_DEV_GPU_UTIL"}
 """Of NVIDIA's exporter."""
 
@@ -77,7 +78,7 @@ CHECK = ["check", "rules", *(str(path) for path in (MONITORING / "rules").glob("
 
 
 @pytest.mark.skipif(not shutil.which("promtool"), reason="Prometheus is not installed")
-@pytest.mark.parametrize("command", [CHECK, ["test", "rules", str(TESTS)]], ids=["check", "test"])
+@pytest.mark.parametrize("command", [CHECK, ["test", "rules", str(TESTS), str(RECORDING_TESTS)]], ids=["check", "test"])
 def test_promtool_agrees(command: list[str]) -> None:
     done = subprocess.run(["promtool", *command], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr

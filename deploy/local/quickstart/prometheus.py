@@ -16,6 +16,7 @@ from local_cluster.build import find_go
 from local_cluster.cluster import LocalCluster
 from local_cluster.settings import cache_directory
 from quickstart.daemon import Daemon
+from quickstart.product import NAMESPACE, SERVICE_ACCOUNT
 
 MONITORING = Path("deploy/monitoring")
 MODULE = MONITORING / "prometheus"
@@ -58,13 +59,17 @@ class PrometheusProcess(Daemon):
 
     name, ready_path = "prometheus", "/-/ready"
 
-    def __init__(self, cluster: LocalCluster, program: Path | None = None, operator_port: int = 0) -> None:
+    def __init__(
+        self, cluster: LocalCluster, program: Path | None = None, operator_port: int = 0, scrape_seconds: int = 5
+    ) -> None:
         super().__init__(cluster.directory.path / "prometheus", cluster.directory.logs / "prometheus.log")
         self._kubeconfig, self._program, self._operator_port = cluster.kubeconfig, program, operator_port
+        self._scrape_seconds = scrape_seconds
 
     def command(self, port: int) -> list[str]:
         configuration = self.folder / "prometheus.yaml"
-        configuration.write_text(yaml.safe_dump(local(self._kubeconfig, self._operator_port), sort_keys=False))
+        values = local(self._kubeconfig, self._operator_port, self._scrape_seconds)
+        configuration.write_text(yaml.safe_dump(values, sort_keys=False))
         return [
             str(self._program),
             f"--config.file={configuration}",
@@ -73,14 +78,15 @@ class PrometheusProcess(Daemon):
         ]
 
 
-def local(kubeconfig: Path, operator_port: int) -> dict[str, Any]:
-    """The shipped configuration for a cluster of processes: looked at more often, the operator by its port."""
+def local(kubeconfig: Path, operator_port: int, scrape_seconds: int) -> dict[str, Any]:
+    """The shipped configuration for a cluster of processes: looked at as often as asked, the operator by its port."""
     configuration: dict[str, Any] = yaml.safe_load((MONITORING / "scrape.yaml").read_text())
     trainer, operator = configuration["scrape_configs"]
-    configuration["global"] = {"scrape_interval": "5s", "evaluation_interval": "5s"}
+    configuration["global"] = dict.fromkeys(("scrape_interval", "evaluation_interval"), f"{scrape_seconds}s")
     configuration["rule_files"] = [str((MONITORING / "rules" / "*.yaml").absolute())]
     for discovery in trainer["kubernetes_sd_configs"]:
         discovery["kubeconfig_file"] = str(kubeconfig)
-    by_port = {"job_name": operator["job_name"], "static_configs": [{"targets": [f"127.0.0.1:{operator_port}"]}]}
+    target = {"targets": [f"127.0.0.1:{operator_port}"], "labels": {"namespace": NAMESPACE, "pod": SERVICE_ACCOUNT}}
+    by_port = {"job_name": operator["job_name"], "static_configs": [target]}
     configuration["scrape_configs"] = [trainer, by_port]
     return configuration

@@ -7,7 +7,7 @@ from boards.board import board as made
 from boards.board import training_variables
 from boards.fleet import LABELS, OPEN
 from boards.panels import Column, Panels, Query, Text, bars, rows
-from boards.queries import PODS, as_mirrored, mirror, of_the_last
+from boards.queries import MIRROR, PODS, as_mirrored, mirror, of_the_last, since_the_start
 from boards.scatter import scatter
 
 NONE_CHOSEN = "Nothing to show: none of the chosen trainings has finished an epoch in this time range."
@@ -38,8 +38,6 @@ def _measure() -> CustomVariable:
 
 
 def _curves() -> Panels:
-    start = of_the_last("start_timestamp_seconds")
-    since = f"({of_the_last('completion_timestamp_seconds')} or {start} * 0 + time()) - {start}"
     step = as_mirrored(f'max by (namespace, training_name) (trainingjob_step_total{{{PODS}, rank="0"}})')
     measure = [Column("Measure", of_the_last("${measure}"))]
     said = "The chosen measure of each training's last epoch, {}."
@@ -53,24 +51,26 @@ def _curves() -> Panels:
     return [
         scatter(by_epoch, Column("Epoch", of_the_last("epoch")), measure, several=True, width=8, height=12),
         scatter(by_step, Column("Step", f"max by (training_namespace, training_name) ({step})"), measure, True, 8, 12),
-        scatter(by_time, Column("Seconds since the start", since), measure, several=True, width=8, height=12),
+        scatter(
+            by_time, Column("Seconds since the start", since_the_start()), measure, several=True, width=8, height=12
+        ),
     ]
 
 
 def _best() -> Panels:
     table = Text("Best values", "Of the best epoch and of the test, with what was trained.", "short", NONE_CHOSEN)
-    seconds = f"{mirror('completion_timestamp_seconds')} - {mirror('start_timestamp_seconds')}"
     info = as_mirrored(f"last_over_time(trainingjob_info{{{PODS}}}[$__range])")
+    info = f"{info} and on (training_uid) trainingjob_operator_job_phase{{{MIRROR}}}"
     labels = ", ".join(("training_namespace", "training_name", *TRAINED_WITH))
-    exact, share = {"decimals": 4}, {"unit": "percentunit", "decimals": 2}
+    share = {"unit": "percentunit", "decimals": 2}
     columns = [
         Column("Best epoch", mirror("best_epoch")),
-        Column("Best validation loss", mirror("best_validation_loss"), exact),
+        Column("Best validation loss", mirror("best_validation_loss")),
         Column("Best validation accuracy", mirror("best_validation_accuracy_ratio"), share),
-        Column("Best validation MAE", mirror("best_validation_mae"), exact),
+        Column("Best validation MAE", mirror("best_validation_mae")),
         Column("Test accuracy", mirror("test_accuracy_ratio"), share),
-        Column("Test MAE", mirror("test_mae"), exact),
-        Column("Duration", seconds, {"unit": "s"}),
+        Column("Test MAE", mirror("test_mae")),
+        Column("Duration", since_the_start(), {"unit": "s"}),
         Column("", f"max by ({labels}) ({info})"),
     ]
     headings = LABELS | {name: name.replace("_", " ").capitalize() for name in TRAINED_WITH}

@@ -4,7 +4,7 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from boards.board import board as made
 from boards.board import training_variables
-from boards.panels import Column, Panels, Query, Text, bars, curve, number, rows
+from boards.panels import PHASES, Column, Panels, Query, Text, bars, colored, curve, number, rows
 from boards.queries import in_phase, increase, mirror, quantile, running
 
 HERE = 'training_namespace=~"$namespace"'
@@ -65,7 +65,7 @@ def _trainings() -> Panels:
     columns = [
         Column("Progress", running(f"{mirror('epoch', HERE)} / {mirror('epochs', HERE)}", HERE), GAUGE),
         Column("Epoch", running(mirror("epoch", HERE), HERE)),
-        Column("Validation loss", running(mirror("validation_loss", HERE), HERE), {"decimals": 4}),
+        Column("Validation loss", running(mirror("validation_loss", HERE), HERE)),
         Column("Samples/s", running(mirror("samples_per_second", HERE), HERE), {"unit": "short"}),
         Column("Time left", running(mirror("remaining_seconds", HERE), HERE), {"unit": "s"}),
         Column("Since checkpoint", running(age, HERE), {"unit": "s"}),
@@ -95,18 +95,23 @@ def _over_time() -> Panels:
         "short",
         "There is no TrainingJob in these namespaces.",
     )
-    epochs = Text("Epochs", "Epochs that all trainings finish in a minute.", "short", NONE_RUNS)
+    epochs = Text("Epochs", "Epochs that all trainings finish in a minute, over the last five.", "short", NONE_RUNS)
     samples = Text("Samples", "Training samples a second, all trainings together.", "short", NONE_RUNS)
-    goodput = Text("Goodput of each training", "Share of the last hour that went into steps.", "percentunit", NONE_RUNS)
+    goodput = Text(
+        "Goodput of each training",
+        "Share of the last hour, or of the time since its start, that went into steps that count.",
+        "percentunit",
+        NONE_RUNS,
+    )
     queue = Text(
         "Time in queue", "How long TrainingJobs were Queued that left the queue.", "s", "Nothing left a queue."
     )
-    delta = f"delta(trainingjob_operator_job_epoch{{{HERE}}}[5m])"
-    each = f"max by (training_namespace, training_name, training_uid) ({delta})"
+    slope = f"deriv(trainingjob_operator_job_epoch{{{HERE}}}[5m])"
+    each = f"max by (training_namespace, training_name, training_uid) ({slope})"
     queued = "trainingjob_operator_phase_duration_seconds"
     return [
-        curve(phases, Query(_phases(), "{{phase}}"), stacked=True),
-        curve(epochs, Query(f"sum(clamp_min({each}, 0)) / 5", "epochs a minute")),
+        colored(curve(phases, Query(_phases(), "{{phase}}"), stacked=True), PHASES),
+        curve(epochs, Query(f"sum(clamp_min({each}, 0)) * 60", "epochs a minute")),
         curve(samples, Query(f"sum({mirror('samples_per_second', HERE)})", "samples a second")),
         curve(
             goodput,

@@ -32,6 +32,7 @@ from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
 SOURCE = Source(type_val="prometheus", uid="${datasource}")
 P = TypeVar("P", timeseries.Panel, stat.Panel, bargauge.Panel, statetimeline.Panel, table.Panel, xychart.Panel)
+C = TypeVar("C", timeseries.Panel, statetimeline.Panel)
 Panels = Sequence[Any]
 """Builders of any kinds of panels: the SDK has no type that they share."""
 NOTHING = "Nothing to show: no training in this time range reports this."
@@ -55,9 +56,13 @@ class Query:
     legend: str = "__auto"
 
 
-def curve(text: Text, *queries: Query, width: int = 8, height: int = 8, stacked: bool = False) -> timeseries.Panel:
-    """Lines over time."""
+def curve(
+    text: Text, *queries: Query, width: int = 8, height: int = 8, stacked: bool = False, floor: float | None = 0
+) -> timeseries.Panel:
+    """Lines over time, on an axis that begins at the floor, or wherever the values do."""
     panel = dressed(timeseries.Panel(), text, width, height)
+    if floor is not None:
+        panel.min(floor)
     for target in targets(queries):
         panel.with_target(target.range())
     legend = common.VizLegendOptions().display_mode(LegendDisplayMode.LIST).placement(LegendPlacement.BOTTOM)
@@ -73,6 +78,36 @@ def dashed(panel: timeseries.Panel, name: str) -> timeseries.Panel:
     """Draws one series as what the others are to be compared with."""
     style = Property("custom.lineStyle", {"fill": "dash", "dash": [10, 10]})
     return panel.override_by_name(name, [style, Property("custom.fillOpacity", 0)])
+
+
+def colored(panel: C, colors: Mapping[str, str]) -> C:
+    """Gives series of these names a colour of their own, the same wherever they are shown."""
+    for name, color in colors.items():
+        panel.override_by_name(name, [Property("color", {"mode": "fixed", "fixedColor": color})])
+    return panel
+
+
+PHASES = {
+    "Pending": "yellow",
+    "Queued": "light-yellow",
+    "Starting": "orange",
+    "Running": "green",
+    "Pausing": "light-blue",
+    "Paused": "blue",
+    "Restarting": "purple",
+    "Succeeded": "dark-green",
+    "Failed": "red",
+}
+ACTIVITIES = {
+    "training": "green",
+    "running": "light-green",
+    "evaluating": "blue",
+    "saving": "yellow",
+    "starting": "orange",
+    "restoring": "light-orange",
+    "stopping": "purple",
+    "finished": "dark-green",
+}
 
 
 def number(text: Text, *queries: Query, width: int = 4, height: int = 4) -> stat.Panel:

@@ -16,6 +16,12 @@ def of_the_last(metric: str) -> str:
     return f"max by ({_BY}) ({series} and on (training_uid) trainingjob_operator_job_phase{{{MIRROR}}} @ end())"
 
 
+def since_the_start() -> str:
+    """Seconds from the first attempt's beginning to the end, or until now."""
+    start = of_the_last("start_timestamp_seconds")
+    return f"({of_the_last('completion_timestamp_seconds')} or {start} * 0 + time()) - {start}"
+
+
 def in_phase(phases: str, selector: str = MIRROR) -> str:
     """1 for each TrainingJob in one of these phases (a regular expression)."""
     return f'max by ({_BY}) (trainingjob_operator_job_phase{{{selector}, phase=~"{phases}"}})'

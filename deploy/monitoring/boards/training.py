@@ -7,8 +7,18 @@ from grafana_foundation_sdk.models.xychart import XYShowMode
 
 from boards.board import annotation, training_variables
 from boards.board import board as made
-from boards.panels import Column, Panels, Query, Text, curve, dashed, number, timeline
-from boards.queries import MIRROR, PODS, live_or_mirrored, mirror, of_the_last, quantile, rank_0
+from boards.panels import ACTIVITIES, PHASES, Column, Panels, Query, Text, colored, curve, dashed, number, timeline
+from boards.queries import (
+    MIRROR,
+    PODS,
+    live_or_mirrored,
+    mirror,
+    of_the_last,
+    quantile,
+    rank_0,
+    running,
+    since_the_start,
+)
 from boards.scatter import scatter
 
 OTHER_TASK = "Nothing to show: only trainings of the other task report this, or no epoch has ended in this time range."
@@ -48,24 +58,26 @@ def _annotations() -> list[AnnotationQuery]:
 
 def _summary() -> Panels:
     left = Text("Time left", "The operator's estimate.", "s", "does not run")
-    end = f"{mirror('completion_timestamp_seconds')} or {mirror('start_timestamp_seconds')} * 0 + time()"
     since = Text("Duration", "From the first attempt's beginning to the end, or until now.", "s", "not begun")
     best = Text("Best epoch", "By the metric that selects the model.", "short", "none yet")
     progress = Text("Progress", "Whole epochs done, of those asked for.", "percentunit", "nobody knows how many epochs")
     restarts = Text("Restarts", "Restarts after failures that spent the budget.", "short", "no such TrainingJob")
     goodput = Text(
-        "Goodput, last hour", "Share of the last hour that went into steps.", "percentunit", "no pod answers"
+        "Goodput, last hour",
+        "Share of the last hour, or since its start, of steps that count.",
+        "percentunit",
+        "no pod answers",
     )
     lane = Text("Phase", "What the TrainingJob was doing.", "short", "There is no such TrainingJob in this time range.")
     phases = f"max by (phase) (trainingjob_operator_job_phase{{{MIRROR}}})"
     return [
         number(progress, Query(f"{mirror('epoch')} / {mirror('epochs')}")),
         number(left, Query(mirror("remaining_seconds"))),
-        number(since, Query(f"({end}) - {mirror('start_timestamp_seconds')}")),
+        number(since, Query(since_the_start())),
         number(best, Query(mirror("best_epoch"))),
         number(restarts, Query(mirror("restarts_total"))),
         number(goodput, Query(f"training:goodput:ratio_rate1h{{{PODS}}}")),
-        timeline(lane, Query(phases, "{{phase}}")),
+        colored(timeline(lane, Query(phases, "{{phase}}")), PHASES),
     ]
 
 
@@ -86,7 +98,10 @@ def _quality() -> Panels:
     ys = [*(Column(name, of_the_last(metric)) for name, metric in drawn), Column("Best", is_best)]
     best_loss = Query(f"max({mirror('best_validation_loss')})", "best")
     return [
-        dashed(curve(loss, *_splits("loss", "train_loss", "validation_loss"), best_loss, width=12, height=10), "best"),
+        dashed(
+            curve(loss, *_splits("loss", "train_loss", "validation_loss"), best_loss, width=12, height=10, floor=None),
+            "best",
+        ),
         scatter(by_epoch, Column("Epoch", of_the_last("epoch")), ys, several=False).override_by_name("Best", _mark()),
         dashed(
             curve(
@@ -94,6 +109,7 @@ def _quality() -> Panels:
                 Query(rank_0("accuracy_ratio", 'split="train"', "split"), "{{split}}"),
                 Query(live_or_mirrored("accuracy_ratio", "validation", "validation_accuracy_ratio"), "{{split}}"),
                 Query(f"max({mirror('best_validation_accuracy_ratio')})", "best"),
+                floor=None,
             ),
             "best",
         ),
@@ -110,6 +126,7 @@ def _quality() -> Panels:
                 Query(rank_0(name, 'split="validation"', "split"), name)
                 for name in ("precision", "recall", "f1", "roc_auc")
             ),
+            floor=None,
         ),
     ]
 
@@ -151,7 +168,10 @@ def _speed() -> Panels:
             Query(f"rate(trainingjob_data_wait_seconds_total{{{PODS}}}[$__rate_interval])", "{{pod}}"),
             width=6,
         ),
-        curve(activity, Query(activities, "{{activity}}"), Query(stood, "{{phase}}"), width=6, stacked=True),
+        colored(
+            curve(activity, Query(activities, "{{activity}}"), Query(stood, "{{phase}}"), width=6, stacked=True).max(1),
+            ACTIVITIES | PHASES,
+        ),
     ]
 
 
@@ -169,13 +189,18 @@ def _optimizer() -> Panels:
     return [
         curve(learning, Query(rank_0("learning_rate", by="rank"), "learning rate")),
         curve(norm, Query(rank_0("gradient_norm", by="rank"), "gradient norm")),
-        curve(own, Query(f"{live} or {kept}", "{{name}}")),
+        curve(own, Query(f"{live} or {kept}", "{{name}}"), floor=None),
     ]
 
 
 def _storage() -> Panels:
     memory = Text("Memory", "Of each pod's first rank: resident, and its tensors on the accelerator.", "bytes", ENDED)
-    age = Text("Age of the last checkpoint", "What a crash would cost now.", "s", "No checkpoint yet.")
+    age = Text(
+        "Age of the last checkpoint",
+        "What a crash would cost now, while it runs.",
+        "s",
+        "It does not run, or has no checkpoint yet.",
+    )
     size = Text("Checkpoint size", "Of the last checkpoint.", "bytes", ENDED)
     duration = Text("Saving", "How long the last save took; 1 in *failed* while the last one failed.", "s", ENDED)
     saved = mirror("last_checkpoint_timestamp_seconds")
@@ -186,7 +211,7 @@ def _storage() -> Panels:
             Query(f"trainingjob_device_memory_bytes{{{PODS}}}", "{{pod}} accelerator"),
             width=6,
         ),
-        curve(age, Query(f"time() - {saved} unless {mirror('completion_timestamp_seconds')}", "age"), width=6),
+        curve(age, Query(running(f"time() - {saved}"), "age"), width=6),
         curve(size, Query(rank_0("checkpoint_size_bytes", by="rank"), "size"), width=6),
         curve(
             duration,

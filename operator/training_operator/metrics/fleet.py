@@ -84,9 +84,10 @@ class Fleet:
         self._is_leading, self._clock, self._seen = is_leading, clock, dict[Key, Seen]()
         self._phases, self._advanced = Count[str](), clock()
         self._seconds: Counter = counter(catalogue.PHASE_SECONDS, registry)
-        for phase in set(Phase) - _ENDS:
-            self._seconds.labels(phase.value)  # from 0 on, as rates want it
         self._stays: Histogram = histogram(catalogue.PHASE_DURATION, _STAYS, registry)
+        for phase in set(Phase) - _ENDS:  # from 0 on, as rates want it
+            self._seconds.labels(phase.value)
+            self._stays.labels(phase.value)
         self._pauses: Histogram = histogram(catalogue.PAUSE_DURATION, _PAUSES, registry)
         self._lost: Counter = counter(catalogue.LOST_STEPS, registry)
 

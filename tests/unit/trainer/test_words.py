@@ -226,6 +226,8 @@ def test_what_is_scraped() -> None:
     address = exporter.serve(board, None)
     progress = Progress.model_validate_json(urlopen(f"{address}/progress").read())
     assert (progress.state, progress.steps, progress.latest) == (State.STARTING, 72, None)
+    names = {line.split()[0] for line in urlopen(f"{address}/metrics").read().decode().splitlines()}
+    assert names & {"trainingjob_epochs", "trainingjob_epoch", "trainingjob_step_total"} == {"trainingjob_epochs"}
 
     board.enter(State.TRAINING)
     for _ in range(3):
@@ -254,7 +256,7 @@ def test_what_is_scraped() -> None:
 
 
 def test_open_metrics_and_gzip_are_for_those_who_ask() -> None:
-    address = exporter.serve(Board(run_config(Path("/c"), recipe(TABLE)), plan=PLAN), None)
+    address = exporter.serve(Board(run_config(Path("/c"), recipe(TABLE)), State.TRAINING, plan=PLAN), None)
     accept = {"Accept": "application/openmetrics-text; version=1.0.0", "Accept-Encoding": "gzip"}
     with urlopen(Request(f"{address}/metrics", headers=accept)) as answer:
         assert answer.headers["Content-Type"].startswith("application/openmetrics-text; version=1.0.0")

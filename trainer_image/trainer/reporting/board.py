@@ -143,6 +143,11 @@ class Board:
         self.replays_to = plan.steps_before(known_epochs) if plan and is_as_planned else 0
 
     @property
+    def has_begun(self) -> bool:
+        """Whether it is known where this attempt begins; before that, step and epoch are not those of the training."""
+        return self.state not in (State.STARTING, State.RESTORING)
+
+    @property
     def steps_replayed(self) -> int:
         return max(0, min(self.step, self.replays_to) - self.began_at)
 

@@ -6,7 +6,7 @@ INFO = MetricFamily(
     "trainingjob_info",
     "info",
     "Always 1; what is trained, and how, is in the labels. A program of one's own has script in place of the recipe's.",
-    ("model", "optimizer", "schedule", "precision", "script", "world_size"),
+    ("model", "optimizer", "schedule", "precision", "script", "world_size", "training_uid"),
     query="count by (model, optimizer) (trainingjob_info)",
 )
 

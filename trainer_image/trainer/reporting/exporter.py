@@ -82,7 +82,7 @@ class _BoardCollector:
 Value = float | None
 
 _GAUGES: dict[MetricFamily, Callable[[Board], Value]] = {
-    catalogue.EPOCH: lambda board: board.epoch,
+    catalogue.EPOCH: lambda board: board.epoch if board.has_begun else None,
     catalogue.EPOCHS: lambda board: board.epochs or None,
     catalogue.LEARNING_RATE: lambda board: board.latest.learning_rate if board.latest else None,
     catalogue.GRADIENT_NORM: lambda board: board.gradient_norm,
@@ -142,8 +142,8 @@ def _of_ones_own(board: Board) -> Iterable[Metric]:
         yield family
 
 
-_COUNTERS: dict[MetricFamily, Callable[[Board], float]] = {
-    catalogue.STEPS: lambda board: board.step,
+_COUNTERS: dict[MetricFamily, Callable[[Board], Value]] = {
+    catalogue.STEPS: lambda board: board.step if board.has_begun else None,
     catalogue.SAMPLES: lambda board: board.samples,
     catalogue.STEPS_REPLAYED: lambda board: board.steps_replayed,
     catalogue.DATA_WAIT: lambda board: board.data_wait,
@@ -152,7 +152,8 @@ _COUNTERS: dict[MetricFamily, Callable[[Board], float]] = {
 
 def _counters(board: Board) -> Iterable[Metric]:
     for family, value_of in _told_by(board, _COUNTERS):
-        yield CounterMetricFamily(family.family_name, family.meaning, value=value_of(board), unit=family.base_unit)
+        if (value := value_of(board)) is not None:
+            yield CounterMetricFamily(family.family_name, family.meaning, value=value, unit=family.base_unit)
 
 
 def _told_by(board: Board, values: Mapping[MetricFamily, _Of]) -> Iterable[tuple[MetricFamily, _Of]]:
@@ -189,12 +190,13 @@ def _step_durations(board: Board) -> Metric:
 
 def _info(board: Board) -> dict[str, str]:
     recipe, script = board.run.training, board.run.script
+    known = {"training_uid": board.run.uid, "world_size": str(board.world_size)}
     if recipe is None:
-        return {"script": script.path if script else "", "world_size": str(board.world_size)}
+        return {**known, "script": script.path if script else ""}
     return {
+        **known,
         "model": recipe.model.type,
         "optimizer": recipe.optimizer.type,
         "schedule": recipe.schedule.type if recipe.schedule else "constant",
         "precision": recipe.precision,
-        "world_size": str(board.world_size),
     }

@@ -1,0 +1,20 @@
+"""The shipped rules in a real Prometheus: a training that stalls raises its alert, and nothing else does."""
+
+from monitoring.scenario import Scenario
+
+FIRING = 'ALERTS{alertstate="firing"}'
+
+
+def test_a_training_that_stalls_raises_the_alert(scenario: Scenario) -> None:
+    found = scenario.prometheus.now(f"{FIRING} == 1", scenario.moments["over"])
+    stalled = [each.labels for each in found if each.labels["alertname"] == "TrainingStalled"]
+    assert [labels["training_name"] for labels in stalled] == ["digits-stalls"]
+    assert stalled[0]["severity"] == "warning"
+
+
+def test_neither_a_pause_nor_a_crash_nor_a_queue_raises_one(scenario: Scenario) -> None:
+    start, end = scenario.moments["submitted"], scenario.moments["over"]
+    found = scenario.prometheus.over(FIRING, start, end, scenario.scrape_seconds)
+    assert {(each.labels["alertname"], each.labels["training_name"]) for each in found} == {
+        ("TrainingStalled", "digits-stalls")
+    }

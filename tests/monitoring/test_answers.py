@@ -1,0 +1,40 @@
+"""Every query of every panel, asked of a Prometheus that has seen trainings run, pause, crash and end."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from monitoring.scenario import NAMESPACE, Scenario
+from pictures.board import Board, boards, windows, with_values
+
+SILENT = {
+    "GPUs asked for and used A": "there is no GPU, and no kube-state-metrics",
+    "GPUs asked for and used B": "there is no GPU, and no DCGM exporter",
+    "Accelerator memory A": "there is no GPU",
+    "Memory B": "of the training: there is no GPU",
+    "Calls without success A": "every call may have succeeded",
+}
+"""Queries that may find nothing here, and why."""
+EVERY = {"datasource": "prometheus", "namespace": NAMESPACE, "training": ".*", "operator_namespace": ".*"}
+MEASURES = ("validation_loss", "train_loss", "validation_accuracy_ratio", "validation_mae")
+
+
+def asked(board: Board) -> Iterator[tuple[str, str]]:
+    for panel in board.panels:
+        for reference, expr, _ in panel.queries:
+            yield f"{panel.title} {reference}", expr
+    for name, expr, _ in board.annotations:
+        yield name, expr
+
+
+QUERIES = [(f"{board.title}: {where}", where, expr) for board in boards() for where, expr in asked(board)]
+
+
+@pytest.mark.parametrize(("where", "expr"), [each[1:] for each in QUERIES], ids=[each[0] for each in QUERIES])
+def test_a_query_of_a_board_is_answered(scenario: Scenario, where: str, expr: str) -> None:
+    start, end = scenario.moments["submitted"], scenario.moments["over"]
+    values = EVERY | windows(scenario.scrape_seconds, end - start) | {"replica": ".*"}
+    for measure in MEASURES if "${measure}" in expr else MEASURES[:1]:
+        filled = with_values(expr, values | {"measure": measure})
+        found = scenario.prometheus.over(filled, start, end, scenario.scrape_seconds)
+        assert any(series.has_values for series in found) or where in SILENT, filled
