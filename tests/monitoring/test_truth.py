@@ -122,7 +122,10 @@ def test_a_paused_training_is_seen_as_paused_and_makes_no_steps(scenario: Scenar
     paused = 'trainingjob_operator_job_phase{training_name="digits-paused", phase="Paused"}'
     found = over(scenario, paused, "paused", "resumed")
     assert sum(len(series.points) for series in found) >= GONE_AFTER - 2 * scenario.scrape_seconds
-    assert over(scenario, f'trainingjob_epoch{{training_name="digits-paused"}} and on (training_name) {paused}') == []
+    steps = 'trainingjob_step_total{training_name="digits-paused"}'
+    for_some_time = f"count_over_time({paused}[{3 * scenario.scrape_seconds}s]) > 2"
+    assert over(scenario, for_some_time, "paused", "resumed")
+    assert over(scenario, f"{steps} and on (training_name) {for_some_time}", "paused", "resumed") == []
 
 
 def test_what_was_never_a_number_is_none(scenario: Scenario) -> None:

@@ -7,7 +7,7 @@ from boards.board import board as made
 from boards.board import training_variables
 from boards.fleet import LABELS, OPEN
 from boards.panels import Column, Panels, Query, Text, bars, rows
-from boards.queries import MIRROR, PODS, as_mirrored, mirror, of_the_last, since_the_start
+from boards.queries import MIRROR, PODS, as_mirrored, measured_by_pods, mirror, of_the_last, since_the_start
 from boards.scatter import scatter
 
 NONE_CHOSEN = "Nothing to show: none of the chosen trainings has finished an epoch in this time range."
@@ -42,15 +42,14 @@ def _curves() -> Panels:
     measure = [Column("Measure", of_the_last("${measure}"))]
     said = "The chosen measure of each training's last epoch, {}."
     by_epoch = Text("By epoch", said.format("over whole epochs done"), "short", NONE_CHOSEN)
-    by_step = Text(
-        "By step", said.format("over optimizer steps; only what was scraped from pods"), "short", NONE_CHOSEN
-    )
+    by_step = Text("By step", said.format("over optimizer steps; only what pods have told"), "short", NONE_CHOSEN)
+    told = [Column("Measure", f"max by (training_namespace, training_name) ({as_mirrored(measured_by_pods())})")]
     by_time = Text(
         "By time since the start", said.format("over seconds since the first attempt began"), "short", NONE_CHOSEN
     )
     return [
         scatter(by_epoch, Column("Epoch", of_the_last("epoch")), measure, several=True, width=8, height=12),
-        scatter(by_step, Column("Step", f"max by (training_namespace, training_name) ({step})"), measure, True, 8, 12),
+        scatter(by_step, Column("Step", f"max by (training_namespace, training_name) ({step})"), told, True, 8, 12),
         scatter(
             by_time, Column("Seconds since the start", since_the_start()), measure, several=True, width=8, height=12
         ),

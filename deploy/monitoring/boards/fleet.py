@@ -170,6 +170,6 @@ def _gpus() -> Panels:
     )
     tensors = 'sum by (namespace) (trainingjob_device_memory_bytes{namespace=~"$namespace"})'
     return [
-        curve(numbers, Query(asked, "asked for"), Query(busy, "busy"), width=12),
-        curve(memory, Query(tensors, "{{namespace}}"), width=12),
+        curve(numbers, Query(asked, "asked for"), Query(busy, "busy"), width=12, height=6),
+        curve(memory, Query(tensors, "{{namespace}}"), width=12, height=6),
     ]

@@ -101,11 +101,11 @@ PHASES = {
 ACTIVITIES = {
     "training": "green",
     "running": "light-green",
-    "evaluating": "blue",
+    "evaluating": "purple",
     "saving": "yellow",
     "starting": "orange",
     "restoring": "light-orange",
-    "stopping": "purple",
+    "stopping": "dark-purple",
     "finished": "dark-green",
 }
 
@@ -115,6 +115,8 @@ def number(text: Text, *queries: Query, width: int = 4, height: int = 4) -> stat
     panel = dressed(stat.Panel(), text, width, height)
     for target in targets(queries):
         panel.with_target(target.range())
+    if text.unit == "short":
+        panel.decimals(0)  # an increase is extrapolated: two restarts come out as 2.03
     last = common.ReduceDataOptions().calcs(["lastNotNull"]).values(False)
     return panel.graph_mode(BigValueGraphMode.NONE).reduce_options(last)
 

@@ -55,6 +55,14 @@ def as_mirrored(expression: str) -> str:
     return f'label_replace({expression}, "training_namespace", "$1", "namespace", "(.+)")'
 
 
+def measured_by_pods() -> str:
+    """The chosen measure as pods tell it: of the same moment as their steps, which the mirror's is not."""
+    names = "trainingjob_(loss|accuracy_ratio|mae)"
+    told = f'label_replace({{__name__=~"{names}", {PODS}, rank="0"}}, "measure", "$1", "__name__", "{names}")'
+    chosen = 'label_replace(vector(1), "measure", "${measure}", "", "")'
+    return f'label_join({told}, "measure", "_", "split", "measure") and on (measure) {chosen}'
+
+
 def quantile(share: float, histogram: str, selector: str = "", by: str = "", window: str = "$__rate_interval") -> str:
     """Quantile of a histogram over all series, or by some labels."""
     labels = f"le, {by}" if by else "le"

@@ -279,7 +279,7 @@ class TestFleet:
             phase: registry.get_sample_value("trainingjob_operator_phase_duration_seconds_sum", {"phase": phase})
             for phase in ("Paused", "Queued", "Starting")
         }
-        assert found == {"Paused": None, "Queued": 20, "Starting": None}
+        assert found == {"Paused": 0, "Queued": 20, "Starting": 0}
 
     def test_pauses_and_losses_are_counted_once(self) -> None:
         registry, fleet = self.fleet()
