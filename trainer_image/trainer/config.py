@@ -1,7 +1,6 @@
 """What a pod is asked to do, read once from the environment into frozen values."""
 
 import json
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -138,22 +137,6 @@ def rank_config_from(environment: Mapping[str, str]) -> RankConfig:
         pod_ip=environment.get(contract.POD_IP_ENV) or None,
         gpus=_number(environment, contract.GPUS_ENV, 0),
     )
-
-
-def threads_for(local_world_size: int, environment: Mapping[str, str]) -> int:
-    """Threads for each rank: the pod's share of the machine, not the machine (a 4-CPU pod sees all 64 cores)."""
-    if environment.get("OMP_NUM_THREADS", "").isdigit():
-        return max(1, int(environment["OMP_NUM_THREADS"]))
-    cpus = min(len(os.sched_getaffinity(0)), _cpu_limit())
-    return max(1, cpus // local_world_size)
-
-
-def _cpu_limit(path: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:
-    try:
-        quota, period = path.read_text().split()
-        return max(1, -(-int(quota) // int(period)))
-    except (OSError, ValueError):  # no cgroup v2, or "max"
-        return 1_000_000
 
 
 def _run_config(environment: Mapping[str, str]) -> RunConfig:

@@ -18,7 +18,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from support.trainer import recipe, run_config
 from trainer import command_line, config
-from trainer.config import launch_from, threads_for
+from trainer.config import launch_from
 from trainer.data.dataset import DataFacts
 from trainer.data.scaling import Scaling
 from trainer.errors import UserError
@@ -60,20 +60,6 @@ def test_a_pod_reads_its_place() -> None:
 def test_a_wrong_environment_is_named(variables: dict[str, str], words: str) -> None:
     with pytest.raises(UserError, match=re.escape(words)):
         launch_from(variables)
-
-
-def test_threads_are_the_pods_share(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(64)))
-    monkeypatch.setattr(config, "_cpu_limit", lambda: 8)
-    assert threads_for(2, {}) == 4
-    assert threads_for(16, {}) == 1
-    assert threads_for(2, {"OMP_NUM_THREADS": "3"}) == 3
-
-
-@pytest.mark.parametrize(("content", "limit"), [("400000 100000", 4), ("50000 100000", 1), ("max 100000", 1_000_000)])
-def test_cpu_limit(tmp_path: Path, content: str, limit: int) -> None:
-    (tmp_path / "cpu.max").write_text(content)
-    assert config._cpu_limit(tmp_path / "cpu.max") == limit
 
 
 MANIFEST = """

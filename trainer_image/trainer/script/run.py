@@ -1,6 +1,7 @@
 """What a user's program holds of its run: it iterates epochs and batches, counts steps, and reports."""
 
 import copy
+import os
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import replace
 from itertools import chain
@@ -10,6 +11,7 @@ import torch
 import torch.distributed as dist
 
 from trainer.checkpoint.folder import Folder
+from trainer.cpus import cpus_of_rank
 from trainer.errors import NonFinite, NotSaved, SaveFailed, Stopped, UserError
 from trainer.learning.clock import EpochClock
 from trainer.pod.program import Ended
@@ -53,6 +55,11 @@ class ScriptRun:
     def steps(self) -> int:
         """Steps done, those of earlier attempts included."""
         return self._state.position.step
+
+    @property
+    def cpus(self) -> int:
+        """CPUs that this rank may keep busy, by its threads and a DataLoader's workers together."""
+        return cpus_of_rank(int(os.environ.get("LOCAL_WORLD_SIZE") or 1))
 
     def epochs(self, count: int) -> Iterator[int]:
         """The numbers of the epochs still to do; an epoch that was interrupted comes first, with what is left of it."""
