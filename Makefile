@@ -91,7 +91,7 @@ test-cluster: $(READY) ## cluster-independent integration tests on $KUBECONFIG (
 
 .PHONY: test-delivery
 test-delivery: prepared ## install, upgrade and uninstall with a real helm, which is built once (minutes)
-	@$(LEASHED) -m pytest -m 'exhaustive or not exhaustive' tests/delivery $(ARGS)
+	@UV=$(UV) $(LEASHED) -m pytest tests/delivery $(ARGS)
 
 .PHONY: bench
 bench: $(READY) ## time the trainer against what people would use instead (ARGS="--only mlp"), on a quiet machine

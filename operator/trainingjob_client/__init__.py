@@ -18,6 +18,7 @@ from trainingjob_client.errors import (
     UnavailableError,
     WaitTimeoutError,
 )
+from trainingjob_client.history import JobHistory
 from trainingjob_client.job import Change, Event, Job, Page, Pod
 from trainingjob_client.jobs import AsyncTrainingJobs, Until
 from trainingjob_client.sync import TrainingJobs
@@ -33,6 +34,7 @@ __all__ = [
     "FinishedError",
     "ForbiddenError",
     "Job",
+    "JobHistory",
     "ManifestError",
     "NoLogError",
     "NotConfiguredError",

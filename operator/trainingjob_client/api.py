@@ -2,7 +2,7 @@
 
 import builtins
 import json
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -113,7 +113,7 @@ class Api:
                 async for line in response.content:
                     yield _change(line)
 
-    async def lines(self, path: str, query: Mapping[str, Any] | None = None) -> AsyncIterator[str]:
+    async def lines(self, path: str, query: Mapping[str, Any] | None = None) -> AsyncGenerator[str, None]:
         """The lines of a text, such as a log, as they come; one without an end is given when the text ends."""
         rest = b""
         with _breaking(path):

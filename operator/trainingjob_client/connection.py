@@ -78,11 +78,19 @@ async def _load(configuration: "Configuration", context: str | None, kubeconfig:
     if kubeconfig is None and context is None and _runs_in_pod():
         load_incluster_config(client_configuration=configuration)
         return (_ACCOUNT / "namespace").read_text().strip()
-    file = str(kubeconfig or os.environ.get("KUBECONFIG") or "~/.kube/config")
+    file = _files(_source(kubeconfig))
     loader = await load_kube_config(
         config_file=file, context=context, client_configuration=configuration, persist_config=False
     )
     return str(loader.current_context["context"].get("namespace") or "default")
+
+
+def _files(named: str) -> str:
+    """Those of a list of kubeconfigs that there are."""
+    files = [file for part in named.split(os.pathsep) if part and (file := Path(part).expanduser()).exists()]
+    if not files:
+        raise FileNotFoundError("there is no such file")
+    return os.pathsep.join(map(str, files))
 
 
 def _runs_in_pod() -> bool:

@@ -3,7 +3,7 @@ programs of one's own."""
 
 import asyncio
 import builtins
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -21,6 +21,7 @@ from trainingjob_client.errors import (
     RefusedError,
     WaitTimeoutError,
 )
+from trainingjob_client.history import JobHistory, read_history
 from trainingjob_client.job import Change, Event, Job, Page, Pod, event_of, labels_of
 from trainingjob_client.keeping import decide_claim, delete_claim
 from trainingjob_client.logs import LogReading
@@ -146,6 +147,10 @@ class AsyncTrainingJobs:
         events = [event_of(raw) for answer in answers for raw in answer["items"]]
         return sorted(events, key=lambda event: event.time.timestamp() if event.time else 0.0)
 
+    async def history(self, name: str, *, namespace: str | None = None) -> JobHistory:
+        """Every epoch since the first, also when no pod is left."""
+        return await read_history(self.api, await self.get(name, namespace=namespace))
+
     # Change
 
     async def pause(self, name: str, *, namespace: str | None = None) -> Job:
@@ -211,7 +216,7 @@ class AsyncTrainingJobs:
             raise EndedError(f"{name} has ended as {job.phase} and will not be {until}{told}", job.phase)
         raise NotFoundError(f"trainingjob {name} was deleted")
 
-    async def watch(self, name: str, *, namespace: str | None = None) -> AsyncIterator[Job]:
+    async def watch(self, name: str, *, namespace: str | None = None) -> AsyncGenerator[Job, None]:
         """The job now and at every change, until it is over or deleted. NotFoundError when there is none."""
         where = namespace or self.namespace
         found = False
@@ -227,7 +232,7 @@ class AsyncTrainingJobs:
             if change.job.is_over:
                 return
 
-    def watch_all(self, *, namespace: str | None = None, all_namespaces: bool = False) -> AsyncIterator[Change]:
+    def watch_all(self, *, namespace: str | None = None, all_namespaces: bool = False) -> AsyncGenerator[Change, None]:
         """All jobs as they are, SYNCED, then every change, for ever; an API server that goes away is waited for."""
         return Watching(self.api, None if all_namespaces else namespace or self.namespace).changes()
 
@@ -239,7 +244,7 @@ class AsyncTrainingJobs:
         follow: bool = False,
         tail: int | None = None,
         namespace: str | None = None,
-    ) -> AsyncIterator[str]:
+    ) -> AsyncGenerator[str, None]:
         """Lines of the pod in which a rank runs. Followed: waits for pods, and goes on with the next attempt's, to the
         end of the training; otherwise NoLogError when there is none."""
         reading = LogReading(self.api, namespace or self.namespace, name, rank, tail)

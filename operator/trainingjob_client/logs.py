@@ -1,7 +1,7 @@
 """The log of one rank: waits for pods where it is followed, and goes on with the next attempt's."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
 from trainingjob_api.contract import CONTAINER_NAME
@@ -23,7 +23,7 @@ class LogReading:
     rank: int = 0
     tail: int | None = None
 
-    async def newest(self) -> AsyncIterator[str]:
+    async def newest(self) -> AsyncGenerator[str, None]:
         """What there is now; NoLogError when there is no pod that has begun."""
         job = await self._job()
         pod = await self._pod(job, after=0)
@@ -32,7 +32,7 @@ class LogReading:
         async for line in self._lines(pod, follow=False, tail=self.tail):
             yield line
 
-    async def followed(self) -> AsyncIterator[str]:
+    async def followed(self) -> AsyncGenerator[str, None]:
         """To the end of the training, over pauses and restarts."""
         done = 0
         while True:
@@ -64,7 +64,7 @@ class LogReading:
         pods = [pod for raw in found["items"] if (pod := Pod(raw)).node_rank == node and pod.attempt > after]
         return max(pods, key=lambda pod: (pod.attempt, pod.has_log), default=None)
 
-    async def _to_its_end(self, pod: Pod) -> AsyncIterator[str]:
+    async def _to_its_end(self, pod: Pod) -> AsyncGenerator[str, None]:
         """Past a connection that breaks: read again, without the lines that were given."""
         given, tail = 0, self.tail
         while True:
@@ -90,7 +90,7 @@ class LogReading:
         """Whether the container runs although its log has ended: a kubelet that was restarted closes it."""
         return "running" in Pod(await self.api.get(PODS, pod.name, self.namespace)).container
 
-    def _lines(self, pod: Pod, *, follow: bool, tail: int | None) -> AsyncIterator[str]:
+    def _lines(self, pod: Pod, *, follow: bool, tail: int | None) -> AsyncGenerator[str, None]:
         query = {
             "container": CONTAINER_NAME,
             "follow": "true" if follow else "",

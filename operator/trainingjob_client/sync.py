@@ -7,12 +7,16 @@ import threading
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from trainingjob_client.api import FIELD_MANAGER
+from trainingjob_client.history import JobHistory
 from trainingjob_client.job import Change, Event, Job, Page, Pod
 from trainingjob_client.jobs import AsyncTrainingJobs, Until
 from trainingjob_client.manifest import Given
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 _Result = TypeVar("_Result")
 
@@ -139,6 +143,16 @@ class TrainingJobs:
     def events(self, name: str, *, namespace: str | None = None, of_pods: bool = False) -> builtins.list[Event]:
         """What was noted of the job, and of its pods if those are wanted, oldest first."""
         return self._background.run(self._jobs.events(name, namespace=namespace, of_pods=of_pods))
+
+    def history(self, name: str, *, namespace: str | None = None) -> JobHistory:
+        """Every epoch since the first, also when no pod is left."""
+        return self._background.run(self._jobs.history(name, namespace=namespace))
+
+    def plot(self, name: str, *others: str, namespace: str | None = None) -> "Figure":
+        """The curves of a job, or of several over each other, as a matplotlib figure; a notebook shows it."""
+        from trainingjob_client.plotting import curves
+
+        return curves([self.history(each, namespace=namespace) for each in (name, *others)])
 
     def pause(self, name: str, *, namespace: str | None = None) -> Job:
         """Ask for a pause; asking again changes nothing. FinishedError for a job that is over."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 
 from trainingjob_client.api import Api, Raw, RawChange
@@ -25,7 +25,7 @@ class Watching:
     """By UID, as last seen."""
     _version: str = ""
 
-    async def changes(self) -> AsyncIterator[Change]:
+    async def changes(self) -> AsyncGenerator[Change, None]:
         """Everything as it is now, SYNCED, then every change, for ever.
 
         The first LIST must be answered. After that an API server that is away is waited for; what has changed meanwhile
@@ -51,7 +51,7 @@ class Watching:
                 await asyncio.sleep(max(error.retry_after or 0.0, wait * random.uniform(0.5, 1.0)))  # noqa: S311
                 wait = min(2 * wait, _LONGEST_WAIT)
 
-    async def _listed(self) -> AsyncIterator[Change]:
+    async def _listed(self) -> AsyncGenerator[Change, None]:
         """What differs from what is known; the watch goes on from there."""
         raws, page = [], ""
         while True:
