@@ -1,0 +1,35 @@
+"""What an image of the operator stands for on the embedded cluster, where no token lies at the usual place of a pod.
+
+`operator_image.py today|RELEASE.zip`: SERVICE_ACCOUNT leads to the token's folder, a path that the node translates.
+"""
+
+import json
+import os
+import sys
+from pathlib import Path
+
+
+def main() -> None:
+    release, *arguments = sys.argv[1:]
+    kubeconfig = Path(os.environ["HOME"]) / "kubeconfig"
+    kubeconfig.write_text(json.dumps(_kubeconfig(Path(os.environ["SERVICE_ACCOUNT"]))))
+    os.environ["KUBECONFIG"] = str(kubeconfig)
+    if release != "today":
+        os.environ["PYTHONPATH"] = release
+    os.execv(sys.executable, [sys.executable, "-m", "training_operator", *arguments])
+
+
+def _kubeconfig(account: Path) -> object:
+    server = f"https://{os.environ['KUBERNETES_SERVICE_HOST']}:{os.environ['KUBERNETES_SERVICE_PORT']}"
+    cluster = {"server": server, "certificate-authority": str(account / "ca.crt")}
+    return {
+        "apiVersion": "v1",
+        "kind": "Config",
+        "current-context": "pod",
+        "clusters": [{"name": "pod", "cluster": cluster}],
+        "users": [{"name": "pod", "user": {"token": (account / "token").read_text()}}],
+        "contexts": [{"name": "pod", "context": {"cluster": "pod", "user": "pod"}}],
+    }
+
+
+main()

@@ -1,0 +1,114 @@
+"""helm install, upgrade and uninstall on a real control plane with the operator's pods, while a training runs on."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+import yaml
+
+from delivery.conftest import NAMESPACE, OLD, PLACES, RELEASED, Helm
+from delivery.programs import CHART, Object, objects_of
+from support.kubectl import Kubectl
+from support.product import Training, trainings_in
+from support.waiting import PATIENCE, wait_for
+from trainingjob_api.status import Phase
+
+WAIT = ("--wait", f"--timeout={PATIENCE:.0f}s")
+CRD = "customresourcedefinitions"
+
+
+@pytest.fixture(autouse=True)
+def _clean(helm: Helm, admin: Kubectl) -> Iterator[None]:
+    """Nothing of the product is there before a test, nor after it."""
+    yield
+    helm.run("uninstall", "trainingjob", "--ignore-not-found", *WAIT)
+    for kinds in (f"{CRD},clusterroles,clusterrolebindings,priorityclasses", "namespaces"):
+        admin("delete", kinds, "-l", "app.kubernetes.io/part-of=trainingjob", "--ignore-not-found")
+    admin("delete", "namespace", NAMESPACE, "--ignore-not-found")
+
+
+def test_a_training_does_not_notice_that_its_operator_is_installed_upgraded_and_uninstalled(
+    helm: Helm, kubectl: Kubectl, admin: Kubectl
+) -> None:
+    helm("install", "trainingjob", "--create-namespace", *WAIT)
+    assert "Succeeded" in helm("test", "trainingjob")
+    job = trainings_in(kubectl).submit("job", nodes=2)
+    job.wait_for_step(5)
+    before = life(job)
+    helm("upgrade", "trainingjob", *WAIT, operator={"settings": {"LOG_LEVEL": "DEBUG"}})
+    assert "LOG_LEVEL" in admin("get", "deployment", "trainingjob-operator", "-o", "yaml")
+    helm("rollback", "trainingjob", "1", *WAIT)
+    assert "Succeeded" in helm("test", "trainingjob")
+    assert life(job) == before
+
+    helm("uninstall", "trainingjob", *WAIT)
+    assert not admin(
+        "get", "deployments,pods,serviceaccounts", "-l", "app.kubernetes.io/part-of=trainingjob", "-o", "name"
+    )
+    assert life(job) == before, "pods train on without an operator"
+    assert kubectl("get", "persistentvolumeclaim", "job-checkpoints", "-o", "name")
+
+    helm("install", "trainingjob", *WAIT)
+    paused = job.pause()
+    assert paused.pause is not None
+    assert (paused.pause.lost_steps, paused.restarts) == (0, 0)
+
+
+def test_0_1_0_is_taken_over_while_it_trains(helm: Helm, kubectl: Kubectl, admin: Kubectl) -> None:
+    admin("apply", "-f", "-", stdin=yaml.safe_dump_all(released()))
+    admin("rollout", "status", "deployment/trainingjob-operator", f"--timeout={PATIENCE:.0f}s")
+    job = trainings_in(kubectl).submit("job", nodes=2)
+    job.wait_for_phase(Phase.RUNNING)
+    job.wait_for_step(5)
+    before = life(job)
+
+    helm("upgrade", "trainingjob", "--install", "--take-ownership", "--force-conflicts", "--server-side=true", *WAIT)
+    images = admin(
+        "get", "pods", "-l", "app.kubernetes.io/name=trainingjob-operator", "-o", "jsonpath={..image}"
+    ).split()
+    assert {image.rpartition(":")[2] for image in images} == {"today"}
+    assert "Succeeded" in helm("test", "trainingjob")
+    assert life(job) == before
+    paused = job.pause()
+    assert paused.pause is not None
+    assert (paused.pause.lost_steps, paused.restarts, paused.attempt) == (0, 0, 1)
+    job.suspend(False)
+    resumed = job.wait(lambda status: status.resume, "where it went on from").resume
+    assert resumed is not None
+    assert resumed.from_step == paused.pause.saved_step
+
+
+def test_crds_go_only_if_that_is_asked_for(helm: Helm, admin: Kubectl) -> None:
+    helm("install", "trainingjob", "--create-namespace")
+    helm("uninstall", "trainingjob", *WAIT)
+    assert "trainingjobs.trainingjob.dev" in admin("get", CRD, "-o", "name")
+    helm("upgrade", "trainingjob", "--install", crds={"keep": False})
+    helm("uninstall", "trainingjob", *WAIT)
+    wait_for(lambda: "trainingjob.dev" not in admin("get", CRD, "-o", "name"), "the end of the CRDs")
+
+
+def test_the_api_server_takes_all_that_can_be_switched_on(helm: Helm, admin: Kubectl) -> None:
+    """But for what is the Prometheus operator's, whose kinds are not served here."""
+    admin("create", "namespace", NAMESPACE)
+    helm("install", "crds", operator={"replicas": 0})  # the kinds that others are validated against
+    on = ("--set", "monitoring.dashboards=true,networkPolicy.enabled=true,namespaces={red,blue}")
+    done = helm.run("template", "other", str(CHART), "--dry-run=server", "--is-upgrade", "--take-ownership", *on)
+    helm("uninstall", "crds", *WAIT)
+    assert done.returncode == 0, done.stderr
+    assert {each["kind"] for each in objects_of(done.stdout)} >= {"ConfigMap", "NetworkPolicy", "Role", "Pod"}
+
+
+def life(job: Training) -> Object:
+    """What a job would show of a disturbance: another attempt, a restart, other pods."""
+    status = job.status
+    pods = sorted(pod["metadata"]["uid"] for pod in job.pods())
+    return {"attempt": status.attempt, "restarts": status.restarts, "pods": pods}
+
+
+def released() -> list[Object]:
+    """0.1.0 as kustomize made it, with what the embedded cluster needs."""
+    objects = objects_of((RELEASED / OLD / "install.yaml").read_text())
+    for each in objects:
+        if each["kind"] == "Deployment":
+            each["spec"]["template"]["spec"]["containers"][0]["env"] += PLACES
+    return json.loads(json.dumps(objects))
