@@ -18,10 +18,11 @@ from training_gateway.gate import Gate
 from training_gateway.objects import MANAGER
 from training_gateway.rates import Rates
 from training_gateway.refusal import FieldError, Refusal, unavailable
-from training_gateway.routes import jobs, operation, streams, training
+from training_gateway.routes import datasets, jobs, operation, outcome, streams, submitting, training
 from training_gateway.services import Services
 from training_gateway.settings import Settings
 from training_gateway.store import JobStore
+from training_gateway.telemetry import Telemetry
 from trainingjob_api.contract import RELEASE
 from trainingjob_client.api import Api
 from trainingjob_client.errors import (
@@ -46,11 +47,15 @@ async def connect() -> Api:
 def application(settings: Settings, connect: Connect = connect) -> FastAPI:
     """Connects when it begins to serve."""
 
+    telemetry = Telemetry()
+
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         async with await connect() as api:
             gate = Gate(api, settings.audience, settings.development_token)
-            services = Services(settings, api, gate, JobStore(), Rates(settings.requests_per_second, settings.burst))
+            rates = Rates(settings.requests_per_second, settings.burst)
+            services = Services(settings, api, gate, JobStore(), rates, telemetry)
+            telemetry.watch(lambda: services.open_streams, lambda: len(services.store.views()))
             app.state.services = services
             following = asyncio.create_task(services.store.follow(api, settings.namespaces))
             try:
@@ -61,7 +66,7 @@ def application(settings: Settings, connect: Connect = connect) -> FastAPI:
                     await following
 
     app = FastAPI(title="TrainingJob", version=RELEASE, lifespan=lifespan, redoc_url=None, docs_url=None)
-    for routes in (training, streams, jobs):
+    for routes in (training, streams, outcome, jobs, submitting, datasets):
         app.include_router(routes.router, prefix=PREFIX)
     app.include_router(operation.router)
     page_files.mount(app)
@@ -73,7 +78,7 @@ def application(settings: Settings, connect: Connect = connect) -> FastAPI:
             CORSMiddleware, allow_origins=settings.cors_origins, allow_methods=methods, allow_headers=headers
         )
     app.add_middleware(
-        middleware.Frame, seconds=settings.request_seconds, observe=lambda *_: None, log=middleware.log_line
+        middleware.Frame, seconds=settings.request_seconds, observe=telemetry.note, log=middleware.log_line
     )
     return app
 

@@ -76,7 +76,7 @@ class Remembered(Generic[Answer]):
 
     async def get(self, question: Hashable, ask: Callable[[], Awaitable[Answer]]) -> Answer:
         known = self._known.get(question)
-        if known is not None and self.clock() < known[0] + FRESH_SECONDS:
+        if known is not None and self._is_fresh(known[0]):
             return known[1]
         asking = self._asked.get(question)
         if asking is None:
@@ -84,9 +84,13 @@ class Remembered(Generic[Answer]):
             asking.add_done_callback(lambda done: self._note(question, self.clock(), done))
         return await asyncio.shield(asking)
 
-    def knows(self, question: Hashable) -> bool:
+    def needs_no_question(self, question: Hashable) -> bool:
+        """It is answered, or asked at this moment."""
         known = self._known.get(question)
-        return known is not None and self.clock() < known[0] + FRESH_SECONDS
+        return question in self._asked or (known is not None and self._is_fresh(known[0]))
+
+    def _is_fresh(self, since: float) -> bool:
+        return self.clock() < since + FRESH_SECONDS
 
     def _note(self, question: Hashable, now: float, done: asyncio.Future[Answer]) -> None:
         self._asked.pop(question, None)
@@ -123,7 +127,7 @@ class Gate:
         if self._development_token and hmac.compare_digest(token, self._development_token):
             return DEVELOPER
         digest = sha256(token.encode()).digest()
-        if not self._users.knows(digest) and (wait := self._guesses.wait(peer)):
+        if not self._users.needs_no_question(digest) and (wait := self._guesses.wait(peer)):
             raise too_many(wait)
         user = await self._users.get(digest, lambda: self._review(token))
         if user is None:

@@ -37,8 +37,8 @@ _STREAMS = re.compile(r"/(stream-progress/|stream-jobs|logs/)")
 current_user: ContextVar[list[str]] = ContextVar("current_user")
 """Where the gate leaves the name of whoever asks, for the log."""
 
-Observer = Callable[[str, str, int, float], None]
-"""Is told method, route, code and seconds of every request."""
+Observer = Callable[[str, str, int, float, bool], None]
+"""Is told of every request method, route, code, seconds, and whether it was a stream."""
 
 
 class Frame:
@@ -62,12 +62,12 @@ class Frame:
         finally:
             seconds, code = time.monotonic() - begun, answer.code
             route = getattr(scope.get("route"), "path", "")
-            self._observe(scope["method"], route, code, seconds)
+            self._observe(scope["method"], route, code, seconds, _is_stream(scope))
             self._log(_line(scope, request_id, who[0], code, answer.sent, seconds))
 
     async def _answered(self, scope: Scope, receive: "_Limited", answer: "_Answer") -> None:
         try:
-            async with asyncio.timeout(None if _STREAMS.search(scope["path"]) else self._seconds):
+            async with asyncio.timeout(None if _is_stream(scope) else self._seconds):
                 receive.check_announced()
                 await self._app(scope, receive, answer)
         except Refusal as refusal:
@@ -76,6 +76,10 @@ class Frame:
         except TimeoutError:
             if not answer.code:
                 await refused(unavailable(), scope["request_id"])(scope, receive, answer)
+
+
+def _is_stream(scope: Scope) -> bool:
+    return bool(_STREAMS.search(scope["path"]))
 
 
 class _Limited:

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from training_gateway.fields import FLAT, errors_of
-from training_gateway.refusal import FieldError, Refusal, invalid
+from training_gateway.refusal import FieldError, invalid
 from training_gateway.sources import Source, source_of
 from training_gateway.start_request import StartRequest
 from training_gateway.words import camel_keys
@@ -26,6 +26,8 @@ _SCHEDULES: Mapping[str, Mapping[str, Any]] = {
 _SCHEDULE_FIELDS = ("step_size", "gamma", "patience", "factor", "t_max", "eta_min")
 _OTHERWISE_CALLED = {"none": "constant", "one_cycle": "oneCycle"}
 _SECTIONS = ("checkpoint", "restart", "deadlines", "queue")
+_SHOWN = ("epochs", "early_stopping_patience", "min_delta", "feature_columns", "target_column", "output_path")
+"""Also where there is nothing."""
 HELD_BACK = 0.2
 """Share of the rows for validation, unless training.data.validation says something else."""
 
@@ -203,7 +205,5 @@ def config_of(request: StartRequest, spec: Section) -> Section:
     if schedule == "cosine":
         config["T_max"] = config["T_max"] or config["epochs"]
         config["eta_min"] = config["eta_min"] or 0.0
-    return {name: value for name, value in config.items() if value != {}}
-
-
-__all__ = ["Defaults", "Refusal", "config_of", "spec_of"]
+    config["data_path"] = request.data_path  # where it is mounted is nobody's business
+    return {name: value for name, value in config.items() if value != {} and (name in _SHOWN or value is not None)}

@@ -8,6 +8,7 @@ from training_gateway.rates import Rates
 from training_gateway.refusal import FieldError, Refusal, invalid, not_found
 from training_gateway.settings import Settings
 from training_gateway.store import JobStore
+from training_gateway.telemetry import Telemetry
 from training_gateway.views import View
 from trainingjob_client.api import Api
 from trainingjob_client.errors import NotFoundError
@@ -24,6 +25,7 @@ class Services:
     gate: Gate
     store: JobStore
     rates: Rates
+    telemetry: Telemetry
     task_ids: TaskIds = field(default_factory=TaskIds)
     open_streams: int = 0
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from training_gateway.events import event, place
 from training_gateway.views import View
+from trainingjob_api.progress import EpochMetrics
 from trainingjob_client.api import Api
 from trainingjob_client.errors import ClientError
 from trainingjob_client.job import Change
@@ -36,14 +37,25 @@ class Known:
 
     view: View
     told: deque[Told] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
+    epochs: deque[EpochMetrics] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
+    """The latest, of which a history may not be written yet."""
 
     def tell(self) -> None:
         """The progress, if it is another than before."""
         document = {"type": "progress", "task_id": self.view.task_id, "progress": self.view.progress}
         version = int(self.view.job.version or 0)
         data = event(document, place(str(version), self.view.epoch))
+        self._add_epoch()
         if not self.told or _without_id(self.told[-1].data) != _without_id(data):
             self.told.append(Told(version, self.view.epoch, data))
+
+    def _add_epoch(self) -> None:
+        """An attempt that does epochs again replaces them."""
+        metrics = self.view.job.status.metrics
+        if metrics and metrics.latest and metrics.latest.epoch:
+            while self.epochs and self.epochs[-1].epoch >= metrics.latest.epoch:
+                self.epochs.pop()
+            self.epochs.append(metrics.latest)
 
 
 def _without_id(data: bytes) -> bytes:
@@ -111,7 +123,7 @@ class JobStore:
                 self._remember(known)
             type = "deleted"
         else:
-            now = Known(view, known.told) if known is not None and is_same else Known(view)
+            now = Known(view, known.told, known.epochs) if known is not None and is_same else Known(view)
             now.tell()
             self._remember(now)
             type = "modified" if is_same else "added"
@@ -141,6 +153,11 @@ class JobStore:
     def by_task_id(self, task_id: str) -> list[Known]:
         """More than one only where two namespaces have the same id."""
         return [self._known[key] for key in sorted(self._by_task.get(task_id, ()))]
+
+    def epochs_of(self, view: View) -> list[EpochMetrics]:
+        """Those that were told lately."""
+        known = self._known.get(view.key)
+        return list(known.epochs) if known is not None and known.view.job.uid == view.job.uid else []
 
     def views(self) -> list[View]:
         return [known.view for known in self._known.values()]

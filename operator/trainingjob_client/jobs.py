@@ -3,7 +3,7 @@ programs of one's own."""
 
 import asyncio
 import builtins
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -153,22 +153,29 @@ class AsyncTrainingJobs:
 
     # Change
 
-    async def pause(self, name: str, *, namespace: str | None = None) -> Job:
+    async def pause(
+        self, name: str, *, namespace: str | None = None, annotations: Mapping[str, str] | None = None
+    ) -> Job:
         """Ask for a pause; asking again changes nothing. FinishedError for a job that is over."""
-        return await self._suspend(name, namespace, True)
+        return await self._suspend(name, namespace, True, annotations)
 
-    async def resume(self, name: str, *, namespace: str | None = None) -> Job:
+    async def resume(
+        self, name: str, *, namespace: str | None = None, annotations: Mapping[str, str] | None = None
+    ) -> Job:
         """Let it go on; asking again changes nothing. FinishedError for a job that is over."""
-        return await self._suspend(name, namespace, False)
+        return await self._suspend(name, namespace, False, annotations)
 
-    async def _suspend(self, name: str, namespace: str | None, wanted: bool) -> Job:
+    async def _suspend(
+        self, name: str, namespace: str | None, wanted: bool, annotations: Mapping[str, str] | None
+    ) -> Job:
         job = await self.get(name, namespace=namespace)
         if job.is_over:
             raise _finished(job)
         if job.is_suspended == wanted:
             return job
         try:
-            change = {"spec": {"suspend": wanted}}
+            noted = {"annotations": dict(annotations)} if annotations else {}
+            change = {"metadata": {"uid": job.uid, **noted}, "spec": {"suspend": wanted}}
             return Job(await self.api.patch(TRAINING_JOBS, name, change, job.namespace))
         except RefusedError:
             now = await self.get(name, namespace=namespace)

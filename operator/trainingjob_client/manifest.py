@@ -34,10 +34,10 @@ def read(given: Given) -> Manifest:
     if isinstance(given, TrainingJob):
         return Manifest(_dumped(given), ())
     if isinstance(given, Mapping):
-        return _sorted([dict(given)], "the object")
+        return sort([dict(given)], "the object")
     text, source = _text(given)
     try:
-        return _sorted([document for document in yaml.safe_load_all(text) if document], source)
+        return sort([document for document in yaml.safe_load_all(text) if document], source)
     except yaml.YAMLError as error:
         raise ManifestError(f"{source} is no YAML: {_where(error)}") from error
 
@@ -52,7 +52,7 @@ def _text(given: Path | str) -> tuple[str, str]:
         raise ManifestError(f"{given} cannot be read: {getattr(error, 'strerror', None) or error}") from error
 
 
-def _sorted(documents: Sequence[Any], source: str) -> Manifest:
+def sort(documents: Sequence[Any], source: str) -> Manifest:
     for document in documents:
         if not isinstance(document, dict) or not document.get("kind") or not document.get("apiVersion"):
             raise ManifestError(

@@ -1,11 +1,12 @@
-"""For whoever runs the gateway: /healthz, /readyz."""
+"""For whoever runs the gateway: /healthz, /readyz, /metrics."""
 
 from typing import Any
 
 from fastapi import APIRouter
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from training_gateway.asking import Served
+from training_gateway.telemetry import CONTENT_TYPE
 
 router = APIRouter(tags=["operation"])
 
@@ -14,6 +15,12 @@ router = APIRouter(tags=["operation"])
 async def healthz() -> dict[str, Any]:
     """The process answers."""
     return {"ok": True}
+
+
+@router.get("/metrics", response_class=PlainTextResponse)
+async def metrics(services: Served) -> Response:
+    """For Prometheus: counts without names."""
+    return Response(services.telemetry.page(), media_type=CONTENT_TYPE)
 
 
 @router.get("/readyz")

@@ -1,6 +1,7 @@
 """Server-sent events."""
 
-from collections.abc import AsyncIterator, Iterable
+import asyncio
+from collections.abc import AsyncIterator, Mapping
 from typing import Annotated
 
 from fastapi import APIRouter, Header
@@ -9,6 +10,7 @@ from starlette.responses import StreamingResponse
 from training_gateway.asking import Asker, Reader, Served
 from training_gateway.events import HEADERS
 from training_gateway.gate import ANONYMOUS, Action
+from training_gateway.past import as_progress, kept_of, past_of
 from training_gateway.refusal import Refusal
 from training_gateway.routes.training import Namespace
 from training_gateway.services import Services
@@ -31,12 +33,13 @@ async def stream_progress(
         if user is not ANONYMOUS:
             await services.gate.require(user, Action(verb, view.job.namespace))
 
-    stream = ProgressStream(services.store, view, still_allowed, _nothing_missed)
+    async def missed(view: View, epoch: int) -> list[tuple[int, Document]]:
+        raw = await kept_of(services.api, view)
+        since = services.store.epochs_of(view)
+        return await asyncio.to_thread(lambda: list(as_progress(view, past_of(raw, since).rows(epoch))))
+
+    stream = ProgressStream(services.store, view, still_allowed, missed)
     return counted(services, stream.events(last_event_id))
-
-
-async def _nothing_missed(view: View, epoch: int) -> Iterable[tuple[int, Document]]:
-    return ()
 
 
 @router.get("/stream-jobs", response_class=StreamingResponse)
@@ -51,7 +54,9 @@ async def stream_jobs(user: Asker, services: Served, namespace: Namespace = None
     return counted(services, ListStream(services.store, allowed).events())
 
 
-def counted(services: Services, events: AsyncIterator[bytes]) -> StreamingResponse:
+def counted(
+    services: Services, events: AsyncIterator[bytes], headers: Mapping[str, str] = HEADERS
+) -> StreamingResponse:
     """Refusal (503) where as many are open as may be."""
     if services.open_streams >= services.settings.streams:
         raise Refusal(503, "too many streams are open: try again later", headers={"Retry-After": "30"})
@@ -64,4 +69,4 @@ def counted(services: Services, events: AsyncIterator[bytes]) -> StreamingRespon
         finally:
             services.open_streams -= 1
 
-    return StreamingResponse(counting(), headers=HEADERS)
+    return StreamingResponse(counting(), headers=headers)

@@ -5,16 +5,19 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Query
 
 from training_gateway.asking import Asker, Reader, Served
-from training_gateway.gate import Action
-from training_gateway.identity import task_id_of
+from training_gateway.datasets import source_of_config_map
+from training_gateway.gate import Action, User
+from training_gateway.identity import CHANGED_BY_ANNOTATION, task_id_of
 from training_gateway.recipe import Defaults, config_of, spec_of
 from training_gateway.refusal import FieldError, Refusal, invalid
 from training_gateway.services import Services
+from training_gateway.sources import Source
 from training_gateway.start_request import StartRequest
 from training_gateway.starting import Start
 from training_gateway.views import View
-from trainingjob_client.errors import FinishedError
+from trainingjob_client.errors import FinishedError, NotFoundError
 from trainingjob_client.jobs import AsyncTrainingJobs
+from trainingjob_client.resources import CONFIG_MAPS
 
 router = APIRouter(tags=["training"])
 Namespace = Annotated[str | None, Query(max_length=63, description="Default: that of the server, or of the task.")]
@@ -37,7 +40,8 @@ async def start(
     await services.gate.require(user, Action("create", where))
     settings = services.settings
     defaults = Defaults(settings.default_data_path, settings.default_target_column, settings.claim_size)
-    spec = spec_of(request, defaults)
+    dataset = await _dataset(services, where, request)
+    spec = spec_of(request, defaults, dataset)
     job = await Start(services, user, where, request, spec, idempotency_key, dry_run).run()
     task_id = task_id_of(job)
     verb = "would be started" if dry_run else "started"
@@ -48,6 +52,17 @@ async def start(
         "namespace": job.namespace,
         "config": config_of(request, spec),
     }
+
+
+async def _dataset(services: Services, namespace: str, request: StartRequest) -> Source | None:
+    """Refusal (422) for one that is not there."""
+    if request.dataset_id is None:
+        return None
+    try:
+        raw = await services.api.get(CONFIG_MAPS, request.dataset_id, namespace)
+    except NotFoundError:
+        raise invalid(FieldError("dataset_id", f"there is none in namespace {namespace}")) from None
+    return source_of_config_map(raw, request.target_column)
 
 
 @router.get("/progress/{task_id}")
@@ -61,7 +76,7 @@ async def progress(task_id: str, user: Reader, services: Served, namespace: Name
 async def pause(task_id: str, user: Asker, services: Served, namespace: Namespace = None) -> dict[str, Any]:
     """Save, free the pods, wait. Asking again changes nothing."""
     view = await services.view(task_id, user, "patch", namespace)
-    after = await _suspended(services, view, wanted=True)
+    after = await _suspended(services, user, view, wanted=True)
     return _answer(after, "paused" if after.state == "paused" else "pausing: it saves, and its pods end")
 
 
@@ -69,19 +84,22 @@ async def pause(task_id: str, user: Asker, services: Served, namespace: Namespac
 async def resume(task_id: str, user: Asker, services: Served, namespace: Namespace = None) -> dict[str, Any]:
     """Go on from what was saved. Asking again changes nothing."""
     view = await services.view(task_id, user, "patch", namespace)
-    return _answer(await _suspended(services, view, wanted=False), "goes on from what was saved")
+    return _answer(await _suspended(services, user, view, wanted=False), "goes on from what was saved")
 
 
-async def _suspended(services: Services, view: View, wanted: bool) -> View:
+async def _suspended(services: Services, user: User, view: View, wanted: bool) -> View:
     """Refusal (409), with the state, for a training that is over."""
     jobs = AsyncTrainingJobs(services.api, view.job.namespace)
+    by = {CHANGED_BY_ANNOTATION: user.name}
     try:
-        return View(await (jobs.pause if wanted else jobs.resume)(view.job.name))
+        return View(await (jobs.pause if wanted else jobs.resume)(view.job.name, annotations=by))
     except FinishedError as error:
         state = View(await jobs.get(view.job.name)).state
         raise Refusal(409, str(error), state=state) from None
 
 
 def _answer(view: View, what: str) -> dict[str, Any]:
-    state = "pausing" if view.job.is_suspended and view.state != "paused" else view.state
+    state = view.state
+    if view.job.is_suspended != (state in ("paused", "pausing")):  # the operator has not seen it yet
+        state = "pausing" if view.job.is_suspended else "starting"
     return {"success": True, "task_id": view.task_id, "message": f"{view.task_id} {what}", "training_state": state}

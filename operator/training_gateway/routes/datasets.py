@@ -1,0 +1,52 @@
+"""Tables of one's own."""
+
+import asyncio
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Form, UploadFile
+
+from training_gateway import datasets
+from training_gateway.asking import Asker, Served
+from training_gateway.gate import Action
+from training_gateway.refusal import FieldError, Refusal, invalid
+from training_gateway.routes.training import Namespace
+from trainingjob_client.errors import AlreadyExistsError, NotFoundError
+from trainingjob_client.resources import CONFIG_MAPS
+
+router = APIRouter(tags=["data"])
+
+
+@router.post("/datasets", status_code=201)
+async def upload(
+    file: UploadFile,
+    user: Asker,
+    services: Served,
+    namespace: Namespace = None,
+    namespace_field: Annotated[str | None, Form(alias="namespace", max_length=63)] = None,
+) -> dict[str, Any]:
+    """csv in UTF-8 with a header, or parquet, up to 512 kB. The same content again is the same dataset."""
+    where = services.namespace(namespace_field or namespace)
+    await services.gate.require(user, Action("create", where), Action("create", where, "configmaps", ""))
+    if file.size is not None and file.size > datasets.LIMIT:
+        raise Refusal(413, datasets.TOO_LARGE)
+    content = await file.read()
+    table = await asyncio.to_thread(datasets.read, content)
+    name = (file.filename or "")[:200]
+    try:
+        await services.api.create(CONFIG_MAPS, table.config_map(user.name, name), where)
+    except AlreadyExistsError:
+        pass
+    except NotFoundError:
+        raise invalid(FieldError("namespace", f"there is no namespace {where}")) from None
+    target = table.columns[-1] if table.columns else None
+    return {
+        "success": True,
+        "dataset_id": table.id,
+        "namespace": where,
+        "format": table.kind,
+        "columns": list(table.columns),
+        "rows": table.rows,
+        "target_column": target,
+        "task": table.task_of(target) if target else None,
+        "message": f"{name or 'the table'} is stored; start a training with dataset_id {table.id}",
+    }
