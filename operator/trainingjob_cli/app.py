@@ -9,6 +9,7 @@ from trainingjob_cli.commands import (
     listing,
     logs,
     pausing,
+    submitting,
     version,
     waiting,
     watching,
@@ -24,6 +25,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 
+app.command("submit")(submitting.submit)
 app.command("list")(listing.list_jobs)
 app.command("get")(listing.get)
 app.command("describe")(describing.describe)
