@@ -57,7 +57,7 @@ demo: prepared ## train the digits on an embedded cluster: watch, pause, resume,
 	@$(BIN)/python -m quickstart demo
 
 .PHONY: up
-up: prepared ## start the embedded cluster with the operator
+up: prepared ## start the embedded cluster with the operator, the web page and the HTTP API
 	@$(BIN)/python -m quickstart up
 
 .PHONY: monitoring

@@ -1,9 +1,10 @@
-"""`python -m quickstart demo | up | down`: what make demo, make up and make down run."""
+"""`python -m quickstart demo | up | monitoring | down`: what make demo, make up and make down run."""
 
 import argparse
 import os
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from rich.console import Console
@@ -14,29 +15,37 @@ from local_cluster.rest import RestError
 from local_cluster.settings import default_directory
 from quickstart import demo, prometheus
 from quickstart.kubectl import Kubectl
-from quickstart.product import OperatorProcess, install
+from quickstart.product import GatewayProcess, OperatorProcess, install
 from trainingjob_api.contract import default_sub_path
 from trainingjob_api.resource import TrainingJob
 
 ROOT = Path(__file__).parents[3]
 
 
-def up(cluster: LocalCluster, console: Console) -> Kubectl:
-    """Cluster and operator, whatever of them does not run yet."""
-    started = time.monotonic()
-    cluster.start()
-    kubectl = Kubectl(binaries.find_kubectl(), cluster.kubeconfig, console)
-    install(kubectl)
-    OperatorProcess(cluster).start()
-    console.print(f"The cluster and the operator run (ready after {time.monotonic() - started:.1f} s).")
-    return kubectl
+class Up:
+    """Cluster, operator and gateway, whatever of them does not run yet. The gateway starts beside what comes next."""
+
+    def __init__(self, cluster: LocalCluster, console: Console) -> None:
+        started = time.monotonic()
+        cluster.start()
+        self.kubectl = Kubectl(binaries.find_kubectl(), cluster.kubeconfig, console)
+        install(self.kubectl)
+        self._gateway = GatewayProcess(cluster)
+        self._starting = ThreadPoolExecutor(1).submit(self._gateway.start)
+        OperatorProcess(cluster).start()
+        console.print(f"The cluster and the operator run (ready after {time.monotonic() - started:.1f} s).")
+
+    def gateway(self) -> GatewayProcess:
+        """Once it answers; RuntimeError if it does not."""
+        self._starting.result()
+        return self._gateway
 
 
 def run_demo(cluster: LocalCluster, console: Console) -> None:
-    kubectl = up(cluster, console)
-    job = demo.run(kubectl, console)
+    running = Up(cluster, console)
+    job = demo.run(running.kubectl, console)
     show_files(cluster, job, console)
-    show_access(cluster, kubectl, console)
+    show_access(cluster, running, console)
 
 
 def show_files(cluster: LocalCluster, job: TrainingJob, console: Console) -> None:
@@ -57,26 +66,29 @@ def show_files(cluster: LocalCluster, job: TrainingJob, console: Console) -> Non
     console.print(f"  {checkpoints}: checkpoints, the newest and the best\n", highlight=False)
 
 
-def show_access(cluster: LocalCluster, kubectl: Kubectl, console: Console) -> None:
+def show_access(cluster: LocalCluster, running: Up, console: Console) -> None:
+    kubectl = running.kubectl
     console.print("The cluster keeps running. Reach it with")
     console.print(f"  export KUBECONFIG={cluster.kubeconfig}", highlight=False, soft_wrap=True)
     if str(kubectl.program.parent) not in os.environ.get("PATH", "").split(os.pathsep):
         console.print(f'  export PATH="{kubectl.program.parent}:$PATH"', highlight=False, soft_wrap=True)
     console.print(f"The operator's log: {OperatorProcess(cluster).log}", highlight=False, soft_wrap=True)
+    gateway = running.gateway()
+    console.print(f"The web page and the HTTP API: [bold]{gateway.address}[/]  token: {gateway.token}", soft_wrap=True)
     console.print("Stop it with [bold]make down[/].")
 
 
 def run_up(cluster: LocalCluster, console: Console) -> None:
-    show_access(cluster, up(cluster, console), console)
+    show_access(cluster, Up(cluster, console), console)
 
 
 def run_monitoring(cluster: LocalCluster, console: Console) -> None:
     """The cluster with a Prometheus that has found what there is to find."""
     program = prometheus.find()
-    kubectl = up(cluster, console)
+    running = Up(cluster, console)
     process = prometheus.PrometheusProcess(cluster, program, OperatorProcess(cluster).port)
     process.start()
-    show_access(cluster, kubectl, console)
+    show_access(cluster, running, console)
     console.print(f"Prometheus: [bold]{process.address}[/]. Train something, then try there:")
     for query in QUERIES:
         console.print(f"  {query}", highlight=False, soft_wrap=True)
@@ -95,6 +107,7 @@ def down(cluster: LocalCluster, console: Console, purge: bool, grace: float = 30
         console.print(f"There is no cluster in {cluster.directory.path}.")
         return
     OperatorProcess(cluster).stop()
+    GatewayProcess(cluster).stop()
     prometheus.PrometheusProcess(cluster).stop()
     if purge:
         cluster.purge()
@@ -111,7 +124,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--directory", type=Path, help=f"the cluster's directory (default: {default_directory()})")
     commands = made.add_subparsers(dest="command", required=True, metavar="COMMAND")
     commands.add_parser("demo", help="train the digits: watch, pause, resume, see the result")
-    commands.add_parser("up", help="start the cluster with the operator")
+    commands.add_parser("up", help="start the cluster with the operator, the web page and the HTTP API")
     commands.add_parser("monitoring", help="start the cluster with the operator and a Prometheus that watches both")
     ending = commands.add_parser("down", help="stop all of it")
     ending.add_argument("--purge", action="store_true", help="delete the cluster's state and all volumes too")
