@@ -146,6 +146,26 @@ board-pictures: prepared ## draw docs/images/*.png: each board, from trainings t
 examples: $(READY) ## write deploy/examples/*.yaml
 	@$(BIN)/python deploy/examples/generate.py
 
+# What releases are made with: this environment's Python, and a helm that is built once.
+RELEASING = UV=$(UV) UVX=$(UV)x PYTHON=$(BIN)/python HELM="$$(PYTHONPATH=tests $(BIN)/python -m delivery.programs)"
+
+.PHONY: release-check
+release-check: $(READY) ## make what is released beside the images, twice, and see that it is the same
+	@$(RELEASING) deploy/release/check.sh
+
+TOOLS := $(CACHE)/tools
+.PHONY: release-tools
+release-tools: $(READY) # what the release workflow runs, on its PATH
+	@mkdir -p $(TOOLS)
+	@GOBIN=$(TOOLS) go install github.com/sigstore/cosign/v3/cmd/cosign@v3.1.3
+	@ln -sf $(UV) $(UV)x $(TOOLS) && ln -sf "$$(PYTHONPATH=tests $(BIN)/python -m delivery.programs)" $(TOOLS)/helm
+	@echo $(TOOLS) >>$${GITHUB_PATH:-/dev/stdout}
+
+OUT ?= dist
+.PHONY: release-artifacts
+release-artifacts: $(READY)
+	@$(RELEASING) deploy/release/artifacts.sh $(OUT)
+
 .PHONY: check-lock
 check-lock: | $(UV)
 	@cp requirements/all.txt $(CACHE)/lock-check.txt

@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,7 @@ def helm_version(program: Path) -> str:
 
 
 def _build(program: Path, version: str) -> None:
-    print(f"building {program.name} from its Go module: once, some minutes", flush=True)
+    print(f"building {program.name} from its Go module: once, some minutes", file=sys.stderr, flush=True)
     program.parent.mkdir(parents=True, exist_ok=True)
     part = program.with_name(f".{program.name}.{os.getpid()}")
     internal = f"{_PACKAGE}/internal/version"
@@ -70,3 +71,7 @@ def by_name(objects: list[Object]) -> dict[str, Object]:
     }
     assert len(named) == len(objects), "two objects of one name"
     return named
+
+
+if __name__ == "__main__":
+    print(find_helm())
