@@ -1,6 +1,6 @@
 # The HTTP API with the web page; neither torch nor kopf in it. Build context: the repository's root.
 #   docker build -f operator/gateway.Dockerfile -t ghcr.io/trainingjob/gateway:0.1.0 .
-# deploy/images/build.sh builds it in a way that gives the same digest again.
+# deploy/release/image.sh builds it in a way that gives the same digest again.
 ARG BASE=python:3.11-slim
 
 FROM ${BASE} AS packages

@@ -12,7 +12,7 @@ arguments=(--build-arg "VERSION=$version" --build-arg "REVISION=$(git rev-parse 
 platforms=linux/amd64,linux/arm64
 case $name in
   operator) file=operator/Dockerfile ;;
-  gateway) file=operator/training_gateway/Dockerfile ;;
+  gateway) file=operator/gateway.Dockerfile ;;
   trainer) file=trainer_image/Dockerfile platforms=linux/amd64 ;;
   trainer-cpu) file=trainer_image/Dockerfile platforms=linux/amd64 tag=$version-cpu arguments+=(--build-arg TORCH=cpu) ;;
   *) echo "operator, gateway, trainer or trainer-cpu, not $name" >&2; exit 2 ;;

@@ -19,18 +19,19 @@ from support.kubectl import Kubectl
 
 NAMESPACE = "trainingjob-system"
 OPERATOR = "ghcr.io/trainingjob/operator"
+GATEWAY = "ghcr.io/trainingjob/gateway"
 RELEASED = Path(__file__).parent / "released"
 OLD = "0.1.0"
 NEW = "today"
-_START = [sys.executable, str(Path(__file__).with_name("operator_image.py"))]
+_START = [sys.executable, str(Path(__file__).with_name("image.py"))]
 _IMAGES = {
-    f"{OPERATOR}:{OLD}": shlex.join([*_START, str(RELEASED / OLD / "operator.zip")]),
-    f"{OPERATOR}:{NEW}": shlex.join([*_START, "today"]),
+    f"{OPERATOR}:{OLD}": shlex.join([*_START, "training_operator", str(RELEASED / OLD / "operator.zip")]),
+    f"{OPERATOR}:{NEW}": shlex.join([*_START, "training_operator", NEW]),
+    f"{GATEWAY}:{NEW}": shlex.join([*_START, "training_gateway", NEW]),
 }
-PLACES: list[Object] = [
-    {"name": "SERVICE_ACCOUNT", "value": "/var/run/secrets/kubernetes.io/serviceaccount"},
-    {"name": "TRAININGJOB_OPERATOR_ADDRESS", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}},
-]
+_ADDRESS = {"valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}}
+_ACCOUNT = {"name": "SERVICE_ACCOUNT", "value": "/var/run/secrets/kubernetes.io/serviceaccount"}
+PLACES: list[Object] = [_ACCOUNT, {"name": "TRAININGJOB_OPERATOR_ADDRESS", **_ADDRESS}]
 """Variables that stand for what a container of its own would have: a token at the usual place, and all of its ports."""
 
 
@@ -61,7 +62,14 @@ class Helm:
         return done.stdout
 
 
-HERE: Object = {"operator": {"image": {"tag": NEW}, "env": PLACES}}
+HERE: Object = {
+    "operator": {"image": {"tag": NEW}, "env": PLACES},
+    "gateway": {
+        "image": {"tag": NEW},
+        "env": [_ACCOUNT, {"name": "POD_IP", **_ADDRESS}],
+        "args": ["--address=$(POD_IP)"],
+    },
+}
 
 
 def _merged(base: Object, over: Object) -> Object:

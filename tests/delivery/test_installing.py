@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 import yaml
 
-from delivery.conftest import NAMESPACE, OLD, PLACES, RELEASED, Helm
+from delivery.conftest import NAMESPACE, NEW, OLD, PLACES, RELEASED, Helm
 from delivery.programs import CHART, Object, objects_of
 from support.kubectl import Kubectl
 from support.product import Training, trainings_in
@@ -35,7 +35,8 @@ def test_a_training_does_not_notice_that_its_operator_is_installed_upgraded_and_
     job = trainings_in(kubectl).submit("job", nodes=2)
     job.wait_for_step(5)
     before = life(job)
-    helm("upgrade", "trainingjob", *WAIT, operator={"settings": {"LOG_LEVEL": "DEBUG"}})
+    helm("upgrade", "trainingjob", *WAIT, operator={"settings": {"LOG_LEVEL": "DEBUG"}}, gateway={"enabled": True})
+    assert "1/1" in admin("get", "deployment", "trainingjob-gateway")
     assert "LOG_LEVEL" in admin("get", "deployment", "trainingjob-operator", "-o", "yaml")
     helm("rollback", "trainingjob", "1", *WAIT)
     assert "Succeeded" in helm("test", "trainingjob")
@@ -63,10 +64,8 @@ def test_0_1_0_is_taken_over_while_it_trains(helm: Helm, kubectl: Kubectl, admin
     before = life(job)
 
     helm("upgrade", "trainingjob", "--install", "--take-ownership", "--force-conflicts", "--server-side=true", *WAIT)
-    images = admin(
-        "get", "pods", "-l", "app.kubernetes.io/name=trainingjob-operator", "-o", "jsonpath={..image}"
-    ).split()
-    assert {image.rpartition(":")[2] for image in images} == {"today"}
+    images = "get", "pods", "-l", "app.kubernetes.io/name=trainingjob-operator", "-o", "jsonpath={..image}"
+    wait_for(lambda: {each.rpartition(":")[2] for each in admin(*images).split()} == {NEW}, "the end of the old pod")
     assert "Succeeded" in helm("test", "trainingjob")
     assert life(job) == before
     paused = job.pause()

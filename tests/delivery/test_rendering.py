@@ -32,7 +32,7 @@ def _plain(given: Object) -> Object:
     metadata["labels"] = {name: value for name, value in metadata.get("labels", {}).items() if name not in HELMS}
     metadata.get("annotations", {}).pop("helm.sh/resource-policy", None)
     for container in plain.get("spec", {}).get("template", {}).get("spec", {}).get("containers", ()):
-        env = [_resolved(each, metadata["namespace"]) for each in container["env"]]
+        env = [_resolved(each, metadata["namespace"]) for each in container.get("env", ())]
         container["env"] = sorted(env, key=lambda each: str(each["name"]))
     return {**plain, "metadata": {name: value for name, value in metadata.items() if value}}
 
@@ -68,6 +68,34 @@ def test_every_switch_has_a_component(tmp_path: Path) -> None:
     )
     on = "monitoring.monitors=true,monitoring.rules=true,monitoring.dashboards=true,networkPolicy.enabled=true"
     assert alike(rendered("--set", on)) == alike(kustomized(made))
+
+
+def test_with_the_gateway_both_install_the_same() -> None:
+    assert alike(rendered("--set", "gateway.enabled=true")) == alike(kustomized(ROOT / "deploy/overlays/gateway"))
+
+
+def test_a_list_of_namespaces_is_the_gateways_too() -> None:
+    objects = by_name(rendered("--set", "gateway.enabled=true,namespaces={red,blue}"))
+    (everywhere,) = (each for name, each in objects.items() if name == "ClusterRole /trainingjob-gateway")
+    questions = {resource for rule in everywhere["rules"] for resource in rule["resources"]}
+    assert questions == {"tokenreviews", "subjectaccessreviews"}
+    for namespace in ("red", "blue"):
+        rules = objects[f"Role {namespace}/trainingjob-gateway"]["rules"]
+        assert "trainingjobs" in str(rules)
+        assert "reviews" not in str(rules)
+        assert objects[f"RoleBinding {namespace}/trainingjob-gateway"]["roleRef"]["kind"] == "Role"
+    (container,) = objects[f"Deployment {NAMESPACE}/trainingjob-gateway"]["spec"]["template"]["spec"]["containers"]
+    assert container["args"][-2:] == ["--namespaces=red,blue", "--default-namespace=red"]
+
+
+def test_an_ingress_has_its_host_and_certificate() -> None:
+    names = "enabled=true,host=training.example.org,tlsSecret=certificate,className=internal"
+    on = ",".join(["gateway.enabled=true", *(f"gateway.ingress.{each}" for each in names.split(","))])
+    ingress = by_name(rendered("--set", on))[f"Ingress {NAMESPACE}/trainingjob-gateway"]
+    assert ingress["spec"]["ingressClassName"] == "internal"
+    assert ingress["spec"]["tls"] == [{"hosts": ["training.example.org"], "secretName": "certificate"}]
+    assert [each["host"] for each in ingress["spec"]["rules"]] == ["training.example.org"]
+    assert "nginx.ingress.kubernetes.io/proxy-buffering" in ingress["metadata"]["annotations"]
 
 
 def test_for_one_namespace_both_install_the_same() -> None:
@@ -134,6 +162,7 @@ def test_what_is_set_reaches_the_pods(tmp_path: Path) -> None:
         pytest.param("namespaces=red", "namespaces", id="a text instead of a list"),
         pytest.param("namespaces={Red}", "namespaces", id="no namespace's name"),
         pytest.param("operator.image.digest=latest", "digest", id="no digest"),
+        pytest.param("gateway.ingress.enabled=true", "ingress", id="an ingress without a host"),
         pytest.param("operator.priorityClass.name=", "priorityClass", id="a class to make without a name"),
     ],
 )

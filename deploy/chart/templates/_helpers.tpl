@@ -49,6 +49,33 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end }}
 {{- end }}
 
+{{/* Pull secrets as pods name them, if there are any. */}}
+{{- define "trainingjob.pullSecrets" -}}
+{{- range .Values.imagePullSecrets }}
+- name: {{ . }}
+{{- end }}
+{{- end }}
+
+{{/*
+What the values say about a Deployment, set on it: (dict "deployment" ... "values" ... "root" $), values such as .Values.operator.
+*/}}
+{{- define "trainingjob.deployment" -}}
+{{- $deployment := .deployment }}
+{{- $_ := set $deployment.spec "replicas" .values.replicas }}
+{{- $template := $deployment.spec.template }}
+{{- $_ := set $template.metadata "labels" (merge (deepCopy $template.metadata.labels) .values.podLabels) }}
+{{- with .values.podAnnotations }}{{ $_ := set $template.metadata "annotations" . }}{{ end }}
+{{- $pod := $template.spec }}
+{{- with include "trainingjob.pullSecrets" .root | fromYamlArray }}{{ $_ := set $pod "imagePullSecrets" . }}{{ end }}
+{{- with .values.nodeSelector }}{{ $_ := set $pod "nodeSelector" . }}{{ end }}
+{{- with .values.affinity }}{{ $_ := set $pod "affinity" . }}{{ end }}
+{{- with .values.tolerations }}{{ $_ := set $pod "tolerations" (concat ($pod.tolerations | default list) .) }}{{ end }}
+{{- $container := index $pod.containers 0 }}
+{{- $_ := set $container "image" (include "trainingjob.image" (dict "image" .values.image "root" .root)) }}
+{{- with .values.image.pullPolicy }}{{ $_ := set $container "imagePullPolicy" . }}{{ end }}
+{{- $_ := set $container "resources" .values.resources }}
+{{- end }}
+
 {{/* "true" if the operator asks who reads its /metrics, else empty. */}}
 {{- define "trainingjob.metricsAuth" -}}
 {{- if kindIs "bool" .Values.metrics.auth }}{{ ternary "true" "" .Values.metrics.auth }}

@@ -23,6 +23,6 @@ def by_name(text: str) -> dict[tuple[str, str], Any]:
 
 def test_the_chart_reads_the_files_that_kustomize_reads() -> None:
     links = {path.name: path.resolve() for path in (DEPLOY / "chart/files").iterdir()}
-    folders = Path("crds"), DEPLOY / "base", DEPLOY / "monitoring", DEPLOY / "components"
+    folders = Path("crds"), *(DEPLOY / name for name in ("base", "components", "gateway", "monitoring"))
     assert links.items() >= {folder.name: folder.resolve() for folder in folders}.items()
     assert all(path.is_symlink() for path in (DEPLOY / "chart/files").iterdir())

@@ -1,6 +1,6 @@
-"""What an image of the operator stands for on the embedded cluster, where no token lies at the usual place of a pod.
+"""What an image of operator or gateway stands for on the embedded cluster, where no token lies at a pod's usual place.
 
-`operator_image.py today|RELEASE.zip`: SERVICE_ACCOUNT leads to the token's folder, a path that the node translates.
+`image.py MODULE today|RELEASE.zip`: SERVICE_ACCOUNT leads to the token's folder, a path that the node translates.
 """
 
 import json
@@ -10,13 +10,13 @@ from pathlib import Path
 
 
 def main() -> None:
-    release, *arguments = sys.argv[1:]
+    module, release, *arguments = sys.argv[1:]
     kubeconfig = Path(os.environ["HOME"]) / "kubeconfig"
     kubeconfig.write_text(json.dumps(_kubeconfig(Path(os.environ["SERVICE_ACCOUNT"]))))
     os.environ["KUBECONFIG"] = str(kubeconfig)
     if release != "today":
         os.environ["PYTHONPATH"] = release
-    os.execv(sys.executable, [sys.executable, "-m", "training_operator", *arguments])
+    os.execv(sys.executable, [sys.executable, "-m", module, *arguments])
 
 
 def _kubeconfig(account: Path) -> object:
