@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import signal
 import tempfile
 import threading
 from pathlib import Path
@@ -23,7 +24,9 @@ TRAINING, COMPARED = "digits-paused", "digits|digits-(again|crashes|paused|queue
 def main() -> None:
     options = _parser().parse_args()
     os.chdir(ROOT)
-    with tempfile.TemporaryDirectory() as folder, started(Path(folder), SCRAPE_SECONDS) as scenario:
+    for number in (signal.SIGINT, signal.SIGTERM):  # in the background a shell lets the first be ignored
+        signal.signal(number, signal.default_int_handler)
+    with tempfile.TemporaryDirectory() as folder, started(Path(folder), options.scrape) as scenario:
         play(scenario, EPOCHS)
         draw(scenario, options.output)
         if options.keep:
@@ -41,6 +44,7 @@ def draw(scenario: Scenario, output: Path) -> None:
 def _parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(prog="python -m monitoring", description=__doc__)
     made.add_argument("--output", type=Path, default=Path("docs/images"), help="folder for the pictures")
+    made.add_argument("--scrape", type=int, default=SCRAPE_SECONDS, help="seconds between two scrapes")
     made.add_argument("--keep", action="store_true", help="leave everything running until Ctrl-C")
     return made
 

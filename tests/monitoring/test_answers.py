@@ -11,7 +11,7 @@ SILENT = {
     "GPUs asked for and used A": "there is no GPU, and no kube-state-metrics",
     "GPUs asked for and used B": "there is no GPU, and no DCGM exporter",
     "Accelerator memory A": "there is no GPU",
-    "Memory B": "of the training: there is no GPU",
+    "GPU use A": "there is no GPU, and no DCGM exporter",
     "Calls without success A": "every call may have succeeded",
 }
 """Queries that may find nothing here, and why."""

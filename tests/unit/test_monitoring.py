@@ -42,6 +42,22 @@ def test_an_alert_says_how_bad_it_is_and_where_to_read_on(name: str) -> None:
     assert anchor == name.lower()
 
 
+@pytest.mark.parametrize("name", ALERTS)
+def test_a_runbook_names_panels_that_there_are(name: str) -> None:
+    files = (MONITORING / "dashboards").glob("*.json")
+    found = {board["title"].removeprefix("TrainingJob / "): board for board in map(read, files)}
+    titles = {title: {panel["title"] for panel in board["panels"]} for title, board in found.items()}
+    _, _, section = Path("docs/alerts.md").read_text().partition(f"## {name}\n")
+    named = re.search(r"^- Board: (.*)$", section.partition("\n## ")[0], re.MULTILINE)
+    assert named
+    boards = re.findall(r"(?<!\*)\*(\w[^*]+)\*: (.*?)(?=; \*\w|$)", named[1])
+    assert boards
+    for board, panels in boards:
+        shown = re.findall(r"\*\*([^*]+)\*\*", panels)
+        assert shown
+        assert set(shown) <= titles[board]
+
+
 def test_each_alert_is_seen_to_fire_and_not_to_fire() -> None:
     checks = [check for test in read(TESTS)["tests"] for check in test["alert_rule_test"]]
     assert {check["alertname"] for check in checks if check["exp_alerts"]} == ALERTS.keys()

@@ -72,12 +72,12 @@ def _trainings() -> Panels:
         Column("Restarts", running(mirror("restarts_total", HERE), HERE)),
     ]
     waits = Text(
-        "Who waits, and why",
-        "Phase, and the reason of the condition Ready; those that are paused too.",
+        "Who does not run, and why",
+        "Phase, and the reason of the condition Ready, of those that wait, are paused or have failed.",
         "short",
-        "Nothing waits.",
+        "All run, or are done.",
     )
-    reason = f'trainingjob_operator_job_phase{{{HERE}, phase=~"{WAITING}|Paused"}}'
+    reason = f'trainingjob_operator_job_phase{{{HERE}, phase=~"{WAITING}|Paused|Failed"}}'
     why = Column("", f"group by (training_namespace, training_name, phase, reason) ({reason})")
     ending = Text("Soonest to finish", "Estimate of the time left, the ten shortest.", "s", NONE_RUNS)
     remaining = f"bottomk(10, {mirror('remaining_seconds', HERE)})"

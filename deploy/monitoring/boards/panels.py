@@ -81,9 +81,9 @@ def dashed(panel: timeseries.Panel, name: str) -> timeseries.Panel:
 
 
 def colored(panel: C, colors: Mapping[str, str]) -> C:
-    """Gives series of these names a colour of their own, the same wherever they are shown."""
+    """Gives series whose names begin with these words a colour of their own, the same wherever they are shown."""
     for name, color in colors.items():
-        panel.override_by_name(name, [Property("color", {"mode": "fixed", "fixedColor": color})])
+        panel.override_by_regexp(f"/^{name}\\b/", [Property("color", {"mode": "fixed", "fixedColor": color})])
     return panel
 
 

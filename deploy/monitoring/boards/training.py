@@ -33,6 +33,7 @@ def board() -> Dashboard:
         "Speed": _speed(),
         "Optimizer and own metrics": _optimizer(),
         "Memory and checkpoints": _storage(),
+        "Accelerators": _accelerators(),
     }
     description = (
         "One TrainingJob: curves, speed, checkpoints and what its time goes into. Finished ones show what status kept."
@@ -68,8 +69,13 @@ def _summary() -> Panels:
         "percentunit",
         "no pod answers",
     )
-    lane = Text("Phase", "What the TrainingJob was doing.", "short", "There is no such TrainingJob in this time range.")
-    phases = f"max by (phase) (trainingjob_operator_job_phase{{{MIRROR}}})"
+    lane = Text(
+        "Phase",
+        "What the TrainingJob was doing, and the reason of its condition Ready.",
+        "short",
+        "There is no such TrainingJob in this time range.",
+    )
+    phases = f"max by (phase, reason) (trainingjob_operator_job_phase{{{MIRROR}}})"
     return [
         number(progress, Query(f"{mirror('epoch')} / {mirror('epochs')}")),
         number(left, Query(mirror("remaining_seconds"))),
@@ -77,7 +83,7 @@ def _summary() -> Panels:
         number(best, Query(mirror("best_epoch"))),
         number(restarts, Query(mirror("restarts_total"))),
         number(goodput, Query(f"training:goodput:ratio_rate1h{{{PODS}}}")),
-        colored(timeline(lane, Query(phases, "{{phase}}")), PHASES),
+        colored(timeline(lane, Query(phases, "{{phase}}: {{reason}}")), PHASES),
     ]
 
 
@@ -146,6 +152,8 @@ def _speed() -> Panels:
     histogram = "trainingjob_step_duration_seconds"
     rate = Text("Rate", "Training samples a second.", "short")
     steps = Text("Step time", "Quantiles over all ranks, and the mean of the slowest rank.", "s", ENDED)
+    epoch = Text("Epoch duration", "Of the last epoch, its evaluation included.", "s", ENDED)
+    still = Text("Since the last step", "By pod: the first one to stand still is the one to look at.", "s", ENDED)
     waits = Text("Waiting for data", "Share of the time, by pod.", "percentunit", ENDED)
     activity = Text("Time by activity", "What rank 0 was doing, and how long it was not there.", "percentunit")
     activities = f'sum by (activity) (rate(trainingjob_activity_seconds_total{{{PODS}, rank="0"}}[$__rate_interval]))'
@@ -155,21 +163,20 @@ def _speed() -> Panels:
             rate,
             Query(f"{rank_0('samples_per_second', by='rank')}", "last epoch"),
             Query(f'sum(rate(trainingjob_samples_total{{{PODS}, rank="0"}}[$__rate_interval]))', "now"),
-            width=6,
         ),
         curve(
             steps,
             *(Query(quantile(share, histogram, PODS), f"{share:.0%}") for share in (0.5, 0.95, 0.99)),
             Query(f"training:step_duration_seconds:mean5m{{{PODS}}}", "mean"),
-            width=6,
         ),
+        curve(epoch, Query(rank_0("epoch_duration_seconds", by="rank"), "epoch")),
+        curve(still, Query(f"time() - trainingjob_last_step_timestamp_seconds{{{PODS}}}", "{{pod}}")),
         curve(
             waits,
             Query(f"rate(trainingjob_data_wait_seconds_total{{{PODS}}}[$__rate_interval])", "{{pod}}"),
-            width=6,
         ),
         colored(
-            curve(activity, Query(activities, "{{activity}}"), Query(stood, "{{phase}}"), width=6, stacked=True).max(1),
+            curve(activity, Query(activities, "{{activity}}"), Query(stood, "{{phase}}"), stacked=True).max(1),
             ACTIVITIES | PHASES,
         ),
     ]
@@ -194,7 +201,7 @@ def _optimizer() -> Panels:
 
 
 def _storage() -> Panels:
-    memory = Text("Memory", "Of each pod's first rank: resident, and its tensors on the accelerator.", "bytes", ENDED)
+    memory = Text("Memory", "Of each pod's first rank: what its process has resident.", "bytes", ENDED)
     age = Text(
         "Age of the last checkpoint",
         "What a crash would cost now, while it runs.",
@@ -208,7 +215,6 @@ def _storage() -> Panels:
         curve(
             memory,
             Query(f"trainingjob_memory_bytes{{{PODS}}}", "{{pod}}"),
-            Query(f"trainingjob_device_memory_bytes{{{PODS}}}", "{{pod}} accelerator"),
             width=6,
         ),
         curve(age, Query(running(f"time() - {saved}"), "age"), width=6),
@@ -219,4 +225,16 @@ def _storage() -> Panels:
             Query(rank_0("checkpoint_problem", by="rank"), "failed"),
             width=6,
         ),
+    ]
+
+
+def _accelerators() -> Panels:
+    busy = Text("GPU use", "How busy each GPU is (NVIDIA's DCGM exporter).", "percent", "No GPU, or no DCGM exporter.")
+    memory = Text(
+        "Accelerator memory", "What tensors of each pod's first rank take.", "bytes", "It uses no accelerator."
+    )
+    mine = f"and on (namespace, pod) trainingjob_rank{{{PODS}}}"
+    return [
+        curve(busy, Query(f"DCGM_FI_DEV_GPU_UTIL {mine}", "{{pod}} {{gpu}}"), width=12, height=6),
+        curve(memory, Query(f"trainingjob_device_memory_bytes{{{PODS}}}", "{{pod}}"), width=12, height=6),
     ]

@@ -36,7 +36,7 @@ class Panel:
     def override(self, name: str) -> dict[str, Any]:
         """Properties of the field of this name."""
         overrides = self.json.get("fieldConfig", {}).get("overrides", [])
-        mine = [each for each in overrides if each["matcher"]["options"] == name]
+        mine = [each for each in overrides if _is_meant(each["matcher"], name)]
         return {each["id"]: each.get("value") for override in mine for each in override["properties"]}
 
     @property
@@ -49,6 +49,12 @@ class Panel:
         """Left, top, width and height; a board is 24 wide."""
         grid = self.json["gridPos"]
         return grid["x"], grid["y"], grid["w"], grid["h"]
+
+
+def _is_meant(matcher: Mapping[str, str], name: str) -> bool:
+    if matcher["id"] == "byRegexp":
+        return re.search(matcher["options"].strip("/"), name) is not None
+    return matcher["options"] == name
 
 
 @dataclass(frozen=True)

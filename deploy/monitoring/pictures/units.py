@@ -6,7 +6,7 @@ from collections.abc import Sequence
 _SECONDS = ((86400.0, "d"), (3600.0, "h"), (60.0, "min"), (1.0, "s"), (1e-3, "ms"), (1e-6, "µs"))
 _BINARY = ((2.0**40, "TiB"), (2.0**30, "GiB"), (2.0**20, "MiB"), (2.0**10, "KiB"), (1.0, "B"))
 _THOUSANDS = ((1e9, " Bil"), (1e6, " Mil"), (1e3, " K"))
-_SUFFIXES = {"ops": " ops/s", "reqps": " req/s"}
+_SUFFIXES = {"percent": "%", "ops": " ops/s", "reqps": " req/s"}
 
 
 def written(value: float, unit: str, decimals: int | None = None) -> str:
