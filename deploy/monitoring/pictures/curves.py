@@ -8,12 +8,12 @@ from itertools import groupby
 import matplotlib.dates as dates
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
 
 from pictures import look
 from pictures.board import Panel
 from pictures.prometheus import Series
-from pictures.units import written
+from pictures.units import size, written
 from pictures.view import Shown, View
 
 Legend = list[tuple[str, str]]
@@ -147,13 +147,17 @@ def _over_time(axes: Axes, view: View) -> None:
 
 
 def _numbers(axes: Axes, panel: Panel) -> None:
-    axes.yaxis.set_major_locator(MaxNLocator(5))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: written(round(value, 12), panel.unit)))
     low, high = panel.defaults.get("min"), panel.defaults.get("max")
     if low is not None:
-        axes.set_ylim(bottom=low, top=max(axes.get_ylim()[1], low + 1e-9))
+        largest = axes.dataLim.y1
+        axes.set_ylim(low, low + 1.08 * (largest - low) if largest > low else low + 1)
     if high is not None:
         axes.set_ylim(top=high)
+    bottom, top = axes.get_ylim()
+    step = size(top, panel.unit)
+    ticks = step * MaxNLocator(5).tick_values(bottom / step, top / step)
+    axes.yaxis.set_major_locator(FixedLocator([each for each in ticks if bottom <= each <= top]))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: written(round(value, 12), panel.unit)))
 
 
 def _moments(times: Sequence[float]) -> list[datetime]:

@@ -108,7 +108,7 @@ class _Frame:
             self._text(self._panel.title, 0.02, self._height / 2, size=10.5, weight="bold")
             return
         self._card()
-        self._text(self._panel.title, 0.1, 0.17, size=8.5, weight="medium")
+        self._text(self._panel.title, 0.1, 0.17, size=8.5)
         draw = {
             "timeseries": self._timeseries,
             "state-timeline": self._timeline,
@@ -132,7 +132,11 @@ class _Frame:
 
     def _timeline(self, view: View) -> Axes | None:
         axes = self._axes(0.75, 0.34, 0.15, 0.25)
-        return axes if curves.timeline(axes, self._panel, view) is not None else axes.remove()
+        if curves.timeline(axes, self._panel, view) is None:
+            return axes.remove()
+        longest = max(len(label.get_text()) for label in axes.get_yticklabels())
+        axes.set_position(self._place(0.2 + 0.062 * longest, 0.34, 0.15, 0.25))
+        return axes
 
     def _stat(self, view: View) -> Axes | None:
         axes = self._axes(0.1, 0.3, 0.1, 0.08)

@@ -26,6 +26,12 @@ def written(value: float, unit: str, decimals: int | None = None) -> str:
     return _scaled(value, _THOUSANDS, decimals, "") + _SUFFIXES.get(unit, "")
 
 
+def size(largest: float, unit: str) -> float:
+    """In which steps on an axis up to this value are whole numbers: 1024 bytes, 60 seconds, or just 1."""
+    scales = {"s": _SECONDS, "bytes": _BINARY}.get(unit, ())
+    return next((each for each, _ in scales if largest >= 2 * each), 1.0)
+
+
 def _scaled(value: float, scales: Sequence[tuple[float, str]], decimals: int | None, space: str) -> str:
     for size, name in scales:
         if abs(value) >= size:
