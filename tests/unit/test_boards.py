@@ -14,6 +14,9 @@ from grafana_foundation_sdk.cog.plugins import register_default_plugins
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from boards.catalogue import BOARDS, text
+from boards.panels import ACTIVITIES, PHASES
+from trainingjob_api.progress import State
+from trainingjob_api.status import Phase
 
 MONITORING = Path("deploy/monitoring")
 MADE = {str(board.uid): board for board in (make() for make in BOARDS)}
@@ -117,6 +120,13 @@ def test_the_sidecar_gets_every_board_and_nothing_is_too_large() -> None:
     shipped = [file for each in component["configMapGenerator"] for file in each["files"]]
     assert sorted(shipped) == sorted(f"{uid}.json" for uid in WRITTEN)
     assert max((MONITORING / "dashboards" / file).stat().st_size for file in shipped) < LARGEST
+
+
+def test_every_phase_and_activity_has_a_colour_of_its_own() -> None:
+    assert PHASES.keys() == set(Phase)
+    assert ACTIVITIES.keys() == set(State)
+    assert len(set(PHASES.values())) == len(PHASES)
+    assert len(set(ACTIVITIES.values())) == len(ACTIVITIES)
 
 
 def test_links_lead_to_boards_that_there_are() -> None:

@@ -92,6 +92,7 @@ PHASES = {
     "Queued": "light-yellow",
     "Starting": "orange",
     "Running": "green",
+    "Finishing": "light-green",
     "Pausing": "light-blue",
     "Paused": "blue",
     "Restarting": "purple",
@@ -106,6 +107,7 @@ ACTIVITIES = {
     "starting": "orange",
     "restoring": "light-orange",
     "stopping": "dark-purple",
+    "finishing": "light-blue",
     "finished": "dark-green",
 }
 

@@ -64,7 +64,7 @@ def _stacked(axes: Axes, shown: Sequence[Shown], colors: Sequence[str], view: Vi
         there = np.array([index in at for index in range(len(grid))])
         top = below + np.nan_to_num(height)
         moments = _moments(grid)
-        axes.fill_between(moments, below, top, where=there, color=color, alpha=0.45, linewidth=0)
+        axes.fill_between(moments, below, top, color=color, alpha=0.45, linewidth=0)
         axes.plot(moments, np.where(there, top, math.nan), color=color, linewidth=1.2)
         below = top
 
