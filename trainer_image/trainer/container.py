@@ -6,6 +6,8 @@ from pathlib import Path
 _ROOT = Path("/sys/fs/cgroup")
 _V2 = ("memory.max", "memory.peak", "memory.events")
 _V1 = ("memory/memory.limit_in_bytes", "memory/memory.max_usage_in_bytes", "memory/memory.oom_control")
+_V2_USE = ("memory.max", "memory.current", "inactive_file")
+_V1_USE = ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes", "total_inactive_file")
 _NO_LIMIT = 2**60  # v1 says a huge number in place of "max"
 
 
@@ -31,6 +33,23 @@ def container_memory(root: Path = _ROOT) -> ContainerMemory:
             kills = dict(line.split() for line in _read(root / events).splitlines()).get("oom_kill")
             return ContainerMemory(_number(_read(root / limit)), _number(_read(root / peak)), int(kills or 0))
     return ContainerMemory()
+
+
+def available_memory(root: Path = _ROOT, machine: Path = Path("/proc/meminfo")) -> int | None:
+    """Bytes that may still be taken, files that the kernel can forget included; None: nobody knows."""
+    free = [_machine_free(machine)]
+    for limit, usage, files in (_V2_USE, _V1_USE):
+        top, used = _number(_read(root / limit)), _number(_read(root / usage))
+        if top is not None and used is not None:
+            stat = dict(line.split() for line in _read((root / usage).parent / "memory.stat").splitlines())
+            free.append(top - used + int(stat.get(files, 0)))
+    known = [each for each in free if each is not None]
+    return min(known) if known else None
+
+
+def _machine_free(file: Path) -> int | None:
+    found = [line.split() for line in _read(file).splitlines() if line.startswith("MemAvailable:")]
+    return int(found[0][1]) * 1024 if found else None
 
 
 def in_words(size: int) -> str:

@@ -6,8 +6,8 @@ They take rows as they are in the data and answer in the target's terms: scaling
 import json
 import logging
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext, redirect_stderr
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr
 from io import BytesIO, StringIO
 from pathlib import Path
 from typing import Literal
@@ -22,8 +22,6 @@ from trainer.learning.without_compiler import restore_compiler
 from trainingjob_api.spec.training import Training
 
 Format = Literal["torchExport", "onnx"]
-During = Callable[[str], AbstractContextManager[None]]
-"""What a task is done in; given what it does, in words."""
 FILES: dict[Format, str] = {"torchExport": "model.pt2", "onnx": "model.onnx"}
 """What is made of `model.safetensors`, which is always there."""
 DOING: dict[Format, str] = {"torchExport": "exporting with torch.export", "onnx": "exporting to ONNX"}
@@ -70,25 +68,29 @@ def formats_of(recipe: Training) -> list[Format]:
     return [kind for kind in FILES if kind in asked]
 
 
-def write_programs(folder: Path, recipe: Training, some: Tensor, doing: During = lambda _: nullcontext()) -> None:
-    """Makes the formats that a recipe asks for out of the exported model in the folder, one after the other.
+def write_program(kind: Format, folder: Path, some: Tensor) -> None:
+    """Makes a program out of the exported model in the folder.
 
-    some: three rows of the data, scaled, which the programs are traced and tried with; doing: what each is made in.
-    UserError names the format that this network cannot be brought into; the exported model stays as it is.
+    some: three rows of the data, scaled, which it is traced and tried with.
+    UserError if this network cannot be brought into the format; the exported model stays as it is.
     """
-    for kind in formats_of(recipe):
-        try:
-            with doing(DOING[kind]), _quiet():
-                restore_compiler()
-                predictor = load(folder)
-                content = _program(kind, predictor, _in_units_of_the_data(predictor, some))
-                replace(folder / FILES[kind], content)
-        except Exception as error:
-            raise UserError(
-                f"training.export.formats: {kind}: {_reason(error)}. Nothing is lost: the model is in "
-                f"{folder} (model.safetensors, model.json); take {kind} out of the formats, or change the network's "
-                "code, and the job completes without training again"
-            ) from error
+    try:
+        predictor = load(folder)
+        content = program(kind, predictor, _in_units_of_the_data(predictor, some))
+        replace(folder / FILES[kind], content)
+    except Exception as error:
+        raise UserError(
+            f"training.export.formats: {kind}: {_reason(error)}. Nothing is lost: the model is in "
+            f"{folder} (model.safetensors, model.json); take {kind} out of the formats, or change the network's "
+            "code, and the job completes without training again"
+        ) from error
+
+
+def program(kind: Format, predictor: Predictor, rows: Tensor) -> bytes:
+    """The content of the format's file; rows: some in units of the data."""
+    restore_compiler()
+    with _quiet():
+        return _program(kind, predictor, rows)
 
 
 def _program(kind: Format, predictor: Predictor, rows: Tensor) -> bytes:

@@ -51,10 +51,15 @@ class Run:
         self._passed_over: tuple[str, ...] = ()
         self._event_files: EventFiles | None = None
         self._telling = threading.Lock()
+        self._after_epochs: Callable[[], None] = lambda: None
 
     def watch(self, check: Callable[[], None]) -> None:
         """check raises if the state is not fit to go on; it runs before every save and a few times a second."""
         self._checks.append(check)
+
+    def after_epochs(self, call: Callable[[], None]) -> None:
+        """Called on rank 0 after every epoch."""
+        self._after_epochs = call
 
     def facts_before(self) -> Content | None:
         """The facts of the newest checkpoint, before its state can be loaded; None if there is none. Collective."""
@@ -169,6 +174,7 @@ class Run:
                 self._event_files.append(metrics)
             self.log.epoch(metrics, is_best=best == metrics)
             self.tell_supervisor()
+            self._after_epochs()
 
     def enter(self, state: State) -> None:
         """What comes next; each phase has an allowance of its own."""

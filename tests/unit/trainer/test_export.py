@@ -15,12 +15,15 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from support.waiting import wait_for
 from trainer.config import Mounts
+from trainer.container import available_memory
 from trainer.data.dataset import DataFacts
 from trainer.data.scaling import Scaling
 from trainer.errors import UserError
 from trainer.export import export, export_folder, load, require_writable
-from trainer.export_formats import write_programs
+from trainer.export_formats import FILES, Format, formats_of, write_program
+from trainer.export_process import Exporter, ends_soon
 from trainer.models import Shapes, build_model
 from trainingjob_api.spec.training import Training
 
@@ -106,7 +109,8 @@ def test_every_format_gives_the_same_answers(tmp_path: Path, kind: str) -> None:
     task = "regression" if kind == "gru" else "classification"
     training = recipe(fields, task, formats=["torchExport", "onnx"])
     model, raw = exported(tmp_path, shape, training)
-    write_programs(tmp_path, training, some(raw.shape[1]))
+    for each in formats_of(training):
+        write_program(each, tmp_path, some(raw.shape[1]))
     expected = answers(model, raw, tmp_path, task)
     assert expected.std() > 0.01, "all rows are alike: nothing would be noticed"
     rows = raw.float() if kind == "cnn" else raw
@@ -135,7 +139,8 @@ def test_every_format_gives_the_same_answers(tmp_path: Path, kind: str) -> None:
 def test_safetensors_is_always_written(tmp_path: Path, formats: dict[str, Any], files: list[str]) -> None:
     training = recipe(NETWORKS["mlp"][1], **formats)
     exported(tmp_path, (6,), training)
-    write_programs(tmp_path, training, some(6))
+    for each in formats_of(training):
+        write_program(each, tmp_path, some(6))
     assert {path.name for path in tmp_path.iterdir()} == {"model.json", "model.safetensors", *files}
 
 
@@ -143,19 +148,20 @@ def test_a_program_is_traced_with_rows_that_the_data_may_have(tmp_path: Path) ->
     training = recipe({"type": "custom", "entrypoint": "support.networks:embedded"}, formats=["torchExport"])
     model, raw = exported(tmp_path, (6,), training, categories=4)
     scaled = torch.cat([torch.tensor([[0.0], [3.0], [1.0]]), some(5)], dim=1)
-    write_programs(tmp_path, training, scaled)
+    for each in formats_of(training):
+        write_program(each, tmp_path, scaled)
     program = by_torch_export(tmp_path / "model.pt2")
     torch.testing.assert_close(program(raw), answers(model, raw, tmp_path, "classification"), rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize("kind", ["torchExport", "onnx"])
-def test_a_network_that_is_no_program_is_named_and_the_model_stays(tmp_path: Path, kind: str) -> None:
+@pytest.mark.parametrize("kind", list(FILES))
+def test_a_network_that_is_no_program_is_named_and_the_model_stays(tmp_path: Path, kind: Format) -> None:
     training = recipe({"type": "custom", "entrypoint": "support.networks:moody"}, formats=[kind])
     model, raw = exported(tmp_path, (6,), training)
     with pytest.raises(
         UserError, match=f"training.export.formats: {kind}: .*[Dd]ata-dependent.*Nothing is lost"
     ) as caught:
-        write_programs(tmp_path, training, some(raw.shape[1]))
+        write_program(kind, tmp_path, some(raw.shape[1]))
     assert len(str(caught.value)) < 1000
     assert sorted(path.name for path in tmp_path.iterdir()) == ["model.json", "model.safetensors"]
     assert load(tmp_path)(raw) == [
@@ -242,7 +248,8 @@ def test_numbers_of_any_type_are_answered(tmp_path: Path) -> None:
 def test_programs_say_that_they_do_not_check(tmp_path: Path) -> None:
     training = recipe(NETWORKS["mlp"][1], formats=["torchExport", "onnx"])
     exported(tmp_path, (6,), training)
-    write_programs(tmp_path, training, some(6))
+    for each in formats_of(training):
+        write_program(each, tmp_path, some(6))
     session = onnxruntime.InferenceSession((tmp_path / "model.onnx").read_bytes())
     inside = {"model.json": ""}
     torch.export.load(tmp_path / "model.pt2", extra_files=inside)
@@ -289,3 +296,76 @@ def test_a_place_on_a_volume_that_is_read_only_is_refused(tmp_path: Path, monkey
     monkeypatch.setattr("os.access", lambda path, mode: False)  # root may write wherever it is possible at all
     with pytest.raises(UserError, match="Permission denied"):
         require_writable(tmp_path, recipe(NETWORKS["mlp"][1], path="/models"))
+
+
+@pytest.mark.parametrize(
+    ("epochs", "seconds", "is_time"),
+    [
+        pytest.param(5, 4.0, True, id="in less than a minute"),
+        pytest.param(50, 4.0, False, id="not yet"),
+        pytest.param(1, 600.0, True, id="the last of long epochs"),
+        pytest.param(2, 600.0, False, id="the one before it"),
+        pytest.param(10, 0.1, False, id="too late to become ready"),
+        pytest.param(0, 30.0, False, id="over"),
+    ],
+)
+def test_when_to_get_ready_for_exporting(epochs: int, seconds: float, is_time: bool) -> None:
+    assert ends_soon(epochs, seconds) is is_time
+
+
+def test_a_process_beside_the_training_exports_as_the_rank_does(tmp_path: Path) -> None:
+    training = recipe(NETWORKS["mlp"][1], formats=["torchExport"])
+    _, raw = exported(tmp_path, (6,), training)
+    exporter = Exporter(training, ranks=1)
+    assert not exporter.has_written("torchExport"), "there is no process yet"
+    exporter.start()
+    wait_for(lambda: exporter.is_ready, "the process to be ready")
+    exporter.begin(tmp_path, some(6))
+    assert exporter.has_written("torchExport")
+    beside = by_torch_export(tmp_path / "model.pt2")(raw)
+    write_program("torchExport", tmp_path, some(6))
+    assert torch.equal(beside, by_torch_export(tmp_path / "model.pt2")(raw))
+    (tmp_path / "model.json").write_text("{}")
+    exporter.begin(tmp_path, some(6))
+    assert not exporter.has_written("torchExport"), "a process that has said its last is not waited for"
+
+
+def test_what_a_process_beside_the_training_cannot_export_is_told_by_the_rank(tmp_path: Path) -> None:
+    training = recipe({"type": "custom", "entrypoint": "support.networks:moody"}, formats=["torchExport"])
+    exported(tmp_path, (6,), training)
+    exporter = Exporter(training, ranks=1)
+    exporter.start()
+    wait_for(lambda: exporter.is_ready, "the process to be ready")
+    exporter.begin(tmp_path, some(6))
+    with pytest.raises(UserError, match=r"training.export.formats: torchExport: .*[Dd]ata-dependent.*Nothing is lost"):
+        exporter.has_written("torchExport")
+
+
+MEMINFO = "MemTotal: 16000000 kB\nMemAvailable: 8000000 kB\n"
+
+
+@pytest.mark.parametrize(
+    ("files", "available"),
+    [
+        pytest.param({}, 8_000_000 * 1024, id="as much as the machine has"),
+        pytest.param({"memory.max": "max", "memory.current": "5"}, 8_000_000 * 1024, id="no limit"),
+        pytest.param(
+            {"memory.max": "1000", "memory.current": "700", "memory.stat": "anon 500\ninactive_file 150"}, 450, id="v2"
+        ),
+        pytest.param(
+            {
+                "memory/memory.limit_in_bytes": "1000",
+                "memory/memory.usage_in_bytes": "700",
+                "memory/memory.stat": "total_inactive_file 50",
+            },
+            350,
+            id="v1",
+        ),
+    ],
+)
+def test_memory_that_may_still_be_taken(tmp_path: Path, files: dict[str, str], available: int) -> None:
+    (tmp_path / "meminfo").write_text(MEMINFO)
+    for name, content in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(content + "\n")
+    assert available_memory(tmp_path, tmp_path / "meminfo") == available

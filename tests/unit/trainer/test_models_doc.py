@@ -14,7 +14,7 @@ import yaml
 from trainer.data.dataset import DataFacts
 from trainer.data.scaling import Scaling
 from trainer.export import export
-from trainer.export_formats import write_programs
+from trainer.export_formats import formats_of, write_program
 from trainer.models import Shapes, build_model
 from trainingjob_api.spec.training import Training
 
@@ -58,7 +58,8 @@ def test_the_programs_run_as_they_stand(tmp_path: Path, monkeypatch: pytest.Monk
     with torch.no_grad():
         model.get_parameter("network.direct.bias").add_(torch.tensor([50.0, 0.0, 0.0]))
     export(tmp_path / "model", model.eval(), training, DataFacts(COLUMNS, (4,), "label", scaling, labels))
-    write_programs(tmp_path / "model", training, torch.randn(3, 4))
+    for each in formats_of(training):
+        write_program(each, tmp_path / "model", torch.randn(3, 4))
 
     assert answer(with_load) == ["setosa"]
     monkeypatch.chdir(tmp_path / "model")

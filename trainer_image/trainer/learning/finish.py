@@ -10,7 +10,8 @@ from trainer.checkpoint.folder import Folder
 from trainer.data.dataset import Dataset
 from trainer.errors import NonFinite
 from trainer.export import export
-from trainer.export_formats import DOING, SECONDS, formats_of, write_programs
+from trainer.export_formats import DOING, SECONDS, formats_of, write_program
+from trainer.export_process import Exporter
 from trainer.learning.early_stopping import is_spent
 from trainer.learning.evaluation import look_at
 from trainer.learning.learner import Learner
@@ -35,7 +36,14 @@ def agenda_of(recipe: Training, data: Dataset) -> Agenda:
 
 
 def finish(
-    run: Run, recipe: Training, learner: Learner, state: TrainState, data: Dataset, model_folder: Path, some: Tensor
+    run: Run,
+    recipe: Training,
+    learner: Learner,
+    state: TrainState,
+    data: Dataset,
+    model_folder: Path,
+    some: Tensor,
+    exporter: Exporter,
 ) -> tuple[Outcome, str]:
     """Returns how training ended, once everything is on disk. The last state comes first: then nothing can be lost.
 
@@ -54,7 +62,8 @@ def finish(
             run.log.event("test", **run.board.test.to_json_object())
         with run.doing(EXPORTING):
             export(model_folder, learner.model, recipe, data.facts)
-        _write_results(run, state, model_folder, evaluation, (outcome, message), some)
+            exporter.begin(model_folder, some)
+        _write_results(run, state, model_folder, evaluation, (outcome, message), some, exporter)
     run.enter(State.FINISHED)
     run.tell_supervisor()
     run.world.wait_for_all()  # only rank 0 knows that the results are on disk
@@ -99,6 +108,7 @@ def _write_results(
     evaluation: Evaluation | None,
     end: tuple[Outcome, str],
     some: Tensor,
+    exporter: Exporter,
 ) -> None:
     """The done mark comes last: it is what a later attempt believes."""
     folder, progress = Folder(run.config), run.board.progress()
@@ -107,7 +117,10 @@ def _write_results(
         _draw(run, progress, epochs, evaluation)
     document = report(run.config, progress, epochs, state.circumstances, evaluation, *end)
     replace(folder.path / "report.json", as_text(document).encode())
-    write_programs(model_folder, run.config.recipe, some, run.doing)  # after everything that cannot go wrong
+    for kind in formats_of(run.config.recipe):  # after everything that cannot go wrong
+        with run.doing(DOING[kind]):
+            if not exporter.has_written(kind):
+                write_program(kind, model_folder, some)
     run.board.enter(State.FINISHED)
     folder.write_done(*end, run.board.progress())
 

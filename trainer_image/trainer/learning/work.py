@@ -10,6 +10,7 @@ from trainer.data.loading import load_dataset, require_same_data
 from trainer.devices import moved, require_precision
 from trainer.distributed import World, join
 from trainer.export import export_folder, require_writable
+from trainer.export_process import Exporter
 from trainer.learning.early_stopping import Standing
 from trainer.learning.epoch_sums import EpochSums
 from trainer.learning.exactness import (
@@ -81,8 +82,10 @@ def work(around: Surroundings) -> tuple[Outcome, str]:
     state = _state(run, recipe, learner, data, here)
     learner.warm_up(data.train)
     run.restore(state)
+    exporter = Exporter(recipe, config.local_world_size)
+    run.after_epochs(lambda: exporter.prepare(around.board, state.standing.waited))
     train(run, recipe, paces, learner, state, data)
-    return finish(run, recipe, learner, state, data, model_folder, some)
+    return finish(run, recipe, learner, state, data, model_folder, some, exporter)
 
 
 def _circumstances_before(run: Run) -> Circumstances | None:
