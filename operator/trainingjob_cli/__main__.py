@@ -7,13 +7,17 @@ from typer.exceptions import TyperException
 
 from trainingjob_cli.app import app
 from trainingjob_cli.exits import ExitCode
-from trainingjob_cli.program import program
+from trainingjob_cli.program import COMPLETING, program
 
 
 def main() -> None:
     """The console script."""
+    if COMPLETING in os.environ:
+        from typer.completion import completion_init  # type: ignore[attr-defined]
+
+        completion_init()
     try:
-        code = app(prog_name=program(), standalone_mode=False)
+        code = app(prog_name=program(), standalone_mode=False, complete_var=COMPLETING)
     except TyperException as error:
         context = getattr(error, "ctx", None)
         where = context.command_path if context else program()

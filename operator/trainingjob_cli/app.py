@@ -3,6 +3,7 @@
 import typer
 
 from trainingjob_cli.commands import (
+    completion,
     deleting,
     describing,
     histories,
@@ -39,3 +40,4 @@ app.command("plot")(histories.plot)
 app.command("compare")(histories.compare)
 app.command("delete")(deleting.delete)
 app.command("version")(version.version)
+app.command("completion")(completion.completion)

@@ -3,6 +3,8 @@
 import sys
 from pathlib import Path
 
+COMPLETING = "_TRAININGJOB_COMPLETE"
+"""The variable by which a shell asks for completions."""
 _PLUGIN = "kubectl-trainingjob"
 
 
