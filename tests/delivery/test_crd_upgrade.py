@@ -1,6 +1,7 @@
 """TrainingJobs that a released version stored, in a real API server: today's CRD keeps, serves and changes them."""
 
 import json
+from collections.abc import Iterator
 
 import pytest
 import yaml
@@ -21,6 +22,13 @@ def content(kubectl: Kubectl) -> dict[str, Object]:
     """Spec and status of every TrainingJob, by name."""
     found = kubectl.list("trainingjobs")
     return {each["metadata"]["name"]: {name: each[name] for name in ("spec", "status")} for each in found}
+
+
+@pytest.fixture(autouse=True)
+def _clean(kubectl: Kubectl) -> Iterator[None]:
+    """Other tests install the CRDs themselves."""
+    yield
+    kubectl("delete", "-k", str(ROOT / "crds"), "--ignore-not-found")
 
 
 @pytest.mark.parametrize("version", VERSIONS)

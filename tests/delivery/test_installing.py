@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from delivery.conftest import NAMESPACE, NEW, OLD, PLACES, RELEASED, Helm
-from delivery.programs import CHART, Object, objects_of
+from delivery.programs import CHART, ROOT, Object, objects_of
 from support.kubectl import Kubectl
 from support.product import Training, trainings_in
 from support.waiting import PATIENCE, wait_for
@@ -77,6 +77,17 @@ def test_0_1_0_is_taken_over_while_it_trains(helm: Helm, kubectl: Kubectl, admin
     assert resumed.from_step == paused.pause.saved_step
 
 
+def test_the_one_file_installs_and_uninstalls(kubectl: Kubectl, admin: Kubectl) -> None:
+    file = yaml.safe_dump_all(here(objects_of((ROOT / "deploy/install.yaml").read_text()), f":{NEW}"))
+    admin("apply", "--server-side", "-f", "-", stdin=file)
+    admin("rollout", "status", "deployment/trainingjob-operator", f"--timeout={PATIENCE:.0f}s")
+    job = trainings_in(kubectl).submit("job")
+    job.wait_for_step(5)
+    job.delete()
+    admin("delete", "-f", "-", stdin=file)
+    assert "trainingjob.dev" not in admin("get", CRD, "-o", "name")
+
+
 def test_crds_go_only_if_that_is_asked_for(helm: Helm, admin: Kubectl) -> None:
     helm("install", "trainingjob", "--create-namespace")
     helm("uninstall", "trainingjob", *WAIT)
@@ -105,9 +116,16 @@ def life(job: Training) -> Object:
 
 
 def released() -> list[Object]:
-    """0.1.0 as kustomize made it, with what the embedded cluster needs."""
-    objects = objects_of((RELEASED / OLD / "install.yaml").read_text())
+    """0.1.0 as kustomize made it."""
+    return here(objects_of((RELEASED / OLD / "install.yaml").read_text()), f":{OLD}")
+
+
+def here(objects: list[Object], tag: str) -> list[Object]:
+    """With what the embedded cluster needs: the operator's program by its tag, and its variables."""
     for each in objects:
         if each["kind"] == "Deployment":
-            each["spec"]["template"]["spec"]["containers"][0]["env"] += PLACES
-    return json.loads(json.dumps(objects))
+            (container,) = each["spec"]["template"]["spec"]["containers"]
+            container["image"] = container["image"].rpartition(":")[0] + tag
+            container["env"] += PLACES
+    copied: list[Object] = json.loads(json.dumps(objects))  # YAML's anchors are not for kubectl
+    return copied
