@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field
 
 from trainingjob_api.base import Model, Report, Time, rule, rules
-from trainingjob_api.contract import RESTART_ANNOTATION
+from trainingjob_api.contract import RESTART_ANNOTATION, default_sub_path
 from trainingjob_api.spec import TrainingJobSpec
 from trainingjob_api.status import TrainingJobStatus
 
@@ -71,3 +71,10 @@ class TrainingJob(Model):
     metadata: Metadata
     spec: TrainingJobSpec
     status: TrainingJobStatus = TrainingJobStatus()
+
+    @property
+    def checkpoint_folder(self) -> str:
+        """The job's folder in its volume."""
+        metadata, checkpoint = self.metadata, self.spec.checkpoint
+        folder = checkpoint.sub_path or default_sub_path(metadata.namespace, metadata.name)
+        return f"{folder}-{metadata.uid}" if checkpoint.start_fresh else folder

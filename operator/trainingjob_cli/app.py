@@ -6,8 +6,10 @@ from trainingjob_cli.commands import (
     completion,
     deleting,
     describing,
+    files,
     histories,
     listing,
+    local,
     logs,
     pausing,
     submitting,
@@ -38,6 +40,11 @@ app.command("wait")(waiting.wait)
 app.command("history")(histories.history)
 app.command("plot")(histories.plot)
 app.command("compare")(histories.compare)
+app.command("checkpoints")(files.checkpoints)
+app.command("download")(files.download)
+app.command("upload")(files.upload)
 app.command("delete")(deleting.delete)
+app.command("run")(local.run)
+app.command("examples")(local.examples)
 app.command("version")(version.version)
 app.command("completion")(completion.completion)

@@ -197,7 +197,7 @@ class Api:
         container: str,
         command: builtins.list[str],
         feed: AsyncIterator[bytes] | None = None,
-    ) -> AsyncIterator[bytes]:
+    ) -> AsyncGenerator[bytes, None]:
         """What a command in a container prints, while it is fed; ClientError with its last words when it fails."""
         query = [("container", container), ("stdout", "true"), ("stderr", "true")]
         query += [("stdin", "true")] if feed else []

@@ -96,20 +96,13 @@ def _container(job: TrainingJob, attempt: int, trainer_image: str) -> Manifest:
 
 def _mounts(job: TrainingJob) -> list[Manifest]:
     checkpoint = job.spec.checkpoint
-    sub_path = {} if checkpoint.volume.empty_dir is not None else {"subPath": checkpoint_folder(job)}
+    sub_path = {} if checkpoint.volume.empty_dir is not None else {"subPath": job.checkpoint_folder}
     return [
         {"name": "checkpoints", "mountPath": contract.CHECKPOINT_PATH, **sub_path},
         {"name": "tmp", "mountPath": contract.TEMPORARY_PATH},
         {"name": "shared-memory", "mountPath": contract.SHARED_MEMORY_PATH},
         *(mount.to_json_object() for mount in job.spec.pod.volume_mounts or []),
     ]
-
-
-def checkpoint_folder(job: TrainingJob) -> str:
-    """The job's folder in its volume."""
-    metadata, checkpoint = job.metadata, job.spec.checkpoint
-    folder = checkpoint.sub_path or contract.default_sub_path(metadata.namespace, metadata.name)
-    return f"{folder}-{metadata.uid}" if checkpoint.start_fresh else folder
 
 
 def _volumes(job: TrainingJob) -> list[Manifest]:
