@@ -5,7 +5,7 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 from boards.board import board as made
 from boards.board import training_variables
 from boards.panels import PHASES, Column, Panels, Query, Text, bars, colored, curve, number, rows
-from boards.queries import in_phase, increase, mirror, quantile, running
+from boards.queries import RUNNING, in_phase, increase, mirror, quantile, running
 
 HERE = 'training_namespace=~"$namespace"'
 NONE_RUNS = "No training runs in these namespaces."
@@ -45,12 +45,12 @@ def _now() -> Panels:
         "percentunit",
         "no TrainingJob wanted to run",
     )
-    soon = Text("Running", "TrainingJobs in the phase Running.", "short", "none")
+    soon = Text("Running", "TrainingJobs that train, or finish: test and write the model.", "short", "none")
     waiting = Text("Waiting", "TrainingJobs on their way to run: " + WAITING.replace("|", ", ") + ".", "short", "none")
     restarts = Text("Restarts, last day", "Restarts after failures that spent the budget.", "short", "none")
     disruptions = Text("Disruptions, last day", "Drains, preemptions and lost nodes.", "short", "none")
     return [
-        number(soon, Query(f"count({in_phase('Running', HERE)})")),
+        number(soon, Query(f"count({in_phase(RUNNING, HERE)})")),
         number(waiting, Query(f"count({in_phase(WAITING, HERE)})")),
         number(goodput, Query("fleet:goodput:ratio_rate1h")),
         number(restarts, Query(increase("restarts_total", "1d", HERE))),

@@ -113,10 +113,10 @@ ACTIVITIES = {
 
 
 def number(text: Text, *queries: Query, width: int = 4, height: int = 4) -> stat.Panel:
-    """The last value, large."""
+    """The value at the end of the time range, large: what has none any more is not to show its last one."""
     panel = dressed(stat.Panel(), text, width, height)
     for target in targets(queries):
-        panel.with_target(target.range())
+        panel.with_target(target.instant())
     if text.unit == "short":
         panel.decimals(0)  # an increase is extrapolated: two restarts come out as 2.03
     last = common.ReduceDataOptions().calcs(["lastNotNull"]).values(False)

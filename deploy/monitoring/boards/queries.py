@@ -2,6 +2,8 @@
 
 MIRROR = 'training_namespace=~"$namespace", training_name=~"$training"'
 PODS = 'namespace=~"$namespace", training_name=~"$training"'
+RUNNING = "Running|Finishing"
+"""Phases in which pods train, or test and write the model."""
 _BY = "training_namespace, training_name"
 
 
@@ -29,7 +31,7 @@ def in_phase(phases: str, selector: str = MIRROR) -> str:
 
 def running(expression: str, selector: str = MIRROR) -> str:
     """The expression, of TrainingJobs that run."""
-    return f"{expression} and on ({_BY}) {in_phase('Running', selector)}"
+    return f"{expression} and on ({_BY}) {in_phase(RUNNING, selector)}"
 
 
 def increase(metric: str, window: str, selector: str = MIRROR) -> str:

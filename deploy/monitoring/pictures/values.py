@@ -16,8 +16,8 @@ _LINE = 0.24  # inches that a row of a table takes
 
 
 def stat(axes: Axes, panel: Panel, view: View) -> list[tuple[str, str]] | None:
-    """The last value of each series, large."""
-    shown = view.curves(panel)
+    """The value of each series, large."""
+    shown = view.bars(panel)
     if not shown:
         return None
     axes.axis("off")

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from pictures.board import Panel, with_values
@@ -43,12 +43,14 @@ class View:
 
     def curves(self, panel: Panel) -> list[Shown]:
         """Of all its queries, over the range."""
-        found = [(legend, each) for _, expr, legend in panel.queries for each in self.over(expr)]
-        return [Shown(named(each, legend), each) for legend, each in found if each.has_values]
+        return self._shown([(legend, each) for _, expr, legend in panel.queries for each in self.over(expr)])
 
     def bars(self, panel: Panel) -> list[Shown]:
         """Of all its queries, at the end of the range."""
-        return [Shown(named(each, legend), each) for _, expr, legend in panel.queries for each in self.now(expr)]
+        return self._shown([(legend, each) for _, expr, legend in panel.queries for each in self.now(expr)])
+
+    def _shown(self, found: Sequence[tuple[str, Series]]) -> list[Shown]:
+        return [Shown(named(each, legend), each) for legend, each in found if each.has_values]
 
     def with_gaps(self, series: Series) -> tuple[list[float], list[float]]:
         """Moments and values; a value that is none wherever there was nothing."""
