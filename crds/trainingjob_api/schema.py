@@ -10,6 +10,9 @@ from trainingjob_api.resource import TrainingJob
 
 Schema = dict[str, Any]
 
+UNSEEN = {"observedGeneration": -1}
+"""The status of what the operator has not seen yet: without it, tools that wait take a new object for ready."""
+
 _DROPPED = {"title", "default", "$defs", "discriminator", "propertyNames"}
 
 
@@ -20,6 +23,8 @@ def structural_schema(model: type[TrainingJob | TrainingHistory] = TrainingJob) 
     schema["properties"]["metadata"] = {"type": "object"}
     schema["properties"]["apiVersion"] = {"type": "string"}
     schema["properties"]["kind"] = {"type": "string"}
+    if "status" in schema["properties"]:
+        schema["properties"]["status"]["default"] = UNSEEN
     schema["required"] = [name for name in schema["required"] if name != "metadata"]
     return schema
 

@@ -16,6 +16,7 @@ from training_operator.status.derive import derive
 from trainingjob_api.progress import Outcome, State
 from trainingjob_api.reading import read_training_job
 from trainingjob_api.resource import TrainingJob
+from trainingjob_api.schema import UNSEEN
 from trainingjob_api.status import PauseStatus, TrainingJobStatus
 from unit.operator.factories import (
     ago,
@@ -108,8 +109,8 @@ STATES: Mapping[str, Moment] = {
 def recorded() -> dict[str, Raw]:
     """Every state's object, and those which the operator has written nothing on."""
     untouched = {
-        "new": _stored(training_job()),
-        "another-controller": _stored(training_job(managedBy="kueue.x-k8s.io/multikueue")),
+        "new": {**_stored(training_job()), "status": UNSEEN},
+        "another-controller": {**_stored(training_job(managedBy="kueue.x-k8s.io/multikueue")), "status": UNSEEN},
     }
     written = {name: _object(state) for name, state in STATES.items()}
     wanted = {**written["running"]["metadata"], "annotations": {"trainingjob.dev/healthy-when": "Running"}}
