@@ -6,6 +6,7 @@ from typing import Any
 from training_operator.builders.claim import build_claim
 from training_operator.builders.job import build_job
 from training_operator.builders.metadata import Manifest
+from training_operator.builders.network_policy import build_network_policy
 from training_operator.builders.service import build_service
 from training_operator.children import Job, ObjectMeta, read_job, read_metadata
 from training_operator.cluster import Cluster, Plural
@@ -27,6 +28,7 @@ class Actor:
     cluster: Cluster
     store: Store
     trainer_image: str
+    network_policy_from: tuple[str, ...] = ()
 
     async def carry_out(self, observed: Observed, actions: tuple[Action, ...]) -> None:
         """Do it all; BlockedError tells what stands in the way."""
@@ -63,13 +65,15 @@ class Actor:
             raise ConflictError(f"TrainingJob {job.metadata.name} has changed")
 
     async def _create_children(self, job: TrainingJob) -> None:
-        """The claim, the Service, and last the Job whose pods need them."""
+        """The claim, the Service, the NetworkPolicy, and last the Job whose pods need them."""
         template = job.spec.checkpoint.volume.claim_template
         # A claim that was there once is never made again: an empty one in its place would hide what was lost.
         if template is not None and job.status.volume_claim is None:
             await self._claim(job, template)
         if job.spec.nodes > 1:
             await self._service(job)
+        if self.network_policy_from:
+            await self._network_policy(job)
         await self._job(job)
 
     async def _claim(self, job: TrainingJob, template: ClaimTemplate) -> None:
@@ -84,6 +88,11 @@ class Actor:
         there = await self._create("services", build_service(job))
         if not _is_owned(there, job):
             raise _name_taken("Service", there, job)
+
+    async def _network_policy(self, job: TrainingJob) -> None:
+        there = await self._create("networkpolicies", build_network_policy(job, self.network_policy_from))
+        if not _is_owned(there, job):
+            raise _name_taken("NetworkPolicy", there, job)
 
     async def _job(self, job: TrainingJob) -> None:
         manifest = build_job(job, job.status.attempt, self.trainer_image)

@@ -78,7 +78,7 @@ async def run(settings: Settings) -> None:
             on_silence=lambda key: _start(background, reconciler.tell_silence(key)),
         )
         leaders = replace(cluster, may_write=leadership.is_leading)
-        actor = Actor(leaders, store, settings.trainer_image)
+        actor = Actor(leaders, store, settings.trainer_image, settings.network_policy_from)
         reconciler = Reconciler(
             leaders,
             store,

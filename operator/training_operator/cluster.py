@@ -44,6 +44,7 @@ Plural = Literal[
     "events",
     "nodes",
     "leases",
+    "networkpolicies",
     "tokenreviews",
     "subjectaccessreviews",
 ]
@@ -56,6 +57,7 @@ _API: dict[Plural, str] = {
     "events": "/api/v1",
     "nodes": "/api/v1",
     "leases": "/apis/coordination.k8s.io/v1",
+    "networkpolicies": "/apis/networking.k8s.io/v1",
     "tokenreviews": "/apis/authentication.k8s.io/v1",
     "subjectaccessreviews": "/apis/authorization.k8s.io/v1",
 }

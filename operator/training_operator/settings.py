@@ -48,6 +48,10 @@ class Settings:
     retry_seconds: float = 15.0
     """How often something is tried again that was refused, by a quota or because a name is taken."""
 
+    network_policy_from: tuple[str, ...] = ()
+    """Make a NetworkPolicy for each TrainingJob: its pods reach each other, and these namespaces (names, or label=value
+    of several, comma-separated: the operator's and that of Prometheus) their progress and metrics; none: no policy."""
+
     lease: str = ""
     """namespace/name of the Lease by which replicas agree on who acts; none: this process acts whoever else does."""
 

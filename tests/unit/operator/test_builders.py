@@ -18,6 +18,7 @@ from training_operator.builders.claim import build_claim
 from training_operator.builders.event import Note, build_event
 from training_operator.builders.job import build_job
 from training_operator.builders.metadata import spec_digest
+from training_operator.builders.network_policy import build_network_policy
 from training_operator.builders.service import build_service
 from trainingjob_api.handover import run_text
 from trainingjob_api.progress import RunConfig
@@ -72,6 +73,7 @@ MANIFESTS: dict[str, Any] = {
     "job-three-nodes": lambda: build_job(training_job(**FULL), 2, IMAGE),
     "job-script": lambda: build_job(training_job(**SCRIPT), 1, IMAGE),
     "service": lambda: build_service(training_job(nodes=2)),
+    "network-policy": lambda: build_network_policy(training_job(), ("trainingjob-system", "metrics=enabled")),
     "claim": lambda: build_claim(training_job(), ClaimTemplate(size="1Gi", storage_class_name="fast")),
     "claim-owned": lambda: build_claim(training_job(), ClaimTemplate(size="1Gi", retain=False)),
 }
