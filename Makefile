@@ -93,6 +93,14 @@ test-cluster: $(READY) ## cluster-independent integration tests on $KUBECONFIG (
 test-delivery: prepared ## install, upgrade and uninstall with a real helm, which is built once (minutes)
 	@UV=$(UV) $(LEASHED) -m pytest tests/delivery $(ARGS)
 
+.PHONY: test-gitops
+test-gitops: prepared ## what Flux and kstatus make of a TrainingJob, by their own libraries; a training paused and resumed by commits
+	@$(LEASHED) -m pytest tests/gitops $(ARGS)
+
+.PHONY: test-kueue
+test-kueue: prepared ## TrainingJobs in a real Kueue, which is built once (minutes)
+	@$(LEASHED) -m pytest tests/kueue $(ARGS)
+
 .PHONY: bench
 bench: $(READY) ## time the trainer against what people would use instead (ARGS="--only mlp"), on a quiet machine
 	@$(LEASHED) -m tests.bench.trainer $(ARGS)

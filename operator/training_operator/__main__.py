@@ -31,6 +31,7 @@ _MEANING = {
     "poll_seconds": "how often rank 0 is asked for its progress",
     "progress_writes_per_second": "how often progress is written into status, of all TrainingJobs together",
     "retry_seconds": "how often something is tried again that was refused, by a quota or because a name is taken",
+    "network_policy_from": "namespaces (or label=value) that reach the pods' metrics; none: no policy is made",
     "lease": "namespace/name of the Lease by which replicas agree on who acts; none: this process always acts",
 }
 
