@@ -1,0 +1,72 @@
+"""What an administrator's rules do to a training: they refuse, and it says so; or they let in nobody but its peers."""
+
+import json
+
+import pytest
+
+from integration.operator.operator_process import OperatorProcess
+from integration.operator.training import Training, condition
+from support.waiting import wait_for
+
+ADMISSION = "admissionregistration.k8s.io/v1"
+READERS = "trainingjob-system,metrics=enabled"
+
+
+@pytest.fixture
+def operator(_operator: OperatorProcess) -> OperatorProcess:
+    """As the component networkpolicy sets it."""
+    _operator.start(NETWORK_POLICY_FROM=READERS)
+    return _operator
+
+
+def refuse_jobs(training: Training, message: str) -> None:
+    """A policy that lets nobody create Jobs in the test's namespace, in force."""
+    name = training.kubectl.namespace
+    rules = [{"apiGroups": ["batch"], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["jobs"]}]
+    spec = {
+        "matchConstraints": {"resourceRules": rules},
+        "validations": [{"expression": "false", "message": message}],
+    }
+    here = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": name}}}
+    bound = {"policyName": name, "validationActions": ["Deny"], "matchResources": here}
+    for kind, each in (("ValidatingAdmissionPolicy", spec), ("ValidatingAdmissionPolicyBinding", bound)):
+        manifest = {"apiVersion": ADMISSION, "kind": kind, "metadata": {"name": name}, "spec": each}
+        training.kubectl("apply", "--server-side", "-f", "-", stdin=json.dumps(manifest))
+    probe = "create", "job", "probe", "--image=busybox", "--dry-run=server"
+    wait_for(lambda: message in training.kubectl.run(*probe).stderr, "the policy to be in force")
+
+
+def test_a_policy_that_refuses_the_job_is_told_in_its_own_words(operator: OperatorProcess, training: Training) -> None:
+    words = "Jobs need a cost centre: ask the platform team"
+    refuse_jobs(training, words)
+    training.create(step=0.01)
+    status = training.until_stalled("Forbidden")
+    assert words in condition(status, "Stalled")["message"]
+    training.kubectl("delete", "validatingadmissionpolicybinding", training.kubectl.namespace)
+    training.until_true("Complete")
+
+
+def test_a_limit_range_that_refuses_the_pods(operator: OperatorProcess, training: Training) -> None:
+    limits = [{"type": "Container", "min": {"memory": "1Ti"}}]
+    manifest = {"apiVersion": "v1", "kind": "LimitRange", "metadata": {"name": "huge"}, "spec": {"limits": limits}}
+    training.kubectl.apply(manifest)
+    training.create(step=0.01)
+    status = training.until_stalled("Forbidden")
+    assert "kubectl describe job job-1" in condition(status, "Stalled")["message"]
+    training.kubectl("delete", "limitrange", "huge")
+    training.until_true("Complete")
+
+
+def test_each_training_has_a_network_policy_of_its_own_that_goes_with_it(
+    operator: OperatorProcess, training: Training
+) -> None:
+    training.create(step=0.01)
+    training.until_true("Complete")
+    policy = json.loads(training.kubectl("get", "networkpolicy", "job-nodes", "-o", "json"))
+    pod = training.pods()[0]["metadata"]["labels"]
+    assert policy["spec"]["podSelector"]["matchLabels"].items() <= pod.items()
+    readers = [each["namespaceSelector"]["matchLabels"] for each in policy["spec"]["ingress"][1]["from"]]
+    assert readers == [{"kubernetes.io/metadata.name": "trainingjob-system"}, {"metrics": "enabled"}]
+    training.delete()
+    gone = "wait", "--for=delete", "networkpolicy/job-nodes", "--timeout=300s"
+    assert training.kubectl.run(*gone).returncode == 0
