@@ -47,13 +47,15 @@ def test_a_policy_that_refuses_the_job_is_told_in_its_own_words(operator: Operat
 
 
 def test_a_limit_range_that_refuses_the_pods(operator: OperatorProcess, training: Training) -> None:
-    limits = [{"type": "Container", "min": {"memory": "1Ti"}}]
-    manifest = {"apiVersion": "v1", "kind": "LimitRange", "metadata": {"name": "huge"}, "spec": {"limits": limits}}
+    limits = [{"type": "Container", "max": {"memory": "1Gi"}}]
+    manifest = {"apiVersion": "v1", "kind": "LimitRange", "metadata": {"name": "small"}, "spec": {"limits": limits}}
     training.kubectl.apply(manifest)
-    training.create(step=0.01)
+    job = training.manifest(step=0.01)
+    job["spec"]["pod"]["resources"] = {"limits": {"memory": "2Gi"}}
+    training.kubectl.apply(job)
     status = training.until_stalled("Forbidden")
     assert "kubectl describe job job-1" in condition(status, "Stalled")["message"]
-    training.kubectl("delete", "limitrange", "huge")
+    training.kubectl("delete", "limitrange", "small")
     training.until_true("Complete")
 
 
