@@ -19,14 +19,18 @@ from support.kubectl import Kubectl
 
 NAMESPACE = "trainingjob-system"
 OPERATOR = "ghcr.io/trainingjob/operator"
+TRAINER = "ghcr.io/trainingjob/trainer"
 GATEWAY = "ghcr.io/trainingjob/gateway"
 RELEASED = Path(__file__).parent / "released"
 OLD = "0.1.0"
 NEW = "today"
 _START = [sys.executable, str(Path(__file__).with_name("image.py"))]
+_OLD_PROGRAMS = str(RELEASED / OLD / "programs.zip")
 _IMAGES = {
-    f"{OPERATOR}:{OLD}": shlex.join([*_START, "training_operator", str(RELEASED / OLD / "operator.zip")]),
+    f"{OPERATOR}:{OLD}": shlex.join([*_START, "training_operator", _OLD_PROGRAMS]),
+    f"{TRAINER}:{OLD}": shlex.join([*_START, "trainer", _OLD_PROGRAMS]),
     f"{OPERATOR}:{NEW}": shlex.join([*_START, "training_operator", NEW]),
+    f"{TRAINER}:{NEW}": shlex.join([*_START, "trainer", NEW]),
     f"{GATEWAY}:{NEW}": shlex.join([*_START, "training_gateway", NEW]),
 }
 _ADDRESS = {"valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}}
@@ -64,6 +68,7 @@ class Helm:
 
 HERE: Object = {
     "operator": {"image": {"tag": NEW}, "env": PLACES},
+    "trainer": {"image": {"tag": NEW}},
     "gateway": {
         "image": {"tag": NEW},
         "env": [_ACCOUNT, {"name": "POD_IP", **_ADDRESS}],

@@ -1,4 +1,4 @@
-"""What an image of operator or gateway stands for on the embedded cluster, where no token lies at a pod's usual place.
+"""What an image of the product stands for on the embedded cluster, where no token lies at a pod's usual place.
 
 `image.py MODULE today|RELEASE.zip`: SERVICE_ACCOUNT leads to the token's folder, a path that the node translates.
 """
@@ -11,11 +11,12 @@ from pathlib import Path
 
 def main() -> None:
     module, release, *arguments = sys.argv[1:]
-    kubeconfig = Path(os.environ["HOME"]) / "kubeconfig"
-    kubeconfig.write_text(json.dumps(_kubeconfig(Path(os.environ["SERVICE_ACCOUNT"]))))
-    os.environ["KUBECONFIG"] = str(kubeconfig)
+    if account := os.environ.get("SERVICE_ACCOUNT"):
+        kubeconfig = Path(os.environ["HOME"]) / "kubeconfig"
+        kubeconfig.write_text(json.dumps(_kubeconfig(Path(account))))
+        os.environ["KUBECONFIG"] = str(kubeconfig)
     if release != "today":
-        os.environ["PYTHONPATH"] = release
+        os.environ["PYTHONPATH"] = os.pathsep.join([release, os.environ.get("PYTHONPATH", "")])
     os.execv(sys.executable, [sys.executable, "-m", module, *arguments])
 
 

@@ -61,6 +61,7 @@ def test_0_1_0_is_taken_over_while_it_trains(helm: Helm, kubectl: Kubectl, admin
     job = trainings_in(kubectl).submit("job", nodes=2)
     job.wait_for_phase(Phase.RUNNING)
     job.wait_for_step(5)
+    assert {image(pod).rpartition(":")[2] for pod in job.pods()} == {OLD}
     before = life(job)
 
     helm("upgrade", "trainingjob", "--install", "--take-ownership", "--force-conflicts", "--server-side=true", *WAIT)
@@ -74,7 +75,8 @@ def test_0_1_0_is_taken_over_while_it_trains(helm: Helm, kubectl: Kubectl, admin
     job.suspend(False)
     resumed = job.wait(lambda status: status.resume, "where it went on from").resume
     assert resumed is not None
-    assert resumed.from_step == paused.pause.saved_step
+    assert (resumed.from_step, resumed.from_attempt) == (paused.pause.saved_step, 1)
+    assert {image(pod).rpartition(":")[2] for pod in job.pods()} == {NEW}
 
 
 def test_the_one_file_installs_and_uninstalls(kubectl: Kubectl, admin: Kubectl) -> None:
@@ -115,17 +117,25 @@ def life(job: Training) -> Object:
     return {"attempt": status.attempt, "restarts": status.restarts, "pods": pods}
 
 
+def image(pod: Object) -> str:
+    found: str = pod["spec"]["containers"][0]["image"]
+    return found
+
+
 def released() -> list[Object]:
     """0.1.0 as kustomize made it."""
     return here(objects_of((RELEASED / OLD / "install.yaml").read_text()), f":{OLD}")
 
 
 def here(objects: list[Object], tag: str) -> list[Object]:
-    """With what the embedded cluster needs: the operator's program by its tag, and its variables."""
+    """With what the embedded cluster needs: programs by their tag, and variables."""
     for each in objects:
         if each["kind"] == "Deployment":
             (container,) = each["spec"]["template"]["spec"]["containers"]
             container["image"] = container["image"].rpartition(":")[0] + tag
+            for variable in container["env"]:
+                if variable["name"].endswith("TRAINER_IMAGE"):
+                    variable["value"] = variable["value"].rpartition(":")[0] + tag
             container["env"] += PLACES
     copied: list[Object] = json.loads(json.dumps(objects))  # YAML's anchors are not for kubectl
     return copied
