@@ -15,7 +15,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 IMPORT_CLIENT = ["python", "-c", "import trainingjob_client"]
 COMMANDS = {
     "client": [IMPORT_CLIENT],
-    "cli": [IMPORT_CLIENT],
+    "cli": [["trainingjob", "--help"], ["kubectl-trainingjob", "--help"], ["kubectl_complete-trainingjob", "pau"]],
     "gateway": [["trainingjob-gateway", "--help"], ["python", "-m", "training_gateway", "--help"]],
     "operator": [["trainingjob-operator", "--help"], ["python", "-m", "training_operator", "--help"]],
     "trainer": [["trainer", "--help"], ["trainer", "--config", str(ROOT / "deploy/examples/iris.yaml")]],
