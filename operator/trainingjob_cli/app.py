@@ -6,12 +6,14 @@ from trainingjob_cli.commands import (
     completion,
     deleting,
     describing,
+    doctor,
     files,
     histories,
     listing,
     local,
     logs,
     pausing,
+    starting,
     submitting,
     version,
     waiting,
@@ -44,6 +46,8 @@ app.command("checkpoints")(files.checkpoints)
 app.command("download")(files.download)
 app.command("upload")(files.upload)
 app.command("delete")(deleting.delete)
+app.command("init")(starting.init)
+app.command("doctor")(doctor.doctor)
 app.command("run")(local.run)
 app.command("examples")(local.examples)
 app.command("version")(version.version)

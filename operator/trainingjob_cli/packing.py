@@ -64,10 +64,10 @@ def pack(path: Path) -> Program:
         main = next((start for start in _STARTS if start in files), None)
         if main is None:
             raise ManifestError(f"none of {', '.join(_STARTS)} is in {path}: name the file, or call it so")
-        return _checked(Program(_slug(path.resolve().name), main, files))
+        return _checked(Program(slug(path.resolve().name), main, files))
     if path.suffix != ".py":
         raise ManifestError(f"{path} is no Python program: give a file that ends in .py, or a folder")
-    return _checked(Program(_slug(path.stem), path.name, {path.name: _read(path)}))
+    return _checked(Program(slug(path.stem), path.name, {path.name: _read(path)}))
 
 
 def manifests(program: Program, name: str, wanted: Wanted) -> tuple[Raw, Raw]:
@@ -152,7 +152,7 @@ def _read(file: Path) -> bytes:
         raise ManifestError(f"{file} cannot be read: {error.strerror}") from error
 
 
-def _slug(text: str) -> str:
+def slug(text: str) -> str:
     """A name that a TrainingJob may have."""
     slug = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
     return (slug if slug[:1].isalpha() else f"job-{slug}".strip("-"))[:40].rstrip("-")
