@@ -133,6 +133,10 @@ reference: $(READY) ## write docs/reference.md from the models
 metrics-reference: $(READY) ## write docs/metrics-reference.md from what is served
 	@$(BIN)/python docs/metrics_reference.py > docs/metrics-reference.md
 
+.PHONY: cli-reference
+cli-reference: $(READY) ## write docs/cli-reference.md from the command line's own help
+	@$(BIN)/python docs/cli_reference.py > docs/cli-reference.md
+
 .PHONY: dashboards
 dashboards: $(READY) ## write deploy/monitoring/dashboards/*.json from deploy/monitoring/boards
 	@PYTHONPATH=deploy/monitoring $(BIN)/python -m boards

@@ -19,7 +19,7 @@ class _Phases(RegexHighlighter):
     base_style = "job."
     highlights = [  # noqa: RUF012  (rich's own way)
         r"(?P<good>\bSucceeded\b)",
-        r"(?P<busy>\b(Running|Starting)\b)",
+        r"(?P<busy>\b(Running|Starting|Finishing)\b)",
         r"(?P<waits>\b(Pending|Queued|Pausing|Paused|Restarting)\b)",
         r"(?P<bad>\b(Failed|Stalled|Warning)\b)",
     ]
