@@ -1,13 +1,17 @@
 """Curves in the terminal, by plotext."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import plotext
 
 from trainingjob_client.history import JobHistory, names
-from trainingjob_client.panels import LOSS, Panel, panels_for, split_of
+from trainingjob_client.panels import LOSS, Panel, is_logarithmic, panels_for, split_of
 
 _HEIGHT = 15
+_COLOURS = (4, 3, 2, 5, 1, 6)
+"""Of a terminal's own sixteen, so that they fit its background."""
+_LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
 def terminal_curves(
@@ -23,18 +27,32 @@ def _drawn(panel: Panel, histories: Sequence[JobHistory], width: int, colour: bo
     figure.clear()
     figure.theme("simple" if colour else "colorless")
     figure.plot_size(width, _HEIGHT)
-    figure.title(panel.title)
-    for place, (label, epochs, values) in enumerate(_lines(panel, histories)):
-        marker = None if colour else "abcdefghijklmnopqrstuvwxyz"[place % 26]
-        signal = figure.signal(epochs, values, marker=marker)
+    figure.legend(False)
+    lines = _lines(panel, histories)
+    if is_logarithmic(panel, [value for _, _, values in lines for value in values]):
+        figure.ruler("y").scale("log")
+    for place, (_, epochs, values) in enumerate(lines):
+        signal = figure.signal(epochs, values, marker=_marker(place, colour))
         signal.lines(len(epochs) > 1)
-        signal.label(label if colour else f"{label} ({marker})")
         figure.draw(signal)
     if len(histories) == 1:
         for start in histories[0].attempts[1:]:
             figure.line(start.first_epoch, "vertical")
     text: str = figure.build().string(not colour)
-    return text.rstrip("\n").split("\n")
+    return [_title(panel, [label for label, _, _ in lines], colour), *text.rstrip("\n").split("\n")]
+
+
+def _marker(place: int, colour: bool) -> Any:
+    return plotext.marker("hd", _COLOURS[place % len(_COLOURS)]) if colour else _LETTERS[place % len(_LETTERS)]
+
+
+def _title(panel: Panel, labels: Sequence[str], colour: bool) -> str:
+    """Above the curves, where it covers none of them."""
+    marks = [
+        f"\x1b[3{_COLOURS[place % len(_COLOURS)]}m━━\x1b[0m" if colour else _LETTERS[place % len(_LETTERS)]
+        for place in range(len(labels))
+    ]
+    return "   ".join([panel.title, *(f"{mark} {label}" for mark, label in zip(marks, labels, strict=True))])
 
 
 def _lines(panel: Panel, histories: Sequence[JobHistory]) -> list[tuple[str, list[int], list[float]]]:

@@ -22,11 +22,17 @@ ACCURACY = Panel("Accuracy", "trainAccuracy", "validationAccuracy")
 ERROR = Panel("Mean absolute error", "trainMae", "validationMae")
 RATE = Panel("Learning rate", "learningRate")
 _ALL = (LOSS, ACCURACY, ERROR, RATE)
+_LOGARITHMIC_FROM = 30.0
 
 
 def panels_for(measured: Sequence[str]) -> list[Panel]:
     """Those of which there is anything."""
     return [panel for panel in _ALL if any(name in measured for name in panel.metrics)]
+
+
+def is_logarithmic(panel: Panel, values: Sequence[float]) -> bool:
+    """Losses that span much would be a corner on a linear axis."""
+    return panel is LOSS and bool(values) and min(values) > 0 and max(values) / min(values) > _LOGARITHMIC_FROM
 
 
 def split_of(metric: str) -> str:

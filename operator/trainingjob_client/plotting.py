@@ -10,12 +10,10 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from trainingjob_client.history import JobHistory, names
-from trainingjob_client.panels import ACCURACY, LOSS, Panel, panels_for, split_of
+from trainingjob_client.panels import ACCURACY, LOSS, Panel, is_logarithmic, panels_for, split_of
 
 _TRAIN, _HELD_BACK, _BEST, _RATE, _INK, _GRID = "#3b6fb6", "#d9822b", "#2f8f5b", "#7a5195", "#30363d", "#e6e8eb"
 _COLOURS = ("#3b6fb6", "#d9822b", "#2f8f5b", "#7a5195", "#c0392b", "#16a3a3", "#8c6d46", "#d36ba6")
-_LOGARITHMIC_FROM = 30.0
-"""Losses that span more than this would be a corner on a linear axis."""
 
 
 class Curves(Figure):
@@ -66,7 +64,7 @@ def _draw(axes: Any, panel: Panel, histories: Sequence[JobHistory]) -> None:
                 values += numbers
     if len(histories) == 1:
         _mark(axes, histories[0])
-    if panel is LOSS and values and min(values) > 0 and max(values) / min(values) > _LOGARITHMIC_FROM:
+    if is_logarithmic(panel, values):
         axes.set_yscale("log")
     if axes.get_legend_handles_labels()[0]:
         axes.legend(frameon=False, fontsize=9, labelcolor=_INK)
