@@ -5,10 +5,12 @@ import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
+from local_cluster.binaries import find_kubectl
 from local_cluster.cluster import LocalCluster
 from support.cluster import kubectl_of
 from support.kubectl import Kubectl
@@ -70,6 +72,12 @@ class Environment:
     def difference(self) -> "subprocess.CompletedProcess[str]":
         """Between what is committed and what the API server has stored; exit code 0: there is none."""
         return self.kubectl.run("diff", "--server-side", MANAGER, "-k", str(self._manifests))
+
+    def manifest(self) -> dict[str, Any]:
+        """The TrainingJob as it is committed."""
+        built = subprocess.run([find_kubectl(), "kustomize", self._manifests], capture_output=True, check=True)
+        manifest: dict[str, Any] = yaml.safe_load(built.stdout)
+        return manifest
 
     @property
     def _manifests(self) -> Path:

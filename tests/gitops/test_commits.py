@@ -5,7 +5,10 @@ import pytest
 from gitops.conftest import Environment, Repository
 from support.product import Training
 from trainingjob_api.status import ConditionType, Phase
+from unit.delivery.argocd import run
+from unit.delivery.recorded import FOLDER
 
+SCRIPTS = FOLDER.parent
 ENDLESS = ("production/longer.yaml", "epochs: 2000", "epochs: 1000000")
 
 
@@ -38,6 +41,9 @@ def test_paused_changed_and_resumed_by_commits(repository: Repository, environme
     job.wait_for_step(50)
     seen = environment.difference()
     assert (seen.returncode, seen.stdout) == (0, ""), "a training that runs differs from its manifest in nothing"
+    stored, written = environment.kubectl.get("trainingjobs", "moons"), environment.manifest()
+    assert stored["spec"] == written["spec"], "nor is anything added to what is written"
+    assert not stored["metadata"].keys() & {"labels", "annotations", "finalizers"}
 
     repository.replace("production/pause.yaml", "suspend: false", "suspend: true")
     repository.replace("production/kustomization.yaml", "newTag: 0.1.0", "newTag: 0.2.0")
@@ -91,3 +97,33 @@ def test_where_git_says_nothing_of_it_a_pause_belongs_to_who_made_it(
     assert environment.difference().returncode == 0
     environment.kubectl("patch", "trainingjob", "moons", "--type=merge", "--patch", '{"spec":{"suspend":null}}')
     goes_on_from(job, step)
+
+
+@pytest.mark.parametrize("environment", ["staging"], indirect=True)
+def test_what_argo_cds_actions_do(repository: Repository, environment: Environment) -> None:
+    repository.replace("base/training.yaml", "epochs: 20", "epochs: 1000000")
+    repository.commit("Train for as long as it takes")
+    environment.deploy()
+    job = environment.training
+    reached = job.wait_for_step(50).step
+    act(environment, "restart")
+    status = job.wait(lambda status: status.attempt == 2 and status.resume, "the restart")
+    assert status.resume is not None
+    assert status.resume.from_step >= reached
+    assert (status.resume.exactness, status.restarts, status.retry_time) == ("Bitwise", 0, None)
+    job.wait_for_step(status.resume.from_step)
+    assert environment.deploy("--force-conflicts").returncode == 0
+    act(environment, "pause")
+    step = saved_step(job)
+    assert job.status.attempt == 2, "the next commit has restarted nothing"
+    act(environment, "resume")
+    goes_on_from(job, step)
+
+
+def act(environment: Environment, action: str) -> None:
+    """As Argo CD does it: its script makes another object of the live one, and the difference is a merge patch."""
+    live = environment.kubectl.get("trainingjobs", "moons")
+    wanted = run((SCRIPTS / "actions" / action / "action.lua").read_text(), live)
+    annotations = {"metadata": {"annotations": wanted["metadata"].get("annotations", {})}}
+    suspend = {"spec": {"suspend": wanted["spec"]["suspend"]}} if "suspend" in wanted["spec"] else {}
+    environment.kubectl.patch("trainingjobs", "moons", {**annotations, **suspend})
