@@ -23,6 +23,7 @@ VALUES = {
 }
 """Of labels whose value decides whether a query finds anything; all phases at once, so that each finds its own."""
 OTHERS = {
+    "ALERTS": POD | {"alertname": "TrainingStalled", "alertstate": "firing", "severity": "warning"},
     "DCGM_FI_DEV_GPU_UTIL": POD,
     "kube_pod_container_resource_requests": POD | {"resource": "nvidia_com_gpu"},
     "process_cpu_seconds_total": OPERATOR,

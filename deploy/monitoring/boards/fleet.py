@@ -1,11 +1,12 @@
 """Fleet: all TrainingJobs of some namespaces, from the operator's mirror."""
 
+from grafana_foundation_sdk.builders import table
 from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from boards.board import board as made
 from boards.board import training_variables
 from boards.panels import PHASES, Column, Panels, Query, Text, bars, colored, curve, number, rows
-from boards.queries import RUNNING, in_phase, increase, mirror, quantile, running
+from boards.queries import RUNNING, in_phase, increase, mirror, of_the_training, quantile, running
 
 HERE = 'training_namespace=~"$namespace"'
 NONE_RUNS = "No training runs in these namespaces."
@@ -13,6 +14,7 @@ OPEN = (
     "/d/trainingjob-training?${datasource:queryparam}&${__url_time_range}"
     "&var-namespace=${__data.fields.Namespace}&var-training=${__data.fields.TrainingJob}"
 )
+RUNBOOKS = "https://github.com/trainingjob/trainingjob/blob/main/docs/alerts.md"
 LABELS = {"training_namespace": "Namespace", "training_name": "TrainingJob"}
 WAITING = "Pending|Queued|Starting|Pausing|Restarting"
 GAUGE = {"unit": "percentunit", "min": 0, "max": 1, "custom.cellOptions": {"type": "gauge", "mode": "basic"}}
@@ -56,11 +58,22 @@ def _now() -> Panels:
         number(restarts, Query(increase("restarts_total", "1d", HERE))),
         number(disruptions, Query(increase("disruptions_total", "1d", HERE))),
         number(lost, Query("sum(increase(trainingjob_operator_lost_steps_total[1d]))")),
+        _alerts(),
     ]
 
 
+def _alerts() -> table.Panel:
+    text = Text("Alerts", "That are raised now, in all namespaces; docs/alerts.md says what to do.", "short", "None.")
+    firing = of_the_training('ALERTS{alertname=~"Training.*", alertstate="firing"}')
+    labels = {"severity": "Severity", "alertname": "Alert", **LABELS}
+    query = Column("", f"group by ({', '.join(labels)}) ({firing})")
+    return rows(text, [query], labels, {"TrainingJob": OPEN, "Alert": RUNBOOKS}, height=5)
+
+
 def _trainings() -> Panels:
-    table = Text("Running trainings", "TrainingJobs that run; the name opens the board of one.", "short", NONE_RUNS)
+    running_now = Text(
+        "Running trainings", "TrainingJobs that run; the name opens the board of one.", "short", NONE_RUNS
+    )
     age = f"time() - {mirror('last_checkpoint_timestamp_seconds', HERE)}"
     columns = [
         Column("Progress", running(f"{mirror('epoch', HERE)} / {mirror('epochs', HERE)}", HERE), GAUGE),
@@ -82,7 +95,7 @@ def _trainings() -> Panels:
     ending = Text("Soonest to finish", "Estimate of the time left, the ten shortest.", "s", NONE_RUNS)
     remaining = f"bottomk(10, {mirror('remaining_seconds', HERE)})"
     return [
-        rows(table, columns, LABELS, {"TrainingJob": OPEN}),
+        rows(running_now, columns, LABELS, {"TrainingJob": OPEN}),
         rows(waits, [why], {**LABELS, "phase": "Phase", "reason": "Reason"}, {"TrainingJob": OPEN}, width=12),
         bars(ending, Query(remaining, "{{training_namespace}}/{{training_name}}"), width=12, height=9),
     ]

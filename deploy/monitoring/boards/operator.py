@@ -10,6 +10,7 @@ from boards.queries import quantile
 HERE = 'namespace=~"$operator_namespace", pod=~"$replica"'
 SILENT = "No operator answers: see Troubleshooting in docs/observability.md."
 BUILD = "trainingjob_operator_build_info"
+LEADERS = {0: "red", 1: "green", 2: "orange"}
 
 
 def board() -> Dashboard:
@@ -34,12 +35,12 @@ def _now() -> Panels:
         "Watch behind", "Longest that a watch has failed to show what a LIST has shown.", "s", "no operator answers"
     )
     return [
-        number(leaders, Query(f"sum(trainingjob_operator_is_leader{{{HERE}}})")),
+        number(leaders, Query(f"sum(trainingjob_operator_is_leader{{{HERE}}})"), colors=LEADERS),
         number(version, Query(f"count by (version) ({BUILD}{{{HERE}}})", "{{version}}")),
         number(jobs, Query(f"sum(max by (phase) (trainingjob_operator_jobs{{{HERE}}}))")),
-        number(queue, Query(f"max(trainingjob_operator_queue_depth{{{HERE}}})")),
-        number(listed, Query(f"min(trainingjob_operator_list_age_seconds{{{HERE}}})")),
-        number(behind, Query(f"max(trainingjob_operator_watch_behind_seconds{{{HERE}}})")),
+        number(queue, Query(f"max(trainingjob_operator_queue_depth{{{HERE}}})"), colors={100: "orange"}),
+        number(listed, Query(f"min(trainingjob_operator_list_age_seconds{{{HERE}}})"), colors={300: "red"}),
+        number(behind, Query(f"max(trainingjob_operator_watch_behind_seconds{{{HERE}}})"), colors={60: "red"}),
     ]
 
 

@@ -15,6 +15,7 @@ from grafana_foundation_sdk.builders import (
     timeseries,
     xychart,
 )
+from grafana_foundation_sdk.builders.dashboard import ThresholdsConfig
 from grafana_foundation_sdk.models.common import (
     BigValueGraphMode,
     GraphDrawStyle,
@@ -28,6 +29,7 @@ from grafana_foundation_sdk.models.common import (
 from grafana_foundation_sdk.models.common import DataSourceRef as Source
 from grafana_foundation_sdk.models.dashboard import DataTransformerConfig as Transformation
 from grafana_foundation_sdk.models.dashboard import DynamicConfigValue as Property
+from grafana_foundation_sdk.models.dashboard import Threshold, ThresholdsMode
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
 SOURCE = Source(type_val="prometheus", uid="${datasource}")
@@ -112,9 +114,17 @@ ACTIVITIES = {
 }
 
 
-def number(text: Text, *queries: Query, width: int = 4, height: int = 4) -> stat.Panel:
-    """The value at the end of the time range, large: what has none any more is not to show its last one."""
+def number(
+    text: Text, *queries: Query, width: int = 4, height: int = 4, colors: Mapping[float, str] | None = None
+) -> stat.Panel:
+    """The value at the end of the time range, large: what has none any more is not to show its last one.
+
+    colors: from which value on it has which colour; green below all of them.
+    """
     panel = dressed(stat.Panel(), text, width, height)
+    if colors:
+        steps = [Threshold(color="green"), *(Threshold(value, color) for value, color in colors.items())]
+        panel.thresholds(ThresholdsConfig().mode(ThresholdsMode.ABSOLUTE).steps(steps))
     for target in targets(queries):
         panel.with_target(target.instant())
     if text.unit == "short":
@@ -147,10 +157,15 @@ class Column:
 
 
 def rows(
-    text: Text, columns: Sequence[Column], labels: Mapping[str, str], links: Mapping[str, str], width: int = 24
+    text: Text,
+    columns: Sequence[Column],
+    labels: Mapping[str, str],
+    links: Mapping[str, str],
+    width: int = 24,
+    height: int = 9,
 ) -> table.Panel:
     """A row for each set of labels (label -> heading, in order), a column for each query; no name hides it."""
-    panel = dressed(table.Panel(), text, width, 9).filterable(True)
+    panel = dressed(table.Panel(), text, width, height).filterable(True)
     for target in targets([Query(column.expr) for column in columns]):
         panel.with_target(target.instant().format(PromQueryFormat.TABLE))
     panel.with_transformation(Transformation("merge", options={}))

@@ -57,6 +57,12 @@ def as_mirrored(expression: str) -> str:
     return f'label_replace({expression}, "training_namespace", "$1", "namespace", "(.+)")'
 
 
+def of_the_training(alerts: str) -> str:
+    """With the training's namespace in one label: in alerts from the mirror, `namespace` is the operator's."""
+    both = f'label_join({alerts}, "training_namespace", ";", "training_namespace", "namespace")'
+    return f'label_replace({both}, "training_namespace", "$1", "training_namespace", ";?([^;]*).*")'
+
+
 def measured_by_pods() -> str:
     """The chosen measure as pods tell it: of the same moment as their steps, which the mirror's is not."""
     names = "trainingjob_(loss|accuracy_ratio|mae)"
