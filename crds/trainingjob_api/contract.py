@@ -51,6 +51,7 @@ SHARED_MEMORY_PATH: Final = "/dev/shm"  # noqa: S108
 TERMINATION_LOG_PATH: Final = "/dev/termination-log"
 TERMINATION_MESSAGE_LIMIT: Final = 4096  # bytes; the kubelet cuts what is longer
 PROGRESS_LIMIT: Final = 64 * 1024  # bytes of /progress that the operator reads
+HISTORY_LIMIT: Final = 1024**2  # bytes of /history that the operator reads at once
 
 DEFAULT_USER: Final = 65532  # user, group and fsGroup of the pods
 

@@ -29,6 +29,10 @@ class RunConfig(Report):
     checkpoint_every: CheckpointInterval = CheckpointInterval(seconds=DEFAULT_SECONDS)
     keep_last: int = 2
     deadlines: Deadlines = Deadlines()
+    history_wait_seconds: int = Field(
+        default=0,
+        description="Rank 0 stays at most so long after its end until somebody has asked for its newest epochs.",
+    )
     identity: dict[str, str] = Field(
         default={},
         description="Of what was written; empty: that of `training` or `script`, whose paths may be translated.",
@@ -263,6 +267,7 @@ class TerminationMessage(Report):
     place: str | None = Field(default=None, max_length=256, description="file:line of the user's or trainer's code.")
     time: Time
     progress: Progress | None = Field(default=None, description="Last state that this pod knows of.")
+    history: str | None = Field(default=None, description="The newest epochs, packed; history/tail.py reads it.")
 
     @property
     def saved_step(self) -> int | None:
@@ -271,14 +276,20 @@ class TerminationMessage(Report):
         return checkpoint.step if checkpoint else None
 
     def to_text(self) -> str:
-        """JSON that fits the kubelet's limit: what can be read elsewhere or is only long goes first."""
+        """JSON that fits the kubelet's limit."""
+        return self.fitted()._dumped()
+
+    def fitted(self) -> "TerminationMessage":
+        """Within the kubelet's limit: what can be read elsewhere or is only long goes first."""
         fitting = self
-        while len((text := fitting._dumped()).encode()) > TERMINATION_MESSAGE_LIMIT:
+        while len(fitting._dumped().encode()) > TERMINATION_MESSAGE_LIMIT:
             fitting = fitting._shortened()
-        return text
+        return fitting
 
     def _shortened(self) -> "TerminationMessage":
         progress = self.progress
+        if self.history is not None:
+            return self.model_copy(update={"history": None})
         if progress is not None and progress.has_extra:
             return self.model_copy(update={"progress": progress.without_extra()})
         if progress is not None and progress.notices:

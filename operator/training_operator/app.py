@@ -21,6 +21,7 @@ from training_operator.cluster import Cluster
 from training_operator.election import Election, Leadership, Unopposed
 from training_operator.gate import Gate
 from training_operator.handlers import watch_training_jobs
+from training_operator.histories import Histories
 from training_operator.metrics.counted import Metrics
 from training_operator.metrics.page import Page
 from training_operator.poller import Poller
@@ -71,13 +72,17 @@ async def run(settings: Settings) -> None:
         background.create_task(for_ever(kopf, "the watch of trainingjobs"))
         background.create_task(relist.run())
 
+        leaders = replace(cluster, may_write=leadership.is_leading)
+        histories = Histories(
+            leaders, asker.ask_history, lambda key: store.view(key).training_job, _now, settings.poll_seconds
+        )
         poller = Poller(
             settings.poll_seconds,
             asker.ask,
+            histories.catch_up,
             on_news=queue.add,
             on_silence=lambda key: _start(background, reconciler.tell_silence(key)),
         )
-        leaders = replace(cluster, may_write=leadership.is_leading)
         actor = Actor(leaders, store, settings.trainer_image, settings.network_policy_from)
         reconciler = Reconciler(
             leaders,
@@ -87,6 +92,7 @@ async def run(settings: Settings) -> None:
             _now,
             settings.retry_seconds,
             Budget(settings.progress_writes_per_second),
+            histories,
             may_read_nodes=settings.is_cluster_wide,
         )
         timed = _Timed(reconciler, metrics)
@@ -96,11 +102,13 @@ async def run(settings: Settings) -> None:
             queue.open(store.keys())
             try:
                 async with asyncio.TaskGroup() as group:
+                    group.create_task(histories.run())
                     for _ in range(settings.workers):
                         group.create_task(queue.work(timed.work))
             finally:
                 queue.close()
                 poller.leave_all()
+                histories.forget_all()
 
         await leadership.run(lead)
 

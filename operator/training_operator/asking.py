@@ -1,16 +1,19 @@
-"""Asks rank 0 of one attempt for its progress, once.
+"""Asks rank 0 of one attempt for its progress, or for its epochs, once.
 
 The pod is not trusted: little is read, no redirect is followed, and its word must be about the attempt asked for.
 """
 
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 import aiohttp
 
-from trainingjob_api.contract import METRICS_PORT, PROGRESS_LIMIT
+from trainingjob_api.contract import HISTORY_LIMIT, METRICS_PORT, PROGRESS_LIMIT
+from trainingjob_api.history import HistoryPage
 from trainingjob_api.progress import Progress
+
+_Document = TypeVar("_Document", Progress, HistoryPage)
 
 
 @dataclass(frozen=True)
@@ -22,9 +25,9 @@ class Source:
     attempt: int
 
     @property
-    def url(self) -> str:
+    def address(self) -> str:
         host = f"[{self.pod_ip}]" if ":" in self.pod_ip else self.pod_ip
-        return f"http://{host}:{METRICS_PORT}/progress"
+        return f"http://{host}:{METRICS_PORT}"
 
 
 class Asker:
@@ -41,22 +44,31 @@ class Asker:
 
     async def ask(self, source: Source, patience: float) -> Progress | None:
         """What rank 0 says; None when nothing that counts came within so many seconds."""
+        return _read(await self._get(f"{source.address}/progress", PROGRESS_LIMIT, patience), Progress, source)
+
+    async def ask_history(self, source: Source, after: int, patience: float) -> HistoryPage | None:
+        """The epochs that follow one; None as above, and from a trainer that does not tell them."""
+        url = f"{source.address}/history?after={after}"
+        return _read(await self._get(url, HISTORY_LIMIT, patience), HistoryPage, source)
+
+    async def _get(self, url: str, limit: int, patience: float) -> bytes:
+        """Empty where nothing came, or more than the limit."""
         timeout = aiohttp.ClientTimeout(total=patience)
         try:
-            async with self._session.get(source.url, allow_redirects=False, timeout=timeout) as response:
+            async with self._session.get(url, allow_redirects=False, timeout=timeout) as response:
                 if response.status != 200:
-                    return None
-                body = await response.content.read(PROGRESS_LIMIT + 1)
-                while len(body) <= PROGRESS_LIMIT and (more := await response.content.read(PROGRESS_LIMIT)):
+                    return b""
+                body = await response.content.read(limit + 1)
+                while len(body) <= limit and (more := await response.content.read(limit)):
                     body += more
-            return None if len(body) > PROGRESS_LIMIT else _read(body, source)
+            return b"" if len(body) > limit else body
         except (aiohttp.ClientError, TimeoutError, OSError):
-            return None
+            return b""
 
 
-def _read(body: bytes, source: Source) -> Progress | None:
+def _read(body: bytes, document: type[_Document], source: Source) -> _Document | None:
     try:
-        report = Progress.model_validate_json(body)
+        told = document.model_validate_json(body)
     except ValueError:
         return None
-    return report if (report.uid, report.attempt) == (source.uid, source.attempt) else None
+    return told if (told.uid, told.attempt) == (source.uid, source.attempt) else None

@@ -37,6 +37,7 @@ _AGENT = {"User-Agent": "trainingjob-operator", "Accept-Encoding": "identity"}
 Raw = dict[str, Any]
 Plural = Literal[
     "trainingjobs",
+    "traininghistories",
     "jobs",
     "pods",
     "services",
@@ -50,6 +51,7 @@ Plural = Literal[
 ]
 _API: dict[Plural, str] = {
     "trainingjobs": f"/apis/{GROUP}/{VERSION}",
+    "traininghistories": f"/apis/{GROUP}/{VERSION}",
     "jobs": "/apis/batch/v1",
     "pods": "/api/v1",
     "services": "/api/v1",

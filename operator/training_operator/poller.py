@@ -25,6 +25,8 @@ RAREST = 120.0
 
 Ask = Callable[[Source, float], Awaitable[Progress | None]]
 """Asks once, and waits at most so many seconds."""
+OnReport = Callable[[Key, Source, Progress], Awaitable[None]]
+"""Is told every answer, before the pod is asked again."""
 
 
 class Lane(Enum):
@@ -52,8 +54,15 @@ class _Following:
 class Poller:
     """Follows one source per key."""
 
-    def __init__(self, seconds: float, ask: Ask, on_news: Callable[[Key], None], on_silence: Callable[[Key], None]):
-        self._seconds, self._ask = seconds, ask
+    def __init__(
+        self,
+        seconds: float,
+        ask: Ask,
+        on_report: OnReport,
+        on_news: Callable[[Key], None],
+        on_silence: Callable[[Key], None],
+    ) -> None:
+        self._seconds, self._ask, self._on_report = seconds, ask, on_report
         self._on_news, self._on_silence = on_news, on_silence
         self._following: dict[Key, _Following] = {}
         self._slots = {lane: asyncio.Semaphore(AT_ONCE) for lane in Lane}
@@ -89,6 +98,7 @@ class Poller:
             if report is not None:
                 following.heard, was_told = _now(), False
                 self._take(key, following, report)
+                await self._on_report(key, following.source, report)
             elif not was_told and _now() - following.heard >= SILENCE:
                 was_told = True
                 self._on_silence(key)

@@ -14,6 +14,7 @@ from training_operator.cluster import Cluster, StatusTarget
 from training_operator.deadlines import look_again
 from training_operator.errors import AlreadyExistsError, ConflictError, RefusedError, TryAgainError
 from training_operator.failing import Failures
+from training_operator.histories import Histories
 from training_operator.lost_nodes import lost_nodes
 from training_operator.observe import Observed, observe
 from training_operator.obstacle import Obstacle
@@ -21,7 +22,7 @@ from training_operator.plan import Plan, decide
 from training_operator.poller import Poller
 from training_operator.records import Key
 from training_operator.situation import Situation
-from training_operator.status.derive import derive, held_up, is_routine, same
+from training_operator.status.derive import derive, has_ended, held_up, is_routine, same
 from training_operator.status.notes import notes
 from training_operator.store import Kind, Store
 from trainingjob_api.resource import TrainingJob
@@ -45,6 +46,7 @@ class Reconciler:
     clock: Callable[[], datetime]
     retry_seconds: float
     budget: Budget
+    histories: Histories
     may_read_nodes: bool = True
     failures: Failures = field(default_factory=Failures)
 
@@ -56,6 +58,7 @@ class Reconciler:
             self.poller.leave(key)
             self.failures.forget(key)
             self.budget.leave(key)
+            self.histories.forget(key)
             return None
         try:
             return await self._pass(key, job)
@@ -78,6 +81,8 @@ class Reconciler:
         if wait := self._wait(key, observed.status, status):
             sooner = look_again(observed, plan.situation)
             return wait if sooner is None else min(wait, sooner)
+        if has_ended(observed.status, status):  # before that is written down: then the pods' words are let go
+            await self.histories.conclude(observed.job, observed.attempt)
         changed = await self._record(observed, status, met)
         if met is not None:
             return self.retry_seconds if met.needs_a_person else SOON

@@ -18,6 +18,7 @@ Object = dict[str, Any]
 
 _PREFIXES = {
     "trainingjobs": "/apis/trainingjob.dev/v1alpha1",
+    "traininghistories": "/apis/trainingjob.dev/v1alpha1",
     "jobs": "/apis/batch/v1",
     "pods": "/api/v1",
     "services": "/api/v1",

@@ -22,6 +22,7 @@ from support.kubectl import Kubectl
 from support.manifests import Manifest, manifest
 from support.waiting import PATIENCE, wait_for
 from trainingjob_api.contract import ATTEMPT_LABEL, JOB_NAME_LABEL, METRICS_PORT, PROGRESS_LIMIT
+from trainingjob_api.history import History, TrainingHistory
 from trainingjob_api.progress import Progress
 from trainingjob_api.resource import TrainingJob
 from trainingjob_api.status import ConditionType, Phase, TrainingJobStatus
@@ -29,6 +30,13 @@ from trainingjob_api.status import ConditionType, Phase, TrainingJobStatus
 ROOT = Path(__file__).parents[2]
 ENDLESS = 1_000_000
 """Epochs of a job that is not meant to end by itself."""
+
+
+AT_LEISURE = {
+    "training__model": {"type": "custom", "entrypoint": "leisurely:network", "hiddenUnits": [8]},
+    "pod__env": [{"name": "PYTHONPATH", "value": "/data"}],
+}
+"""Changes that make an epoch take a fifth of a second, of which the processor is needed for little."""
 
 
 @pytest.fixture(scope="module")
@@ -113,6 +121,13 @@ class Training:
     def delete(self) -> None:
         self.kubectl("delete", "trainingjob", self.name, "--cascade=foreground", f"--timeout={PATIENCE:.0f}s")
 
+    def history(self) -> History | None:
+        """What is written of its epochs; None: nothing yet."""
+        try:
+            return TrainingHistory.model_validate(self.kubectl.get("traininghistories", self.name)).history()
+        except LookupError:
+            return None
+
     def pods(self, attempt: int | None = None) -> list[dict[str, Any]]:
         selector = f"{JOB_NAME_LABEL}={self.name}" + (f",{ATTEMPT_LABEL}={attempt}" if attempt else "")
         running = self.kubectl.list("pods", selector)
@@ -144,11 +159,7 @@ class Trainings:
 
 def training_manifest(name: str, **changes: Any) -> Manifest:
     """A small network; unless it is told when to end, it trains at leisure for as long as it is let."""
-    to_be_watched = {
-        "training__epochs": ENDLESS,
-        "training__model": {"type": "custom", "entrypoint": "leisurely:network", "hiddenUnits": [8]},
-        "pod__env": [{"name": "PYTHONPATH", "value": "/data"}],
-    }
+    to_be_watched = {"training__epochs": ENDLESS, **AT_LEISURE}
     to_end = {"training__model": {"type": "mlp", "hiddenUnits": [8], "dropout": 0.1}}
     return manifest(
         name,

@@ -200,7 +200,7 @@ def newest_tensors(folder: Path) -> dict[str, Any]:
 
 
 def history_of(folder: Path) -> list[dict[str, Any]]:
-    """history.jsonl without what depends on the clock."""
-    timed = {"time", "secondsPerEpoch", "samplesPerSecond"}
+    """history.jsonl without what depends on the clock, and on how often it was paused."""
+    timed = {"time", "attempt", "secondsPerEpoch", "samplesPerSecond"}
     lines = [json.loads(line) for line in (folder / "history.jsonl").read_text().splitlines()]
     return [{key: value for key, value in line.items() if key not in timed} for line in lines]

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, NoReturn
 from trainer.pod import stopping
 from trainer.pod.processes import die_with_parent
 
+_LOOK_SECONDS = 0.2
+
 if TYPE_CHECKING:
     from trainer.config import RankConfig
     from trainer.pod.run_folder import RankEnd
@@ -32,19 +34,22 @@ def main() -> NoReturn:
     from trainer.pod.run_folder import RunFolder
 
     config = rank_config_from(os.environ)
-    end = _run(config, stop)
+    from trainer.pod.surroundings import prepare
+
+    around = prepare(config, stop)
+    end = _run(around)
     RunFolder(config.folder).write_end(end)  # then the supervisor knows what is waited for here
     finish_writing(config.run.deadlines.save_seconds)
+    _wait_for_reader(end, around)
     _leave(end, config)
 
 
-def _run(config: "RankConfig", stop: stopping.StopRequest) -> "RankEnd":
+def _run(around: "Surroundings") -> "RankEnd":
     from trainer.pod.outcome import end_of
     from trainer.pod.run_folder import RankEnd
-    from trainer.pod.surroundings import prepare
     from trainingjob_api.progress import Outcome, State
 
-    around = prepare(config, stop)
+    config = around.config
     try:
         outcome, message = _work(around)
         end = RankEnd(config.rank, outcome, time.time(), message)
@@ -70,6 +75,19 @@ def _work(around: "Surroundings") -> "tuple[Outcome, str]":
     gc.freeze()
     gc.enable()
     return work(around)
+
+
+def _wait_for_reader(end: "RankEnd", around: "Surroundings") -> None:
+    """Where epochs are done faster than anybody asks, and are more than the last word holds: a moment for who asks."""
+    from trainingjob_api.progress import Outcome
+
+    goes_on = end.outcome in (Outcome.STOPPED, Outcome.NOT_SAVED, Outcome.PEER_LOST)
+    if goes_on or end.rank or around.board.history.is_told:
+        return
+    until = time.monotonic() + around.config.run.history_wait_seconds
+    while time.monotonic() < until and not around.stop.is_set and not around.board.history.is_told:
+        time.sleep(_LOOK_SECONDS)
+    time.sleep(_LOOK_SECONDS)  # the answer is on its way
 
 
 def _leave(end: "RankEnd", config: "RankConfig") -> NoReturn:

@@ -21,6 +21,7 @@ from trainer.pod.run_folder import RunFolder
 from trainer.pod.surroundings import Surroundings
 from trainer.reporting.history import History
 from trainer.resumable import FACTS, Resumable
+from trainingjob_api.history import row_of
 from trainingjob_api.progress import EpochMetrics, Resumption, State
 
 if TYPE_CHECKING:
@@ -82,6 +83,7 @@ class Run:
             self.board.resumed(state.position.step, state.position.epoch, known)
             epochs = self._history.epochs()
             self.board.latest = epochs[-1] if epochs else None
+            self._run_folder.add_page(self.board.history.begin(state.position.epoch, self._history.rows()))
             self._open_event_files()
             self.tell_supervisor()
 
@@ -169,7 +171,9 @@ class Run:
         self.board.epoch_done(metrics)
         self.board.best = best
         if self.world.is_rank_zero:
-            self._history.append(metrics)
+            self._history.append(metrics, attempt=self.config.attempt, step=self.board.step)
+            row = row_of(metrics, self.config.attempt, self.board.step, time.time())
+            self._run_folder.add_page(self.board.history.append(row, best.epoch if best else None))
             if self._event_files:
                 self._event_files.append(metrics)
             self.log.epoch(metrics, is_best=best == metrics)

@@ -1,8 +1,5 @@
 """Rows as columns, and as text: columns of numbers that are alike compress well."""
 
-import base64
-import gzip
-import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Self
@@ -10,12 +7,13 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from trainingjob_api.base import Report
+from trainingjob_api.history.packing import pack, unpack
 from trainingjob_api.history.row import Row
 from trainingjob_api.progress import EXTRA_NAME_LIMIT
 
 NAMES_LIMIT = 64
 """Columns of metrics, and as many of a program's own."""
-_UNPACKED_LIMIT = 32 * 1024**2  # bytes; what is packed may come from anybody
+_UNPACKED_LIMIT = 32 * 1024**2  # bytes
 _LAST_SECOND = 253_402_300_799  # of the year 9999
 
 _Number = Annotated[int, Field(ge=0, le=2**63 - 1)]
@@ -66,21 +64,12 @@ class Columns(Report):
 
     def packed(self) -> str:
         """JSON, compressed by gzip, as base64; the same rows are always the same text."""
-        return base64.b64encode(gzip.compress(self.model_dump_json(by_alias=True).encode(), 9, mtime=0)).decode()
+        return pack(self.model_dump_json(by_alias=True))
 
     @classmethod
     def unpacked(cls, text: str) -> Self:
         """What was packed; ValueError for anything else."""
-        if not text:
-            return cls()
-        stream = zlib.decompressobj(wbits=31)
-        try:
-            content = stream.decompress(base64.b64decode(text, validate=True), _UNPACKED_LIMIT)
-        except zlib.error as error:
-            raise ValueError(f"not compressed by gzip: {error}") from error
-        if not stream.eof:
-            raise ValueError("cut off, or more than anybody keeps")
-        return cls.model_validate_json(content)
+        return cls.model_validate_json(unpack(text, _UNPACKED_LIMIT)) if text else cls()
 
 
 def _by_name(rows: Sequence[Mapping[str, float]]) -> dict[str, list[float | None]]:

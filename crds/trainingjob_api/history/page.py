@@ -6,6 +6,8 @@ from trainingjob_api.base import Count, Report
 from trainingjob_api.history.columns import Columns
 
 PAGE_ROWS = 1000
+PAGE_NUMBERS = 30_000
+"""With many metrics of one's own there are fewer rows, so that a page is never long."""
 
 
 class HistoryPage(Report):

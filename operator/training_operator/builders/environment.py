@@ -8,6 +8,8 @@ from trainingjob_api.progress import RunConfig
 from trainingjob_api.resource import TrainingJob
 from trainingjob_api.spec.pod import EnvironmentVariable
 
+HISTORY_WAIT_SECONDS = 10
+"""Longer than it takes until a pod is asked again."""
 INDEX_ANNOTATION = "batch.kubernetes.io/job-completion-index"
 
 
@@ -57,6 +59,7 @@ def run_config(job: TrainingJob, attempt: int) -> RunConfig:
         checkpoint_every=job.spec.checkpoint.every,
         keep_last=job.spec.checkpoint.keep_last,
         deadlines=job.spec.deadlines,
+        history_wait_seconds=HISTORY_WAIT_SECONDS,
         identity=job.spec.identity,
     )
 

@@ -44,6 +44,12 @@ def is_routine(before: TrainingJobStatus, after: TrainingJobStatus) -> bool:
     return after.model_copy(update=numbers) == before
 
 
+def has_ended(before: TrainingJobStatus, after: TrainingJobStatus) -> bool:
+    """Whether the end of an attempt is new."""
+    was_open = before.job is not None and before.job.end is None
+    return was_open and after.job is not None and after.job.end is not None
+
+
 def held_up(status: TrainingJobStatus, obstacle: Obstacle, generation: int, now: datetime) -> TrainingJobStatus:
     """The status of before, with what a pass has met that could not be brought to its end."""
     if status.is_finished:

@@ -4,14 +4,15 @@ import base64
 import gzip
 import json
 from datetime import UTC, datetime
+from random import Random
 
 import pytest
 
-from trainingjob_api.history import Columns, History, HistoryPage, Row, TrainingHistory, row_of
+from trainingjob_api.history import Columns, History, HistoryPage, Row, TrainingHistory, row_of, tail_of, with_tail
 from trainingjob_api.history.columns import NAMES_LIMIT
 from trainingjob_api.history.history import LIST_LIMIT
 from trainingjob_api.history.spans import Span, gaps, runs, union, until
-from trainingjob_api.progress import EpochMetrics
+from trainingjob_api.progress import EpochMetrics, Outcome, TerminationMessage, parse_termination_message
 from trainingjob_api.resource import Metadata
 
 METADATA = Metadata(name="iris", namespace="default")
@@ -238,3 +239,63 @@ def test_sets_of_epochs() -> None:
     assert until((Span(1, 3), Span(5, 9)), 6) == (Span(1, 3), Span(5, 6))
     assert gaps((Span(2, 3), Span(5, 9)), 12) == (Span(1, 1), Span(4, 4), Span(10, 12))
     assert gaps((), 0) == ()
+
+
+def said(words: str = "") -> TerminationMessage:
+    return TerminationMessage(
+        uid="u", attempt=1, node_rank=0, outcome=Outcome.CRASH, exit_code=1, message=words, time=NOW
+    )
+
+
+def left(message: TerminationMessage) -> tuple[HistoryPage | None, str]:
+    """What the kubelet would show of it."""
+    text = message.to_text()
+    assert len(text.encode()) <= 4096
+    read = parse_termination_message(text, "u", 1)
+    assert read is not None
+    return tail_of(read), read.message
+
+
+def test_a_pod_leaves_its_newest_epochs() -> None:
+    tail, _ = left(with_tail(said("no"), page(range(1, 6), best=3)))
+    assert tail == page(range(1, 6), best=3)
+
+
+@pytest.mark.parametrize("words", ["no", "x" * 1000], ids=["a short message", "a long message"])
+def test_of_many_epochs_it_leaves_as_many_of_the_newest_as_fit(words: str) -> None:
+    many = HistoryPage(uid="u", attempt=1, began=0, done=999, columns=Columns.of(unlike_each_other(range(1, 1000))))
+    tail, message = left(with_tail(said(words), many))
+    assert tail is not None
+    epochs = tail.columns.epoch
+    assert epochs == list(range(epochs[0], 1000))
+    assert len(epochs) > 20
+    assert message == words
+    assert after(tail).missing == (Span(1, epochs[0] - 1),)
+
+
+def unlike_each_other(epochs: range) -> list[Row]:
+    luck = Random(1)
+    return [Row(e, 1, 10 * e, NOW, {name: round(luck.random(), 6) for name in "abcdefgh"}) for e in epochs]
+
+
+def test_where_no_epoch_fits_it_leaves_how_many_there_were() -> None:
+    luck = Random(1)
+    several = {f"metric-{number}": luck.random() for number in range(64)}
+    columns = Columns.of([Row(9, 1, 90, NOW, several, several)])
+    tail, _ = left(with_tail(said("\n" * 1500), HistoryPage(uid="u", attempt=1, began=0, done=9, columns=columns)))
+    assert tail is not None
+    assert (tail.done, tail.columns.epoch) == (9, [])
+
+
+def test_where_nothing_fits_the_message_stays_whole() -> None:
+    words = "\n" * 1950
+    assert left(with_tail(said(words), page(range(1, 6)))) == (None, words)
+
+
+@pytest.mark.parametrize(
+    "history",
+    ["", "no", packed("{}"), packed('{"uid": "other", "attempt": 1, "began": 0, "done": 2}')],
+    ids=["empty", "no text of ours", "no page", "of another job"],
+)
+def test_a_tail_that_is_none_tells_nothing(history: str) -> None:
+    assert tail_of(said().model_copy(update={"history": history})) is None

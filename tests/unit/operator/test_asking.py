@@ -77,4 +77,4 @@ async def test_who_does_not_answer_is_not_waited_for_longer_than_told(monkeypatc
 
 
 def test_an_ipv6_address_is_bracketed() -> None:
-    assert Source("fd00::1", UID, 1).url == "http://[fd00::1]:9464/progress"
+    assert Source("fd00::1", UID, 1).address == "http://[fd00::1]:9464"

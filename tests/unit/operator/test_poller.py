@@ -25,7 +25,7 @@ class Pods:
     """Pods by address, and what became of asking them."""
 
     def __init__(self, seconds: float = PACE) -> None:
-        self.poller = Poller(seconds, self.ask, self._on_news, self._on_silence)
+        self.poller = Poller(seconds, self.ask, self._on_report, self._on_news, self._on_silence)
         self.news: list[Key] = []
         self.silent: list[tuple[Key, float]] = []
         self.asked: dict[str, list[float]] = defaultdict(list)
@@ -48,6 +48,9 @@ class Pods:
 
     def gaps(self, name: str, since: float = 0.0) -> list[float]:
         return [round(b - a, 3) for a, b in pairwise(time for time in self.asked[name] if time >= since)]
+
+    async def _on_report(self, key: Key, source: Source, report: Progress) -> None:
+        """Nobody keeps its history."""
 
     def _on_news(self, key: Key) -> None:
         self.news.append(key)

@@ -10,6 +10,7 @@ from training_operator.attempt import Heard
 from training_operator.budget import Budget
 from training_operator.builders.metadata import spec_digest
 from training_operator.cluster import Cluster, StatusTarget
+from training_operator.histories import Histories
 from training_operator.poller import Poller
 from training_operator.reconcile import Reconciler
 from training_operator.store import Kind, Store
@@ -40,6 +41,7 @@ class Life:
             lambda: NOW + timedelta(seconds=int(self.seconds)),
             15.0,
             Budget(per_second, lambda: self.seconds),
+            cast(Histories, self),
         )
 
     async def passes(self, seconds: float, told: Progress) -> float | None:

@@ -1,11 +1,16 @@
-"""The folder in which the processes of one pod leave word for the supervisor: signs of life, ends, progress."""
+"""The folder in which the processes of one pod leave word for the supervisor: signs of life, ends, progress, epochs."""
 
 import json
 import os
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from trainingjob_api.history import Columns, HistoryPage
 from trainingjob_api.progress import Outcome, Progress
+
+_EPOCHS, _EPOCHS_BEFORE = "epochs.jsonl", "epochs.before.jsonl"
+_EPOCHS_SIZE = 64 * 1024  # bytes; more than a termination message has room for
 
 
 @dataclass(frozen=True)
@@ -46,6 +51,23 @@ class RunFolder:
         text = self._read("progress.json")
         return Progress.model_validate_json(text) if text else None
 
+    def add_page(self, page: HistoryPage) -> None:
+        """An epoch more, for the last word; one that does not fit on the disk is not in it."""
+        path = self.path / _EPOCHS
+        with suppress(OSError), path.open("a") as file:
+            file.write(page.model_dump_json(by_alias=True) + "\n")
+            if file.tell() > _EPOCHS_SIZE:
+                path.replace(self.path / _EPOCHS_BEFORE)
+
+    def read_page(self) -> HistoryPage | None:
+        """The newest epochs of this attempt as one page."""
+        lines = [line for name in (_EPOCHS_BEFORE, _EPOCHS) for line in (self._read(name) or "").splitlines()]
+        pages = [page for line in lines if (page := _page(line))]
+        if not pages:
+            return None
+        rows = {row.epoch: row for page in pages for row in page.columns.rows() if row.epoch <= pages[-1].done}
+        return pages[-1].model_copy(update={"columns": Columns.of([rows[epoch] for epoch in sorted(rows)])})
+
     def _replace(self, name: str, text: str) -> None:
         temporary = self.path / f".{name}.{os.getpid()}"
         temporary.write_text(text)
@@ -56,3 +78,10 @@ class RunFolder:
             return (self.path / name).read_text()
         except FileNotFoundError:
             return None
+
+
+def _page(line: str) -> HistoryPage | None:
+    """None: its writer was killed in the middle of it."""
+    with suppress(ValueError):
+        return HistoryPage.model_validate_json(line)
+    return None

@@ -25,6 +25,7 @@ from trainer.pod.pulse import Pulse, read_pulse
 from trainer.pod.run_folder import RankEnd, RunFolder
 from trainer.pod.stopping import REQUEST
 from trainer.reporting.log import JsonLog
+from trainingjob_api.history import HistoryPage, with_tail
 from trainingjob_api.progress import EXIT_CODE_OF, Outcome, Progress, SavedCheckpoint, State, TerminationMessage
 
 _LOOK_SECONDS = 0.1
@@ -48,7 +49,7 @@ def supervise(launch: Launch) -> TerminationMessage:
             end, progress = end_of(error, launch.local_ranks[0]), None
         finally:
             processes.kill_descendants()
-        return _last_word(launch, explained(end, memory, container_memory()), progress)
+        return _last_word(launch, explained(end, memory, container_memory()), progress, folder.read_page())
 
 
 @contextmanager
@@ -224,7 +225,9 @@ def _at_rest(launch: Launch, saved: SavedCheckpoint | None, state: State = State
     )
 
 
-def _last_word(launch: Launch, end: RankEnd, progress: Progress | None) -> TerminationMessage:
+def _last_word(
+    launch: Launch, end: RankEnd, progress: Progress | None, page: HistoryPage | None = None
+) -> TerminationMessage:
     """The one document that the pod leaves behind."""
     if progress is not None and end.outcome in (Outcome.COMPLETED, Outcome.EARLY_STOPPED):
         progress = progress.model_copy(update={"state": State.FINISHED})
@@ -241,6 +244,8 @@ def _last_word(launch: Launch, end: RankEnd, progress: Progress | None) -> Termi
         time=datetime.fromtimestamp(end.time, UTC),
         progress=progress,
     )
+    if page is not None:
+        message = with_tail(message, page)
     _leave(message, launch.termination_log)
     return message
 

@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from trainer.learning.plan import Plan
 from trainer.reporting.agenda import Agenda
+from trainer.reporting.epoch_log import EpochLog
 from trainingjob_api.progress import (
     NOTICES_LIMIT,
     EpochMetrics,
@@ -92,9 +93,14 @@ class Board:
     """Seconds of this attempt that the loop has waited for batches."""
     device_memory: Callable[[], int] | None = None
     """Bytes in use on the accelerator; None without one."""
+    history: EpochLog = field(init=False)
+    """Every epoch, also of the attempts before."""
     _activity: Activity = field(default_factory=Activity)
     _previous: float | None = None
     _pace: float | None = None
+
+    def __post_init__(self) -> None:
+        self.history = EpochLog(self.run.uid, self.run.attempt)
 
     def enter(self, state: State) -> None:
         """A pause between steps must not count as a slow step."""

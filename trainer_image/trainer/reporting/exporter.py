@@ -1,9 +1,8 @@
-"""/metrics of each pod's first rank, and /progress of rank 0: from before torch is imported until the process ends."""
+"""/metrics of each pod's first rank, /progress and /history of rank 0: from before torch is imported until it ends."""
 
 import gzip
 import os
 from collections.abc import Callable, Iterable, Mapping
-from email.message import Message
 from itertools import accumulate
 from typing import TypeVar
 
@@ -19,7 +18,7 @@ from prometheus_client.exposition import choose_encoder, gzip_accepted
 
 from trainer.reporting import catalogue, http_pages
 from trainer.reporting.board import STEP_BUCKETS, Board
-from trainer.reporting.http_pages import Page
+from trainer.reporting.http_pages import Asked, Page
 from trainingjob_api.contract import METRICS_PORT
 from trainingjob_api.metrics import MetricFamily
 
@@ -29,21 +28,22 @@ _Labelled = TypeVar("_Labelled", GaugeMetricFamily, CounterMetricFamily)
 
 def serve(board: Board, pod_ip: str | None) -> str:
     """Starts serving in the background; returns the address. Outside of a pod: this machine only, any free port."""
-    pages: dict[str, Callable[[Message], Page]] = {"/metrics": _metrics_of(board), "/healthz": _healthy}
+    pages: dict[str, Callable[[Asked], Page]] = {"/metrics": _metrics_of(board), "/healthz": _healthy}
     if board.rank == 0:
         pages["/progress"] = lambda _: _progress(board)
+        pages["/history"] = lambda asked: _history(board, asked.query.get("after", ""))
     host, port = http_pages.serve((pod_ip, METRICS_PORT) if pod_ip else ("127.0.0.1", 0), pages)
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def _metrics_of(board: Board) -> Callable[[Message], Page]:
+def _metrics_of(board: Board) -> Callable[[Asked], Page]:
     registry = CollectorRegistry()
     registry.register(_BoardCollector(board))
 
-    def page(asked: Message) -> Page:
-        make, kind = choose_encoder(asked.get("Accept", ""))
+    def page(asked: Asked) -> Page:
+        make, kind = choose_encoder(asked.headers.get("Accept", ""))
         body, headers = make(registry), {"Content-Type": kind, "Vary": "Accept, Accept-Encoding"}
-        if gzip_accepted(asked.get("Accept-Encoding", "")):
+        if gzip_accepted(asked.headers.get("Accept-Encoding", "")):
             body, headers["Content-Encoding"] = gzip.compress(body, compresslevel=1), "gzip"
         return Page(body, headers)
 
@@ -55,7 +55,13 @@ def _progress(board: Board) -> Page:
     return Page(text.encode(), {"Content-Type": "application/json"})
 
 
-def _healthy(_: Message) -> Page:
+def _history(board: Board, after: str) -> Page:
+    """Of the epochs that follow one, as many as fit; of all of them where it is no number."""
+    page = board.history.page(int(after) if after.isascii() and after.isdigit() else 0)
+    return Page(page.model_dump_json(by_alias=True, exclude_none=True).encode(), {"Content-Type": "application/json"})
+
+
+def _healthy(_: Asked) -> Page:
     """For probes that something injects: the process answers. Whether it trains is the supervisor's to watch."""
     return Page(b"ok\n", {"Content-Type": "text/plain; charset=utf-8"})
 

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from trainer.checkpoint.files import append, read_plain, replace, sync_folder
+from trainingjob_api.history import Row, row_of
+from trainingjob_api.history.history import ROWS_LIMIT
 from trainingjob_api.progress import EpochMetrics
 
 NAME = "history.jsonl"
@@ -36,9 +38,9 @@ class History:
             replace(self._path, text.encode())
         return int(lines[-1]["epoch"]) if lines else 0
 
-    def append(self, metrics: EpochMetrics) -> None:
-        """Adds a line; one that does not fit on the disk waits for the next chance."""
-        line = {**metrics.to_json_object(), "time": datetime.now(UTC).isoformat(timespec="milliseconds")}
+    def append(self, metrics: EpochMetrics, **place: int) -> None:
+        """Adds a line, with attempt and step; one that does not fit on the disk waits for the next chance."""
+        line = {**metrics.to_json_object(), **place, "time": datetime.now(UTC).isoformat(timespec="milliseconds")}
         with self._lock, suppress(OSError):
             self._pending += (json.dumps(line) + "\n").encode()
             self._write_pending()
@@ -82,6 +84,10 @@ class History:
         """With the time at which each ended, in Unix seconds."""
         return [(_time_of(line), EpochMetrics.model_validate(line)) for line in self._lines()]
 
+    def rows(self) -> list[Row]:
+        """As they are told to whoever asks, of very many the newest."""
+        return [_row(line) for line in self._lines()[-ROWS_LIMIT:]]
+
     def epochs(self) -> list[EpochMetrics]:
         return [EpochMetrics.model_validate(line) for line in self._lines()]
 
@@ -110,6 +116,18 @@ def _parse(line: bytes) -> dict[str, Any] | None:
     except (ValueError, RecursionError):
         return None
     return numbers
+
+
+def _row(line: dict[str, Any]) -> Row:
+    return row_of(
+        EpochMetrics.model_validate(line), _count(line, "attempt"), _count(line, "step"), _time_of(line) or None
+    )
+
+
+def _count(line: dict[str, Any], name: str) -> int | None:
+    """None: a release before this one wrote the line."""
+    number = line.get(name)
+    return number if isinstance(number, int) and 0 <= number < 2**63 else None
 
 
 def _time_of(line: dict[str, Any]) -> float:

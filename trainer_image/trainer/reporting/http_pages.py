@@ -8,7 +8,7 @@ from email.message import Message
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 _IDLE_SECONDS = 75  # longer than scrapers wait between two scrapes, which then need no new connection
 
@@ -21,8 +21,16 @@ class Page:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-Pages = Mapping[str, Callable[[Message], Page]]
-"""Path -> what makes its page, from the headers of a request."""
+@dataclass(frozen=True)
+class Asked:
+    """What a page may depend on."""
+
+    headers: Message
+    query: Mapping[str, str]
+
+
+Pages = Mapping[str, Callable[[Asked], Page]]
+"""Path -> what makes its page."""
 
 
 def serve(address: tuple[str, int], pages: Pages) -> tuple[str, int]:
@@ -53,11 +61,12 @@ def _handler_for(pages: Pages) -> type[BaseHTTPRequestHandler]:
         def do_GET(self) -> None:
             if self._has_body():
                 self.close_connection = True  # nobody reads it, so that the next request would begin in it
-            make = pages.get(urlsplit(self.path).path)
+            url = urlsplit(self.path)
+            make = pages.get(url.path)
             if make is None:
                 self._answer(HTTPStatus.NOT_FOUND, _text(f"there are {', '.join(pages)}"))
             else:
-                self._answer(HTTPStatus.OK, make(self.headers))
+                self._answer(HTTPStatus.OK, make(Asked(self.headers, dict(parse_qsl(url.query)))))
 
         do_HEAD = do_GET  # noqa: N815
 

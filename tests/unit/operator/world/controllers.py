@@ -174,7 +174,7 @@ class GarbageCollector:
         return all(self.api.by_uid(plural, uid) is None for plural in ("trainingjobs", "jobs"))
 
     def _children(self, uid: str) -> list[tuple[str, Raw]]:
-        kinds = ("jobs", "pods", "services", "persistentvolumeclaims")
+        kinds = ("jobs", "pods", "services", "persistentvolumeclaims", "traininghistories")
         return [(kind, raw) for kind in kinds for raw in self.api.objects(kind) if _is_owned(raw, uid)]
 
     def _collect(self, uid: str) -> None:

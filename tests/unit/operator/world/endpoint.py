@@ -71,6 +71,8 @@ class Endpoint:
             case "PUT" if call.subresource == "status":
                 _check(call.body["status"])
                 return self.api.replace_status(call.plural, call.name, call.body["status"], uid, version)
+            case "PUT":
+                return self.api.change(call.plural, call.name, call.body, uid, version)
             case "PATCH":
                 patch = {**call.body, "metadata": {k: v for k, v in metadata.items() if k != "resourceVersion"}}
                 return self.api.change(call.plural, call.name, patch, uid, version)

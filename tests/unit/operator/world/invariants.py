@@ -1,12 +1,13 @@
 """What must hold after every single change, and what must be so in the end."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from unit.operator.world.api import ApiServer, Event
 from unit.operator.world.clock import Clock
 from unit.operator.world.endpoint import Call
+from unit.operator.world.histories import unlike, untold
 from unit.operator.world.kubelet import Kubelets
 from unit.operator.world.objects import (
     Raw,
@@ -23,6 +24,8 @@ from unit.operator.world.truth import untruths
 
 ATTEMPTS_AN_HOUR = 120
 WRITES_AN_HOUR = 800
+HISTORIES_A_MINUTE = 15
+"""Each attempt may end, and there are as many as attempts."""
 PASSES_A_MINUTE = 300
 PATIENCE = 120.0
 """Seconds after which the operator must know of what has happened, whatever got lost."""
@@ -61,6 +64,10 @@ class Invariants:
         if not is_so:
             self.violated(otherwise)
 
+    def _must_all(self, broken: Iterable[str]) -> None:
+        for sentence in broken:
+            self.violated(sentence)
+
     # What is looked at
 
     def on_act(self, action: str) -> None:
@@ -82,6 +89,9 @@ class Invariants:
                 self._pods(event)
             case "jobs":
                 self._jobs(event)
+            case "traininghistories" if event.type != "DELETED":
+                self._must_all(untold(event.raw, self.kubelets))
+                self._count("histories", 60, HISTORIES_A_MINUTE)
 
     def on_time(self) -> None:
         """Every half minute."""
@@ -125,8 +135,7 @@ class Invariants:
     # What must hold
 
     def _status(self, raw: Raw, before: Raw) -> None:
-        for sentence in (*broken_rules(raw, before), *untruths(raw, self.kubelets)):
-            self.violated(sentence)
+        self._must_all([*broken_rules(raw, before), *untruths(raw, self.kubelets)])
         if self.is_calm and not self.kubelets.lost:
             evidence = _evidence(raw)
             self._must(evidence in (None, "PodReport"), f"nobody was away, and yet the evidence is {evidence}")
@@ -183,6 +192,8 @@ class Invariants:
         raw = self.api.get("trainingjobs", name)
         if raw is not None:
             self._wish_is_fulfilled(raw)
+            if self.is_calm and not self.kubelets.lost:
+                self._must_all(unlike(raw, self.api.get("traininghistories", name), self.kubelets))
         phase = raw["status"].get("phase") if raw else "gone"
         self._must(not self._live(name), f"a pod is left: {phase}")
         jobs = [job for job in self.api.objects("jobs") if not is_finished(job) and not is_going(job)]

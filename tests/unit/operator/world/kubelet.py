@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from trainingjob_api.contract import CONTAINER_NAME, NODES_ENV, RUN_ENV
+from trainingjob_api.history import HistoryPage
 from unit.operator.world.api import ApiServer, Event
 from unit.operator.world.clock import Clock
 from unit.operator.world.objects import (
@@ -207,12 +208,21 @@ class Kubelets:
         return [pod for pod in self.api.objects("pods") if uid_of(pod) in self._running]
 
     def progress(self, ip: str) -> Raw | None:
-        """What rank 0 of this pod answers; None: nothing."""
+        """What rank 0 of this pod answers at /progress; None: nothing."""
+        training = self._reachable(ip)
+        return training.report() if training else None
+
+    def history(self, ip: str, after: int) -> HistoryPage | None:
+        """What it answers at /history."""
+        training = self._reachable(ip)
+        return training.page(after) if training else None
+
+    def _reachable(self, ip: str) -> Training | None:
         training, rank = self._running.get(ip.removeprefix("ip-"), (None, 0))
         pod = self.api.by_uid("pods", ip.removeprefix("ip-"))
         if training is None or rank != 0 or pod is None or pod["spec"]["nodeName"] in self.lost:
             return None
-        return training.report() if training.answers() else None
+        return training if training.answers() else None
 
     def disrupt(self, pod: Raw, reason: str) -> None:
         """A drain, or the scheduler makes room."""

@@ -113,7 +113,14 @@ class World:
             self.circumstances.outages,
             {"jobs": self.circumstances.refuses_jobs_until},
         )
-        operator = Operator(self.clock, network, self.kubelets.progress, self._defect, self.invariants.on_pass)
+        operator = Operator(
+            self.clock,
+            network,
+            self.kubelets.progress,
+            self.kubelets.history,
+            self._defect,
+            self.invariants.on_pass,
+        )
         self.operators.append(operator)
         operator.start()
 

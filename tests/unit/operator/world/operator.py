@@ -10,6 +10,7 @@ from training_operator.act import Actor
 from training_operator.asking import Source
 from training_operator.budget import Budget
 from training_operator.cluster import Cluster
+from training_operator.histories import Histories
 from training_operator.poller import Poller
 from training_operator.queue import WorkQueue
 from training_operator.reconcile import Reconciler
@@ -17,6 +18,7 @@ from training_operator.records import Key
 from training_operator.relist import Relist
 from training_operator.store import Kind, Store
 from training_operator.watch import Inbox
+from trainingjob_api.history import HistoryPage
 from trainingjob_api.progress import Progress
 from unit.operator.world.api import Event
 from unit.operator.world.clock import Clock
@@ -48,6 +50,7 @@ class Operator:
     clock: Clock
     network: Network
     progress_of: Callable[[str], Raw | None]
+    history_of: Callable[[str, int], HistoryPage | None]
     on_defect: Callable[[BaseException], None]
     on_pass: Callable[[], None]
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
@@ -57,11 +60,18 @@ class Operator:
     def start(self) -> None:
         self._store, self._queue = Store(), WorkQueue()
         cluster = _Wire(client=cast(Any, None), network=self.network)
-        poller = Poller(POLL_SECONDS, self._ask, self._queue.add, self._on_silence)
+        self._histories = Histories(
+            cluster,
+            self._ask_history,
+            lambda key: self._store.view(key).training_job,
+            lambda: self.clock.now,
+            POLL_SECONDS,
+        )
+        poller = Poller(POLL_SECONDS, self._ask, self._histories.catch_up, self._queue.add, self._on_silence)
         actor = Actor(cluster, self._store, IMAGE)
         budget = Budget(PROGRESS_WRITES_PER_SECOND, lambda: self.clock.seconds)
         self._reconciler = Reconciler(
-            cluster, self._store, poller, actor, lambda: self.clock.now, RETRY_SECONDS, budget
+            cluster, self._store, poller, actor, lambda: self.clock.now, RETRY_SECONDS, budget, self._histories
         )
         self._poller = poller
         self._relist = Relist(cluster, self._store, (), RELIST_SECONDS, self._queue.add)
@@ -95,6 +105,7 @@ class Operator:
         for _ in range(2):
             self._begin(self._queue.work(self._pass))
         self._begin(self._relist.run())
+        self._begin(self._histories.run())
 
     async def _pass(self, key: Key) -> float | None:
         self.on_pass()
@@ -112,6 +123,9 @@ class Operator:
             await asyncio.sleep(patience)
             return None
         return Progress.model_validate(answer)
+
+    async def _ask_history(self, source: Source, after: int, patience: float) -> HistoryPage | None:
+        return self.history_of(source.pod_ip, after)
 
     def _on_silence(self, key: Key) -> None:
         self._begin(self._reconciler.tell_silence(key))

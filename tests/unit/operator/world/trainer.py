@@ -6,11 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from trainingjob_api.contract import attempt_name
-from trainingjob_api.progress import EXIT_CODE_OF, Outcome
+from trainingjob_api.history import Columns, HistoryPage, Row, with_tail
+from trainingjob_api.progress import EXIT_CODE_OF, Outcome, TerminationMessage
 from unit.operator.world.clock import Clock
 from unit.operator.world.objects import Raw
 
 STEPS_PER_EPOCH = 10
+EPOCHS_A_PAGE = 4
 
 OnExit = Callable[[int, str], None]
 """Is told the exit code and the termination message."""
@@ -31,6 +33,10 @@ class Folder:
     saved: Saved | None = None
     furthest: int = 0
     """The highest step that was ever made, saved or not."""
+    history: dict[int, int] = field(default_factory=dict)
+    """history.jsonl: which attempt did each epoch."""
+    trained: set[tuple[int, int]] = field(default_factory=set)
+    """Every epoch and attempt that there ever was."""
 
 
 @dataclass(frozen=True)
@@ -106,6 +112,7 @@ class Training:
         self.joined[rank] = self.clock.seconds
         if len(self.ranks) == self.nodes and self.began is None:
             self.resumed = self.folder.saved
+            self.folder.history = {e: a for e, a in self.folder.history.items() if e <= self.began_at}
             self.began = self.clock.seconds + self.character.restore_seconds
             self._plan_the_end()
 
@@ -139,7 +146,36 @@ class Training:
             return False
         self.folder.saved, self.ceased = self.saved, self.clock.seconds
         self.folder.furthest = max(self.folder.furthest, self.step)
+        self._write_history()
         return True
+
+    # Its epochs
+
+    @property
+    def began_at(self) -> int:
+        """The whole epochs of the checkpoint."""
+        return self.resumed.step // STEPS_PER_EPOCH if self.resumed else 0
+
+    def _write_history(self) -> None:
+        if self.ceased is None or self.ceased == self.clock.seconds:
+            done = self.step // STEPS_PER_EPOCH
+            self.folder.history |= dict.fromkeys(range(self.began_at + 1, done + 1), int(self.run["attempt"]))
+            self.folder.trained |= set(self.folder.history.items())
+
+    def page(self, after: int, only_own: bool = False) -> HistoryPage:
+        """The document at /history, a few epochs at a time; only_own: what is left behind in the end."""
+        self._write_history()
+        known = {e: a for e, a in sorted(self.folder.history.items()) if e > (self.began_at if only_own else after)}
+        rows = [Row(e, a, e * STEPS_PER_EPOCH, metrics={"trainLoss": 1 / e}) for e, a in known.items()]
+        shown = rows if only_own else rows[:EPOCHS_A_PAGE]
+        return HistoryPage(
+            uid=self.run["uid"],
+            attempt=self.run["attempt"],
+            began=self.began_at,
+            done=max(self.began_at, *self.folder.history, 0),
+            columns=Columns.of(shown),
+            more=len(shown) < len(rows),
+        )
 
     # Signals
 
@@ -204,7 +240,8 @@ class Training:
             "time": self.clock.stamp(),
             "progress": self.report(state),
         }
-        return json.dumps(words)
+        message = TerminationMessage.model_validate(words)
+        return with_tail(message, self.page(0, only_own=True)).to_text() if rank == 0 else json.dumps(words)
 
     def report(self, state: str | None = None) -> Raw:
         """The document at /progress."""
@@ -234,6 +271,11 @@ class Training:
                 "onRequest": resumed.on_request,
             }
         return report
+
+    @property
+    def is_deaf(self) -> bool:
+        """For a while at least."""
+        return self.character.is_deaf or self.character.falls_silent_after is not None
 
     def answers(self) -> bool:
         """Whether rank 0 can be reached."""
