@@ -59,10 +59,12 @@ class History:
             return self
         history = self._begun(page.attempt, page.began)._until(page.done)
         known = union(history.known, runs(page.columns.epoch))
-        rows = {row.epoch: row for row in (*history.rows, *page.columns.rows())}
+        told = page.columns.rows()
+        rows = {row.epoch: row for row in (*history.rows, *told)}
         return replace(
             history,
             rows=tuple(rows[epoch] for epoch in sorted(rows)),
+            attempts=_with_unheard(history.attempts, told),
             epochs=max(history.epochs, page.reached),
             known=known,
             best=history.best if page.best is None else page.best,
@@ -106,6 +108,15 @@ class History:
             return self
         known = self.known[-LIST_LIMIT:]
         return replace(self, known=known, rows=tuple(_from(known[0].first, self.rows)))
+
+
+def _with_unheard(attempts: tuple[AttemptStart, ...], rows: Iterable[Row]) -> tuple[AttemptStart, ...]:
+    """Attempts that were over before anybody asked them: the next one tells what they did."""
+    known = {start.number: start for start in attempts}
+    for row in rows:
+        if row.attempt is not None and row.attempt not in known:
+            known[row.attempt] = AttemptStart(row.attempt, row.epoch)
+    return tuple(known[number] for number in sorted(known))[-LIST_LIMIT:]
 
 
 def _from(epoch: int, rows: Iterable[Row]) -> Iterable[Row]:

@@ -114,6 +114,12 @@ def test_attempts_are_marked_where_they_began() -> None:
     assert [tuple(start) for start in history.attempts] == [(1, 1), (2, 5), (3, 7)]
 
 
+def test_an_attempt_that_nobody_asked_is_marked_by_what_the_next_one_tells_of_it() -> None:
+    columns = Columns.of([*rows(range(1, 4)), *rows(range(4, 6), attempt=2), *rows(range(6, 7), attempt=4)])
+    history = History("u").with_page(HistoryPage(uid="u", attempt=4, began=5, done=6, columns=columns))
+    assert [tuple(start) for start in history.attempts] == [(1, 1), (2, 4), (4, 6)]
+
+
 def test_what_is_done_and_not_told_is_missing_until_it_is_told() -> None:
     history = after(page(range(1, 4))).done_until(6)
     assert history.missing == (Span(4, 6),)
