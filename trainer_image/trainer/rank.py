@@ -79,12 +79,14 @@ def _work(around: "Surroundings") -> "tuple[Outcome, str]":
 
 def _wait_for_reader(end: "RankEnd", around: "Surroundings") -> None:
     """Where epochs are done faster than anybody asks, and are more than the last word holds: a moment for who asks."""
-    from trainingjob_api.progress import Outcome
+    from trainingjob_api.progress import Outcome, State
 
     goes_on = end.outcome in (Outcome.STOPPED, Outcome.NOT_SAVED, Outcome.PEER_LOST)
-    if goes_on or end.rank or around.board.history.is_told:
+    seconds, deadlines = around.config.run.history_wait_seconds, around.config.run.deadlines
+    if not seconds or goes_on or end.rank or around.board.history.is_told:
         return
-    until = time.monotonic() + around.config.run.history_wait_seconds
+    around.pulse.beat(State.FINISHED, around.board.step, seconds + deadlines.step_seconds)
+    until = time.monotonic() + seconds
     while time.monotonic() < until and not around.stop.is_set and not around.board.history.is_told:
         time.sleep(_LOOK_SECONDS)
     time.sleep(_LOOK_SECONDS)  # the answer is on its way
