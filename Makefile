@@ -101,6 +101,10 @@ test-gitops: prepared ## what Flux and kstatus make of a TrainingJob, by their o
 test-kueue: prepared ## TrainingJobs in a real Kueue, which is built once (minutes)
 	@$(LEASHED) -m pytest tests/kueue $(ARGS)
 
+.PHONY: test-browser
+test-browser: prepared ## the web page in Chromium (chromium and chromedriver on PATH) before the real gateway
+	@$(LEASHED) -m pytest tests/browser $(ARGS)
+
 .PHONY: bench
 bench: $(READY) ## time the trainer against what people would use instead (ARGS="--only mlp"), on a quiet machine
 	@$(LEASHED) -m tests.bench.trainer $(ARGS)

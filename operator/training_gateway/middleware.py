@@ -19,7 +19,7 @@ from training_gateway.refusal import Refusal, unavailable
 BODY_LIMIT = 1024 * 1024
 """Bytes."""
 POLICY = (
-    "default-src 'self'; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; object-src 'none'; "
+    "default-src 'self'; img-src 'self' data:; object-src 'none'; "
     "base-uri 'none'; frame-ancestors 'none'; form-action 'none'"
 )
 _HEADERS = {

@@ -2,7 +2,7 @@
 
 import { refuse, token } from "./session.js";
 
-export const BASE = "api/v1/epoch-training";
+const BASE = "api/v1/epoch-training";
 const PATIENCE = 30_000;
 
 export class ApiError extends Error {
@@ -26,7 +26,11 @@ export async function send(url, { method = "GET", headers = {}, body, signal, as
   let response;
   try {
     response = await fetch(url, {
-      method, body, signal, cache: "no-store", credentials: "omit",
+      method,
+      body,
+      signal,
+      cache: "no-store",
+      credentials: "omit",
       headers: { ...headers, ...(sent ? { Authorization: `Bearer ${sent}` } : {}) },
     });
   } catch (error) {
@@ -48,7 +52,10 @@ async function problem(response) {
 function errorsOf(answer) {
   if (Array.isArray(answer.errors)) return answer.errors;
   if (!Array.isArray(answer.detail)) return [];
-  return answer.detail.map(({ loc = [], msg = "" }) => ({ field: loc.filter((part) => part !== "body").join("."), message: msg }));
+  return answer.detail.map(({ loc = [], msg = "" }) => ({
+    field: loc.filter((part) => part !== "body").join("."),
+    message: msg,
+  }));
 }
 
 async function json(path, { parameters, ...options } = {}) {
@@ -92,7 +99,9 @@ export const start = (fields) => json("start", { method: "POST", body: JSON.stri
 /** Start, or only check, a manifest in YAML. */
 export const submit = (manifest, { namespace, dryRun }) =>
   json("jobs", {
-    method: "POST", body: manifest, headers: { "Content-Type": "application/yaml" },
+    method: "POST",
+    body: manifest,
+    headers: { "Content-Type": "application/yaml" },
     parameters: { namespace, dry_run: dryRun ? "true" : undefined },
   });
 

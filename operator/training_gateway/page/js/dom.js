@@ -1,4 +1,4 @@
-// Elements without innerHTML: whatever comes from the cluster becomes text.
+// Elements made one by one, never from markup: whatever comes from the cluster becomes text.
 
 const SVG = "http://www.w3.org/2000/svg";
 
@@ -6,7 +6,9 @@ const SVG = "http://www.w3.org/2000/svg";
 export function h(tag, properties = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(properties)) setProperty(element, name, value);
-  element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
+  element.append(
+    ...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false),
+  );
   return element;
 }
 
@@ -25,7 +27,9 @@ export function setText(element, text) {
 
 /** Replaces the children; null and false are left out. */
 export function fill(element, ...children) {
-  element.replaceChildren(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
+  element.replaceChildren(
+    ...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false),
+  );
   return element;
 }
 
@@ -38,7 +42,8 @@ const ICONS = {
   download: "M12 4v11m0 0l-4-4m4 4l4-4M5 20h14",
   dots: "M5 12h.01M12 12h.01M19 12h.01",
   fail: "M12 8v5m0 3h.01M12 3a9 9 0 100 18 9 9 0 000-18z",
-  language: "M4 12h16M12 3c2.5 2.5 3.8 5.6 3.8 9s-1.3 6.5-3.8 9c-2.5-2.5-3.8-5.6-3.8-9S9.5 5.5 12 3zM12 3a9 9 0 100 18 9 9 0 000-18z",
+  language:
+    "M4 12h16M12 3c2.5 2.5 3.8 5.6 3.8 9s-1.3 6.5-3.8 9c-2.5-2.5-3.8-5.6-3.8-9S9.5 5.5 12 3zM12 3a9 9 0 100 18 9 9 0 000-18z",
   leave: "M14 4h5v16h-5M4 12h11m0 0l-4-4m4 4l-4 4",
   moon: "M20 14.5A8 8 0 119.5 4 6.5 6.5 0 0020 14.5z",
   pause: "M9 5v14M15 5v14",

@@ -21,7 +21,12 @@ export function percent(value, digits = 1) {
   return new Intl.NumberFormat(language(), { style: "percent", maximumFractionDigits: digits }).format(value);
 }
 
-const UNITS = [["d", 86400], ["h", 3600], ["m", 60], ["s", 1]];
+const UNITS = [
+  ["d", 86400],
+  ["h", 3600],
+  ["m", 60],
+  ["s", 1],
+];
 
 /** Seconds in its two largest units, such as 3h 12m. */
 export function duration(seconds) {

@@ -7,7 +7,8 @@ export const LANGUAGES = { en: "English", zh: "中文" };
 const TEXTS = { en, zh };
 const KEY = "trainingjob.language";
 
-const wanted = localStorage.getItem(KEY) ?? navigator.languages.map((tag) => tag.slice(0, 2)).find((tag) => tag in TEXTS);
+const wanted =
+  localStorage.getItem(KEY) ?? navigator.languages.map((tag) => tag.slice(0, 2)).find((tag) => tag in TEXTS);
 let current = wanted in TEXTS ? wanted : "en";
 document.documentElement.lang = current;
 

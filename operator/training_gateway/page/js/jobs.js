@@ -8,6 +8,9 @@ const changed = new EventTarget();
 let close = null;
 let known = { loaded: false, error: null };
 let waiting = false;
+let listeners = 0;
+/** From one view to the next. */
+const LINGER = 1_000;
 
 export const allJobs = () => [...items.values()];
 export const jobOf = (id) => items.get(id);
@@ -15,13 +18,19 @@ export const jobOf = (id) => items.get(id);
 /** {loaded, error}: whether the list has come yet, and why not. */
 export const listState = () => known;
 
-/** Called at most once a frame; returns what ends it. */
+/** Called at most once a frame; returns what ends it. The stream is open while anybody listens. */
 export function onJobsChange(listener) {
   changed.addEventListener("change", listener);
-  return () => changed.removeEventListener("change", listener);
+  listeners += 1;
+  start();
+  return () => {
+    changed.removeEventListener("change", listener);
+    listeners -= 1;
+    setTimeout(() => listeners || stop(), LINGER);
+  };
 }
 
-export function startJobs() {
+function start() {
   if (close) return;
   const queue = []; // what happens while the list is being read
   let reading = false;
@@ -46,9 +55,14 @@ export function startJobs() {
   });
 }
 
-export function stopJobs() {
+function stop() {
   close?.();
   close = null;
+}
+
+/** Nobody is logged in any more. */
+export function forgetJobs() {
+  stop();
   items.clear();
   known = { loaded: false, error: null };
 }

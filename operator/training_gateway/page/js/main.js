@@ -3,7 +3,7 @@
 import { fill, setText } from "./dom.js";
 import { drawHeader } from "./header.js";
 import { t } from "./i18n.js";
-import { startJobs, stopJobs } from "./jobs.js";
+import { forgetJobs } from "./jobs.js";
 import { watchNotices } from "./parts/notices.js";
 import { place } from "./router.js";
 import { onTokenChange, tokenState } from "./session.js";
@@ -22,7 +22,7 @@ let loggedIn = null;
 /** A view is {title, element, follow(place)?, close()?}; follow: the same view takes the new place by itself. */
 function show({ anew = false } = {}) {
   const where = place();
-  const make = tokenState() === "none" ? loginView : VIEWS[where.view] ?? listView;
+  const make = tokenState() === "none" ? loginView : (VIEWS[where.view] ?? listView);
   if (!anew && shown?.make === make && shown.view.follow?.(where)) return;
   const isFirst = shown === null;
   shown?.view.close?.();
@@ -46,8 +46,7 @@ function follow() {
   const now = tokenState() !== "none";
   if (now === loggedIn) return;
   loggedIn = now;
-  if (now) startJobs();
-  else stopJobs();
+  if (!now) forgetJobs();
   drawAll();
 }
 

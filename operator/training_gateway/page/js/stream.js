@@ -9,13 +9,18 @@ const LONGEST_WAIT = 15_000;
 /** The server sends a heartbeat every 15 s: after this long without one nobody is there any more. */
 const SILENCE = 40_000;
 
+/** A tab that nobody has seen for so long gives its connections back: a browser has six for all tabs of a host. */
+const UNSEEN = 30_000;
+
 /** onEvent(data) for every event; onOpen(again) whenever it is open; onGone(error) when there is nothing to wait for. */
 export function openStream(url, { onEvent, onOpen = () => {}, onGone = () => {} }) {
   const stop = new AbortController();
   const place = { id: "", wait: FIRST_WAIT, opened: 0 };
-  live(url, { onEvent, onOpen, onGone }, place, stop.signal).catch((error) => {
-    if (!stop.signal.aborted) throw error;
-  }).finally(() => report(place, "closed"));
+  live(url, { onEvent, onOpen, onGone }, place, stop.signal)
+    .catch((error) => {
+      if (!stop.signal.aborted) throw error;
+    })
+    .finally(() => report(place, "closed"));
   return () => stop.abort();
 }
 
@@ -23,6 +28,7 @@ async function live(url, listeners, place, signal) {
   let failures = 0;
   while (!signal.aborted) {
     await freshToken(signal);
+    await seen(signal);
     const opened = place.opened;
     try {
       if (await readOnce(url, listeners, place, signal)) return;
@@ -32,6 +38,7 @@ async function live(url, listeners, place, signal) {
       if (error instanceof ApiError && error.status === 401) continue;
       place.retryAfter = error.retryAfter ?? null;
     }
+    if (document.hidden) continue;
     failures = place.opened > opened ? 1 : failures + 1;
     await pauseBefore(failures, place, signal);
   }
@@ -42,6 +49,7 @@ async function readOnce(url, { onEvent, onOpen }, place, signal) {
   const attempt = new AbortController();
   const both = AbortSignal.any([signal, attempt.signal]);
   let timer = setTimeout(() => attempt.abort(), SILENCE);
+  const unwatch = whenUnseen(() => attempt.abort());
   const headers = { Accept: "text/event-stream", ...(place.id ? { "Last-Event-ID": place.id } : {}) };
   try {
     const response = await send(url, { headers, signal: both });
@@ -57,8 +65,36 @@ async function readOnce(url, { onEvent, onOpen }, place, signal) {
     return false;
   } finally {
     clearTimeout(timer);
+    unwatch();
     attempt.abort();
   }
+}
+
+/** Calls back when the tab has been hidden for a while, or is left. Returns what forgets it. */
+function whenUnseen(leave) {
+  let timer = null;
+  const look = () => {
+    clearTimeout(timer);
+    if (document.hidden) timer = setTimeout(leave, UNSEEN);
+  };
+  look();
+  document.addEventListener("visibilitychange", look);
+  addEventListener("pagehide", leave);
+  return () => {
+    clearTimeout(timer);
+    document.removeEventListener("visibilitychange", look);
+    removeEventListener("pagehide", leave);
+  };
+}
+
+/** Settles when the tab is seen. */
+function seen(signal) {
+  if (!document.hidden) return Promise.resolve();
+  return new Promise((resolve) => {
+    const look = () => document.hidden || resolve();
+    document.addEventListener("visibilitychange", look, { signal });
+    signal.addEventListener("abort", resolve);
+  });
 }
 
 async function* texts(body) {

@@ -22,6 +22,7 @@ export async function toggle(job, button) {
   button.disabled = true;
   try {
     await DO[step](job.task_id);
+    job.suspended = step === "pause";
     toast(t(`action.${step}d`, { name: job.name }));
   } catch (error) {
     complain(error);
@@ -33,7 +34,10 @@ export async function toggle(job, button) {
 
 /** Asks first. True: it is deleted. */
 export async function removeAsked(job) {
-  const text = [h("p", {}, t("delete.text")), !isOver(job.state) && h("p", { class: "note wait" }, icon("warn"), t("delete.running"))];
+  const text = [
+    h("p", {}, t("delete.text")),
+    !isOver(job.state) && h("p", { class: "note wait" }, icon("warn"), t("delete.running")),
+  ];
   if (!(await confirm({ title: t("delete.title", { name: job.name }), text, go: t("delete.go") }))) return false;
   try {
     await remove(job.task_id);

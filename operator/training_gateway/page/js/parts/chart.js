@@ -67,16 +67,32 @@ function traces({ lines, star }) {
   const curves = lines.map(({ name, column, rows, token, dash, key }) => {
     const kept = thin(rows, column);
     return {
-      uid: key ?? column, name: escaped(name), x: kept.map(({ epoch }) => epoch), y: kept.map((row) => row[column] ?? null),
-      type: "scatter", mode: kept.length === 1 ? "markers" : "lines", line: { color: colour(token), width: 2, dash: dash ?? "solid" },
-      marker: { color: colour(token), size: 6 }, hovertemplate: "%{y:.4~g}",
+      uid: key ?? column,
+      name: escaped(name),
+      x: kept.map(({ epoch }) => epoch),
+      y: kept.map((row) => row[column] ?? null),
+      type: "scatter",
+      mode: kept.length === 1 ? "markers" : "lines",
+      line: { color: colour(token), width: 2, dash: dash ?? "solid" },
+      marker: { color: colour(token), size: 6 },
+      hovertemplate: "%{y:.4~g}",
     };
   });
   if (!star) return curves;
-  return [...curves, {
-    uid: "star", x: [star.epoch], y: [star.value], name: escaped(t("chart.best", star)), mode: "markers", type: "scatter", showlegend: false,
-    marker: { symbol: "star", size: 13, color: colour("best"), line: { color: colour("surface"), width: 1.5 } }, hovertemplate: "%{y:.4~g}",
-  }];
+  return [
+    ...curves,
+    {
+      uid: "star",
+      x: [star.epoch],
+      y: [star.value],
+      name: escaped(t("chart.best", star)),
+      mode: "markers",
+      type: "scatter",
+      showlegend: false,
+      marker: { symbol: "star", size: 13, color: colour("best"), line: { color: colour("surface"), width: 1.5 } },
+      hovertemplate: "%{y:.4~g}",
+    },
+  ];
 }
 
 /** Plotly reads a few tags in names: none of them is meant. */
@@ -87,18 +103,70 @@ function layout({ log = false, marks = [], gaps = [], lines }) {
   const axis = { gridcolor: grid, linecolor: grid, zeroline: false, tickcolor: grid, automargin: true };
   const most = Math.max(...lines.flatMap(({ rows }) => rows.map(({ epoch }) => epoch)));
   return {
-    uirevision: "same", paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", autosize: true, showlegend: true,
-    font: { family: getComputedStyle(document.body).fontFamily, size: 12, color: text }, margin: { l: 8, r: 12, t: 26, b: 8 },
-    legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom", font: { size: 12 } }, dragmode: "zoom",
-    hovermode: "x unified", hoverlabel: { bgcolor: surface, bordercolor: grid, font: { color: colour("text") } },
-    xaxis: { ...axis, showgrid: false, title: { text: t("chart.epoch"), standoff: 6 }, rangemode: most < 3 ? "tozero" : "normal", tickformat: ",d" },
-    yaxis: { ...axis, type: log ? "log" : "linear", tickformat: log ? ".1~g" : ".3~g", fixedrange: true, dtick: log ? 1 : undefined },
-    shapes: [...marks.map(({ epoch }) => ({ type: "line", xref: "x", yref: "paper", x0: epoch - 0.5, x1: epoch - 0.5, y0: 0, y1: 1, layer: "below",
-      line: { color: colour("line-strong"), width: 1, dash: "dot" } })),
-    ...gaps.map(([first, last]) => ({ type: "rect", xref: "x", yref: "paper", x0: first - 0.5, x1: last + 0.5, y0: 0, y1: 1, layer: "below",
-      line: { width: 0 }, fillcolor: colour("surface-3") }))],
-    annotations: marks.filter(({ label }) => label).map(({ epoch, label }) => ({ xref: "x", yref: "paper", x: epoch - 0.5, y: 1, text: escaped(label), showarrow: false,
-      xanchor: "left", yanchor: "top", xshift: 3, font: { size: 11, color: colour("text-3") } })),
+    uirevision: "same",
+    paper_bgcolor: "rgba(0,0,0,0)",
+    plot_bgcolor: "rgba(0,0,0,0)",
+    autosize: true,
+    showlegend: true,
+    font: { family: getComputedStyle(document.body).fontFamily, size: 12, color: text },
+    margin: { l: 8, r: 12, t: 26, b: 8 },
+    legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom", font: { size: 12 } },
+    dragmode: "zoom",
+    hovermode: "x unified",
+    hoverlabel: { bgcolor: surface, bordercolor: grid, font: { color: colour("text") } },
+    xaxis: {
+      ...axis,
+      showgrid: false,
+      title: { text: t("chart.epoch"), standoff: 6 },
+      rangemode: most < 3 ? "tozero" : "normal",
+      tickformat: ",d",
+    },
+    yaxis: {
+      ...axis,
+      type: log ? "log" : "linear",
+      tickformat: log ? ".1~g" : ".3~g",
+      fixedrange: true,
+      dtick: log ? 1 : undefined,
+    },
+    shapes: [
+      ...marks.map(({ epoch }) => ({
+        type: "line",
+        xref: "x",
+        yref: "paper",
+        x0: epoch - 0.5,
+        x1: epoch - 0.5,
+        y0: 0,
+        y1: 1,
+        layer: "below",
+        line: { color: colour("line-strong"), width: 1, dash: "dot" },
+      })),
+      ...gaps.map(([first, last]) => ({
+        type: "rect",
+        xref: "x",
+        yref: "paper",
+        x0: first - 0.5,
+        x1: last + 0.5,
+        y0: 0,
+        y1: 1,
+        layer: "below",
+        line: { width: 0 },
+        fillcolor: colour("surface-3"),
+      })),
+    ],
+    annotations: marks
+      .filter(({ label }) => label)
+      .map(({ epoch, label, left }) => ({
+        xref: "x",
+        yref: "paper",
+        x: epoch - 0.5,
+        y: 1,
+        text: escaped(label),
+        showarrow: false,
+        xanchor: left ? "right" : "left",
+        yanchor: "top",
+        xshift: left ? -3 : 3,
+        font: { size: 11, color: colour("text-3") },
+      })),
   };
 }
 

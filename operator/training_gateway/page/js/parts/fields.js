@@ -10,9 +10,20 @@ export function field(name, { kind = "text", options, initial = "", hint, requir
   const error = h("span", { class: "field-error", id: `${id}-error`, "aria-live": "polite" });
   const describe = [hints && hints.id, error.id].filter(Boolean).join(" ");
   const common = { id, name, "aria-describedby": describe, "aria-required": required ? "true" : null, ...attributes };
-  const input = kind === "select"
-    ? h("select", common, options.map(([value, text]) => h("option", { value, selected: value === initial }, text)))
-    : h("input", { ...common, type: kind === "file" ? "file" : "text", inputmode: kind === "number" ? "decimal" : null, autocomplete: "off", ...(kind === "file" ? {} : { value: String(initial) }) });
+  const input =
+    kind === "select"
+      ? h(
+          "select",
+          common,
+          options.map(([value, text]) => h("option", { value, selected: value === initial }, text)),
+        )
+      : h("input", {
+          ...common,
+          type: kind === "file" ? "file" : "text",
+          inputmode: kind === "number" ? "decimal" : null,
+          autocomplete: "off",
+          ...(kind === "file" ? {} : { value: String(initial) }),
+        });
   const element = h("div", { class: "field" }, h("label", { for: id }, t(`new.${name}`)), input, hints, error);
   const complain = (text) => {
     setText(error, text ?? "");
@@ -20,7 +31,14 @@ export function field(name, { kind = "text", options, initial = "", hint, requir
     else input.removeAttribute("aria-invalid");
   };
   input.addEventListener("input", () => complain(null));
-  return { name, element, input, complain, value: () => READ[kind](input), show: (visible) => (element.hidden = !visible) };
+  return {
+    name,
+    element,
+    input,
+    complain,
+    value: () => READ[kind](input),
+    show: (visible) => (element.hidden = !visible),
+  };
 }
 
 const READ = {
@@ -30,7 +48,10 @@ const READ = {
   /** What is no number goes to the server as it is: it says what is wrong. */
   number: (input) => (input.value.trim() === "" ? undefined : toNumber(input.value.trim())),
   list: (input) => {
-    const items = input.value.split(/[,，]/).map((item) => item.trim()).filter(Boolean);
+    const items = input.value
+      .split(/[,，]/)
+      .map((item) => item.trim())
+      .filter(Boolean);
     return items.length ? items.map(input.dataset.numbers ? toNumber : (item) => item) : undefined;
   },
 };

@@ -18,10 +18,29 @@ export function jobCharts() {
   const log = h("input", { type: "checkbox", id: "log-scale", onchange: () => update(content) });
   const select = h("select", { "aria-label": t("chart.quality"), onchange: () => update(content) });
   const notes = h("p", { class: "soft chart-notes" });
-  const element = h("div", { class: "charts" },
-    h("section", { class: "card chart-main" }, h("div", { class: "card-head" }, h("h2", {}, t("chart.losses")), h("label", { class: "check" }, log, t("chart.log"))), losses.element, notes),
-    h("section", { class: "card" }, h("div", { class: "card-head" }, h("h2", {}, t("chart.quality")), select), quality.element),
-    h("section", { class: "card" }, h("div", { class: "card-head" }, h("h2", {}, t("chart.rate"))), rate.element));
+  const element = h(
+    "div",
+    { class: "charts" },
+    h(
+      "section",
+      { class: "card chart-main" },
+      h(
+        "div",
+        { class: "card-head" },
+        h("h2", {}, t("chart.losses")),
+        h("label", { class: "check" }, log, t("chart.log")),
+      ),
+      losses.element,
+      notes,
+    ),
+    h(
+      "section",
+      { class: "card" },
+      h("div", { class: "card-head" }, h("h2", {}, t("chart.quality")), select),
+      quality.element,
+    ),
+    h("section", { class: "card" }, h("div", { class: "card-head" }, h("h2", {}, t("chart.rate"))), rate.element),
+  );
   let content = null;
 
   function update(now) {
@@ -35,9 +54,19 @@ export function jobCharts() {
     const best = bestOf(rows);
     const star = best && { epoch: best.epoch, value: best.val_loss ?? best.train_loss };
     losses.draw({ lines: pair(LOSSES, found, rows, true), log: log.checked, marks, gaps, star, nothing });
-    quality.draw({ lines: pair(kind.startsWith("=") ? [kind.slice(1)] : [`train_${kind}`, `val_${kind}`], found, rows), marks: bare(marks), gaps, nothing });
+    quality.draw({
+      lines: pair(kind.startsWith("=") ? [kind.slice(1)] : [`train_${kind}`, `val_${kind}`], found, rows),
+      marks: bare(marks),
+      gaps,
+      nothing,
+    });
     rate.draw({ lines: pair(["learning_rate"], found, rows), marks: bare(marks), gaps, nothing });
-    setText(notes, [...gaps.map(([first, last]) => t("chart.missing", { first, last })), history.thinned ? t("chart.thinned") : ""].filter(Boolean).join(" "));
+    setText(
+      notes,
+      [...gaps.map(([first, last]) => t("chart.missing", { first, last })), history.thinned ? t("chart.thinned") : ""]
+        .filter(Boolean)
+        .join(" "),
+    );
   }
   addEventListener("themechange", redraw);
   const dark = matchMedia("(prefers-color-scheme: dark)");
@@ -56,10 +85,14 @@ export function jobCharts() {
 const bare = (marks) => marks.map(({ epoch }) => ({ epoch }));
 
 function pair(wanted, found, rows, short = false) {
-  return wanted.filter((column) => found.includes(column)).map((column) => ({
-    column, rows, token: column.startsWith("val_") ? "curve-1" : wanted.length === 1 ? "curve-3" : "curve-2",
-    name: short ? t(column.startsWith("val_") ? "chart.validation" : "chart.training") : metricName(column),
-  }));
+  return wanted
+    .filter((column) => found.includes(column))
+    .map((column) => ({
+      column,
+      rows,
+      token: column.startsWith("val_") ? "curve-1" : wanted.length === 1 ? "curve-3" : "curve-2",
+      name: short ? t(column.startsWith("val_") ? "chart.validation" : "chart.training") : metricName(column),
+    }));
 }
 
 /** What can be chosen as quality: pairs of training and validation, then what a program measures by itself. */
@@ -71,18 +104,32 @@ function drawChoice(select, found) {
   if (select.dataset.all !== all.join()) {
     const before = select.value;
     select.dataset.all = all.join();
-    fill(select, all.map((name) => h("option", { value: name }, metricName(name.replace(/^=/, "")))));
+    fill(
+      select,
+      all.map((name) => h("option", { value: name }, metricName(name.replace(/^=/, "")))),
+    );
     if (all.includes(before)) select.value = before;
   }
   select.hidden = all.length < 2;
   return select.value || all[0] || "accuracy";
 }
 
-/** Where attempts begin after the first: what ended the one before, if that is known. */
-function marksOf({ attempts }, { status = {} }) {
-  return attempts.filter(({ first_epoch: first }) => first > 1).map(({ attempt, first_epoch: epoch, after }) => {
-    const failed = after === "failure" || status.lastFailure?.attempt === attempt - 1;
-    const paused = after === "pause" || (!failed && attempt === status.attempt && Boolean(status.pause?.savedStep));
-    return { epoch, label: failed ? t("chart.restarted") : paused ? t("chart.resumed") : t("chart.attempt", { attempt }) };
-  });
+/** Where attempts begin after the first, and where it is paused now. What ended an attempt Events tell, while there are any. */
+function marksOf({ attempts, last }, { state, status = {}, events = [] }) {
+  const told = (reason) =>
+    events.filter((event) => event.reason === reason).map(({ message }) => Number(/\d+/.exec(message)?.[0]));
+  const failed = new Set([...told("AttemptFailed"), status.lastFailure?.attempt]);
+  const resumed = new Set(told("Resumed"));
+  if (status.pause?.savedStep !== undefined && state !== "paused") resumed.add(status.attempt);
+  const marks = attempts
+    .filter(({ first_epoch: first }) => first > 1)
+    .map(({ attempt, first_epoch: epoch }) => ({
+      epoch,
+      label: failed.has(attempt - 1)
+        ? t("chart.restarted")
+        : resumed.has(attempt)
+          ? t("chart.resumed")
+          : t("chart.attempt", { attempt }),
+    }));
+  return state === "paused" && last ? [...marks, { epoch: last + 0.5, label: t("state.paused"), left: true }] : marks;
 }

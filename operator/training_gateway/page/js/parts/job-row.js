@@ -19,14 +19,26 @@ export class JobRow {
     this.bar = progressBar();
     this.name = h("a", { class: "job-name", href: link("job", [job.task_id]), title: job.name }, job.name);
     this.under = h("span", { class: "job-under" });
-    this.box = h("input", { type: "checkbox", "aria-label": t("list.pick", { name: job.name }), checked: isPicked(job.task_id),
-      onchange: () => pick(job.task_id, this.box.checked) });
-    this.button = h("button", { class: "button small quiet square step", onclick: () => toggle(this.job, this.button) });
-    this.element = h("tr", { role: "row", dataset: { job: job.task_id, name: job.name } },
+    this.box = h("input", {
+      type: "checkbox",
+      "aria-label": t("list.pick", { name: job.name }),
+      checked: isPicked(job.task_id),
+      onchange: () => pick(job.task_id, this.box.checked),
+    });
+    this.button = h("button", {
+      class: "button small quiet square step",
+      onclick: () => toggle(this.job, this.button),
+    });
+    this.element = h(
+      "tr",
+      { role: "row", dataset: { job: job.task_id, name: job.name } },
       h("td", { class: "col-pick", role: "cell" }, h("label", { class: "tick" }, this.box)),
       h("th", { class: "col-name", scope: "row", role: "rowheader" }, this.name, this.under),
-      this.state, h("td", { class: "col-epoch", role: "cell" }, this.bar.element), COLUMNS.map((name) => this.cells[name]),
-      h("td", { class: "col-actions", role: "cell" }, this.button));
+      this.state,
+      h("td", { class: "col-epoch", role: "cell" }, this.bar.element),
+      COLUMNS.map((name) => this.cells[name]),
+      h("td", { class: "col-actions", role: "cell" }, this.button),
+    );
   }
 
   update(job) {
@@ -53,9 +65,15 @@ export class JobRow {
   #numbers(job) {
     setText(this.cells.loss.lastChild, number(job.loss));
     setText(this.cells.validation.lastChild, number(job.validation_loss));
-    setText(this.cells.eta.lastChild, job.eta_seconds === null || job.eta_seconds === undefined ? NOTHING : duration(job.eta_seconds));
+    setText(
+      this.cells.eta.lastChild,
+      job.eta_seconds === null || job.eta_seconds === undefined ? NOTHING : duration(job.eta_seconds),
+    );
     const { best } = job;
-    setText(this.cells.best.lastChild, !best ? NOTHING : typeof best.accuracy === "number" ? percent(best.accuracy) : number(best.loss));
+    setText(
+      this.cells.best.lastChild,
+      !best ? NOTHING : typeof best.accuracy === "number" ? percent(best.accuracy) : number(best.loss),
+    );
     this.cells.best.title = best?.epoch ? `${number(best.loss)}, ${t("list.at", { epoch: best.epoch })}` : "";
   }
 
@@ -74,4 +92,10 @@ export class JobRow {
 
 /** On a phone every number has its name before it. */
 const cell = (name) =>
-  h("td", { class: `col-${name}`, role: "cell" }, name === "state" ? null : [h("span", { class: "cell-name", "aria-hidden": "true" }, t(`list.${name}`)), h("span", {})]);
+  h(
+    "td",
+    { class: `col-${name}`, role: "cell" },
+    name === "state"
+      ? null
+      : [h("span", { class: "cell-name", "aria-hidden": "true" }, t(`list.${name}`)), h("span", {})],
+  );

@@ -57,15 +57,32 @@ function drawLost(element) {
   if (element.dataset.shown !== "lost") {
     element.dataset.shown = "lost";
     const again = h("button", { class: "button small", onclick: () => connection().now?.() }, t("lost.now"));
-    fill(element, h("div", { class: "banner wait", dataset: { banner: "lost" } }, icon("warn"),
-      h("p", {}, h("span", { class: "lost-text" }, t("lost.text", { age: duration((Date.now() - lostSince) / 1000) })), " ",
-        h("span", { class: "lost-next", "aria-hidden": "true" })), again));
+    fill(
+      element,
+      h(
+        "div",
+        { class: "banner wait", dataset: { banner: "lost" } },
+        icon("warn"),
+        h(
+          "p",
+          {},
+          h("span", { class: "lost-text" }, t("lost.text", { age: duration((Date.now() - lostSince) / 1000) })),
+          " ",
+          h("span", { class: "lost-next", "aria-hidden": "true" }),
+        ),
+        again,
+      ),
+    );
   }
   const seconds = Math.max(0, Math.ceil(((connection().retryAt ?? Date.now()) - Date.now()) / 1000));
   element.querySelector(".lost-next").textContent = t("lost.next", { seconds });
 }
 
 function expiredBanner() {
-  return h("div", { class: "banner bad", dataset: { banner: "expired" } }, icon("warn"),
-    h("div", { class: "banner-body" }, h("p", {}, t("expired.text")), tokenForm({ compact: true })));
+  return h(
+    "div",
+    { class: "banner bad", dataset: { banner: "expired" } },
+    icon("warn"),
+    h("div", { class: "banner-body" }, h("p", {}, t("expired.text")), tokenForm({ compact: true })),
+  );
 }

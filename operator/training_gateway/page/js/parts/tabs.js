@@ -7,10 +7,34 @@ import { link } from "../router.js";
 /** panels: {name: () => {element, update(content), close?()}}, made when they are first shown. */
 export function tabs({ id, panels, first, label }) {
   const names = Object.keys(panels);
-  const buttons = names.map((name) => h("button", { role: "tab", id: `tab-${name}`, "aria-controls": `panel-${name}`,
-    onclick: () => choose(name), onkeydown: (event) => move(event, name) }, t(`tab.${name}`)));
-  const holders = names.map((name) => h("div", { role: "tabpanel", id: `panel-${name}`, "aria-labelledby": `tab-${name}`, tabindex: "0", class: "panel" }));
-  const element = h("section", { class: "card tabs" }, h("div", { role: "tablist", "aria-label": label, class: "tablist" }, buttons), holders);
+  const buttons = names.map((name) =>
+    h(
+      "button",
+      {
+        role: "tab",
+        id: `tab-${name}`,
+        "aria-controls": `panel-${name}`,
+        onclick: () => choose(name),
+        onkeydown: (event) => move(event, name),
+      },
+      t(`tab.${name}`),
+    ),
+  );
+  const holders = names.map((name) =>
+    h("div", {
+      role: "tabpanel",
+      id: `panel-${name}`,
+      "aria-labelledby": `tab-${name}`,
+      tabindex: "0",
+      class: "panel",
+    }),
+  );
+  const element = h(
+    "section",
+    { class: "card tabs" },
+    h("div", { role: "tablist", "aria-label": label, class: "tablist" }, buttons),
+    holders,
+  );
   let [shown, panel, content] = [null, null, null];
 
   function choose(name) {

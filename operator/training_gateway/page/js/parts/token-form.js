@@ -10,21 +10,46 @@ export function tokenForm({ compact = false } = {}) {
   const id = newId("token");
   const error = h("p", { class: "field-error", id: `${id}-error`, role: "alert" });
   const input = h("input", {
-    id, type: "password", autocomplete: "off", spellcheck: "false", autocapitalize: "off", name: "token", "aria-describedby": error.id,
+    id,
+    type: "password",
+    autocomplete: "off",
+    spellcheck: "false",
+    autocapitalize: "off",
+    name: "token",
+    "aria-describedby": error.id,
   });
   const button = h("button", { class: "button primary" }, t("login.go"));
-  const form = h("form", { class: compact ? "token-form compact" : "token-form", novalidate: true, onsubmit: (event) => submit(event, { input, error, button }) },
-    h("label", { for: id }, t("login.token")), h("div", { class: "with-button" }, input, showButton(input)), error, button);
+  const form = h(
+    "form",
+    {
+      class: compact ? "token-form compact" : "token-form",
+      novalidate: true,
+      onsubmit: (event) => submit(event, { input, error, button }),
+    },
+    h("label", { for: id }, t("login.token")),
+    h("div", { class: "with-button" }, input, showButton(input)),
+    error,
+    button,
+  );
   return form;
 }
 
 function showButton(input) {
-  const button = h("button", { type: "button", class: "button small quiet", "aria-pressed": "false", onclick: () => {
-    const show = input.type === "password";
-    input.type = show ? "text" : "password";
-    button.setAttribute("aria-pressed", String(show));
-    setText(button, t(show ? "login.hide" : "login.show"));
-  } }, t("login.show"));
+  const button = h(
+    "button",
+    {
+      type: "button",
+      class: "button small quiet",
+      "aria-pressed": "false",
+      onclick: () => {
+        const show = input.type === "password";
+        input.type = show ? "text" : "password";
+        button.setAttribute("aria-pressed", String(show));
+        setText(button, t(show ? "login.hide" : "login.show"));
+      },
+    },
+    t("login.show"),
+  );
   return button;
 }
 

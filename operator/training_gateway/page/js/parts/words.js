@@ -9,6 +9,7 @@ const STATES = {
   queued: ["idle", "queue"],
   starting: ["run", "spin"],
   running: ["run", "play"],
+  finishing: ["run", "spin"],
   pausing: ["wait", "spin"],
   paused: ["wait", "pause"],
   restarting: ["wait", "spin"],
@@ -20,7 +21,7 @@ const STATES = {
 
 export const GROUPS = {
   all: () => true,
-  active: ({ state }) => ["starting", "running", "pausing", "restarting"].includes(state),
+  active: ({ state }) => ["starting", "running", "finishing", "pausing", "restarting"].includes(state),
   waiting: ({ state }) => ["pending", "queued"].includes(state),
   paused: ({ state }) => state === "paused",
   done: ({ state }) => ["completed", "early_stopped"].includes(state),
@@ -28,7 +29,7 @@ export const GROUPS = {
 };
 
 export const isOver = (state) => ["completed", "early_stopped", "failed", "deleted"].includes(state);
-export const stateWord = (state) => (knows(`state.${state}`) ? t(`state.${state}`) : state || t("state.unknown"));
+const stateWord = (state) => (knows(`state.${state}`) ? t(`state.${state}`) : state || t("state.unknown"));
 export const stateKind = (state) => STATES[state]?.[0] ?? "idle";
 
 /** The state as a coloured word with a drawing, so that no colour is needed to tell it. */
@@ -38,7 +39,7 @@ export function badge(state) {
 }
 
 /** A reason in a sentence; what another release says is shown as it is. */
-export const reasonText = (reason) => (knows(`reason.${reason}`) ? t(`reason.${reason}`) : reason ?? "");
+export const reasonText = (reason) => (knows(`reason.${reason}`) ? t(`reason.${reason}`) : (reason ?? ""));
 export const advice = (reason) => (knows(`advice.${reason}`) ? t(`advice.${reason}`) : null);
 
 export function problemText(error) {

@@ -14,11 +14,29 @@ export function checkpointsPanel() {
     drawn = now;
     if (!checkpoint) return void fill(element, h("p", { class: "soft" }, t("checkpoints.none")));
     const facts = [
-      ["checkpoints.saved", moment(checkpoint.saveTime)], ["checkpoints.epoch", integer(checkpoint.epoch)], ["checkpoints.step", integer(checkpoint.step)],
-      ["checkpoints.size", bytes(checkpoint.sizeBytes)], ["checkpoints.seconds", checkpoint.saveSeconds < 10 ? `${number(checkpoint.saveSeconds)}${t("unit.s")}` : duration(checkpoint.saveSeconds)],
-      ["checkpoints.path", checkpoint.path], ["checkpoints.claim", volumeClaim],
+      ["checkpoints.saved", moment(checkpoint.saveTime)],
+      ["checkpoints.epoch", integer(checkpoint.epoch)],
+      ["checkpoints.step", integer(checkpoint.step)],
+      ["checkpoints.size", bytes(checkpoint.sizeBytes)],
+      [
+        "checkpoints.seconds",
+        checkpoint.saveSeconds < 10
+          ? `${number(checkpoint.saveSeconds)}${t("unit.s")}`
+          : duration(checkpoint.saveSeconds),
+      ],
+      ["checkpoints.path", checkpoint.path],
+      ["checkpoints.claim", volumeClaim],
     ].filter(([, value]) => value);
-    fill(element, h("h3", {}, t("checkpoints.newest")), h("dl", { class: "facts" }, facts.map(([key, value]) => [h("dt", {}, t(key)), h("dd", {}, value)])), h("p", { class: "soft" }, t("checkpoints.kept")));
+    fill(
+      element,
+      h("h3", {}, t("checkpoints.newest")),
+      h(
+        "dl",
+        { class: "facts" },
+        facts.map(([key, value]) => [h("dt", {}, t(key)), h("dd", {}, value)]),
+      ),
+      h("p", { class: "soft" }, t("checkpoints.kept")),
+    );
   };
   return { element, update };
 }

@@ -13,8 +13,17 @@ export function epochsPanel() {
   const body = h("tbody");
   const words = h("p", { class: "soft" });
   let content = null;
-  const file = h("button", { class: "button small", onclick: () => download(content) }, icon("download"), t("epochs.download"));
-  const table = h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": t("tab.epochs") }, h("table", { class: "numbers" }, h("thead", {}, head), body));
+  const file = h(
+    "button",
+    { class: "button small", onclick: () => download(content) },
+    icon("download"),
+    t("epochs.download"),
+  );
+  const table = h(
+    "div",
+    { class: "scroll", tabindex: "0", role: "region", "aria-label": t("tab.epochs") },
+    h("table", { class: "numbers" }, h("thead", {}, head), body),
+  );
   const element = h("div", { class: "stack" }, h("div", { class: "card-head" }, words, file), table);
   const update = (now) => {
     content = now;
@@ -24,16 +33,36 @@ export function epochsPanel() {
     setText(words, rows.length ? t("epochs.last", { n: Math.min(SHOWN, rows.length) }) : t("epochs.none"));
     if (head.dataset.names !== names.join()) {
       head.dataset.names = names.join();
-      fill(head, ["chart.epoch", "epochs.attempt"].map((key) => h("th", { scope: "col" }, t(key))), names.map((name) => h("th", { scope: "col" }, metricName(name))));
+      fill(
+        head,
+        ["chart.epoch", "epochs.attempt"].map((key) => h("th", { scope: "col" }, t(key))),
+        names.map((name) => h("th", { scope: "col" }, metricName(name))),
+      );
     }
-    fill(body, rows.slice(-SHOWN).reverse().map((row) => h("tr", {}, h("th", { scope: "row" }, String(row.epoch)), h("td", {}, String(row.attempt ?? "")), names.map((name) => h("td", {}, number(row[name]))))));
+    fill(
+      body,
+      rows
+        .slice(-SHOWN)
+        .reverse()
+        .map((row) =>
+          h(
+            "tr",
+            {},
+            h("th", { scope: "row" }, String(row.epoch)),
+            h("td", {}, String(row.attempt ?? "")),
+            names.map((name) => h("td", {}, number(row[name]))),
+          ),
+        ),
+    );
   };
   return { element, update };
 }
 
 function download({ job, rows }) {
   const names = ["epoch", "attempt", ...columns(rows)];
-  const text = [names, ...rows.map((row) => names.map((name) => row[name] ?? ""))].map((line) => line.join(",")).join("\n");
+  const text = [names, ...rows.map((row) => names.map((name) => row[name] ?? ""))]
+    .map((line) => line.join(","))
+    .join("\n");
   const url = URL.createObjectURL(new Blob([`${text}\n`], { type: "text/csv" }));
   const anchor = h("a", { href: url, download: `${job.name}-history.csv` });
   anchor.click();

@@ -9,10 +9,21 @@ const MOST_LINES = 2_000;
 const AGAIN = 3_000;
 
 export function logsPanel() {
-  const lines = h("pre", { class: "log", tabindex: "0", role: "log", "aria-label": t("logs.label"), "aria-live": "off" });
+  const lines = h("pre", {
+    class: "log",
+    tabindex: "0",
+    role: "log",
+    "aria-label": t("logs.label"),
+    "aria-live": "off",
+  });
   const note = h("p", { class: "soft", role: "status" }, t("logs.waiting"));
   const follow = h("input", { type: "checkbox", checked: true });
-  const element = h("div", { class: "stack" }, h("div", { class: "card-head" }, note, h("label", { class: "check" }, follow, t("logs.follow"))), lines);
+  const element = h(
+    "div",
+    { class: "stack" },
+    h("div", { class: "card-head" }, note, h("label", { class: "check" }, follow, t("logs.follow"))),
+    lines,
+  );
   const stop = new AbortController();
   const state = { job: null, rest: "" };
   const write = (text) => {
@@ -49,7 +60,8 @@ async function readAll(state, { write, note, lines, signal }) {
     } catch (error) {
       if (signal.aborted) return undefined;
       if (error.status === 404 && isOver(state.job.state)) return setText(note, t("logs.none"));
-      if (error.status && error.status !== 401 && error.status !== 404) setText(note, t("logs.problem", { message: error.message }));
+      if (error.status && error.status !== 401 && error.status !== 404)
+        setText(note, t("logs.problem", { message: error.message }));
     }
     await new Promise((resolve) => setTimeout(resolve, AGAIN));
   }

@@ -16,11 +16,36 @@ export function recipePanel() {
     if (!manifest || now === drawn) return;
     drawn = now;
     const text = toYaml(written(manifest));
-    const buttons = h("div", { class: "buttons" },
-      h("button", { class: "button small", onclick: () => navigator.clipboard.writeText(text).then(() => toast(t("copied"))) }, icon("copy"), t("copy")),
-      h("button", { class: "button small", onclick: () => useAgain(manifest) }, icon("plus"), t("recipe.again")));
-    fill(element, h("section", {}, h("h3", {}, t("recipe.summary")), h("dl", { class: "facts" }, summary(manifest.spec ?? {}).map(([key, value]) => [h("dt", {}, t(`recipe.${key}`)), h("dd", {}, value)]))),
-      h("section", {}, h("div", { class: "card-head" }, h("h3", {}, t("recipe.yaml")), buttons), h("pre", { tabindex: "0", "aria-label": t("recipe.yaml") }, h("code", {}, text))));
+    const buttons = h(
+      "div",
+      { class: "buttons" },
+      h(
+        "button",
+        { class: "button small", onclick: () => navigator.clipboard.writeText(text).then(() => toast(t("copied"))) },
+        icon("copy"),
+        t("copy"),
+      ),
+      h("button", { class: "button small", onclick: () => useAgain(manifest) }, icon("plus"), t("recipe.again")),
+    );
+    fill(
+      element,
+      h(
+        "section",
+        {},
+        h("h3", {}, t("recipe.summary")),
+        h(
+          "dl",
+          { class: "facts" },
+          summary(manifest.spec ?? {}).map(([key, value]) => [h("dt", {}, t(`recipe.${key}`)), h("dd", {}, value)]),
+        ),
+      ),
+      h(
+        "section",
+        {},
+        h("div", { class: "card-head" }, h("h3", {}, t("recipe.yaml")), buttons),
+        h("pre", { tabindex: "0", "aria-label": t("recipe.yaml") }, h("code", {}, text)),
+      ),
+    );
   };
   return { element, update };
 }
@@ -33,20 +58,46 @@ function written({ metadata: { creationTimestamp: _, generation: __, ...metadata
 /** The form opens with it: another name, not paused, and nothing that belongs to this job alone. */
 function useAgain({ apiVersion, kind, metadata, spec }) {
   const { suspend: _, ...wanted } = spec;
-  const copy = { apiVersion, kind, metadata: { name: `${metadata.name}-2`, namespace: metadata.namespace }, spec: wanted };
+  const copy = {
+    apiVersion,
+    kind,
+    metadata: { name: `${metadata.name}-2`, namespace: metadata.namespace },
+    spec: wanted,
+  };
   sessionStorage.setItem(DRAFT, toYaml(copy));
   go("new", ["yaml"]);
 }
 
-const words = (section, skip = []) => section && Object.entries(section).filter(([key]) => !skip.includes(key)).map(([key, value]) => (key === "type" ? value : `${key} ${typeof value === "object" ? JSON.stringify(value) : value}`)).join(", ");
+const words = (section, skip = []) =>
+  section &&
+  Object.entries(section)
+    .filter(([key]) => !skip.includes(key))
+    .map(([key, value]) =>
+      key === "type" ? value : `${key} ${typeof value === "object" ? JSON.stringify(value) : value}`,
+    )
+    .join(", ");
 
 /** [key, value] of what tells most; the manifest below has all of it. */
 export function summary({ training, script, nodes = 1, processesPerNode = 1, pod }) {
   const { model = {}, optimizer, schedule, data = {} } = training ?? {};
   return [
-    ["task", training?.task], ["model", model.type], ["hidden", model.hiddenUnits?.join(", ")], ["dropout", model.dropout], ["epochs", training?.epochs],
-    ["batch", training?.batchSize], ["optimizer", words(optimizer, ["learningRate"])], ["rate", optimizer?.learningRate], ["schedule", words(schedule)],
-    ["data", data.path], ["target", data.target], ["validation", words(data.validation)], ["stopping", words(training?.earlyStopping)],
-    ["script", script && words(script)], ["nodes", `${nodes} × ${processesPerNode}`], ["image", pod?.image],
-  ].filter(([, value]) => value !== undefined && value !== null && value !== "").map(([key, value]) => [key, String(value)]);
+    ["task", training?.task],
+    ["model", model.type],
+    ["hidden", model.hiddenUnits?.join(", ")],
+    ["dropout", model.dropout],
+    ["epochs", training?.epochs],
+    ["batch", training?.batchSize],
+    ["optimizer", words(optimizer, ["learningRate"])],
+    ["rate", optimizer?.learningRate],
+    ["schedule", words(schedule)],
+    ["data", data.path],
+    ["target", data.target],
+    ["validation", words(data.validation)],
+    ["stopping", words(training?.earlyStopping)],
+    ["script", script && words(script)],
+    ["nodes", `${nodes} × ${processesPerNode}`],
+    ["image", pod?.image],
+  ]
+    .filter(([, value]) => value !== undefined && value !== null && value !== "")
+    .map(([key, value]) => [key, String(value)]);
 }

@@ -10,10 +10,31 @@ export function storyPanel() {
   let drawn = "";
   const update = ({ job }) => {
     const { status = {}, events = [] } = job;
-    const now = JSON.stringify([job.message, status.conditions, status.pause, status.resume, status.lastFailure, status.notices, events]);
+    const now = JSON.stringify([
+      job.message,
+      status.conditions,
+      status.pause,
+      status.resume,
+      status.lastFailure,
+      status.notices,
+      events,
+    ]);
     if (now === drawn) return;
     drawn = now;
-    fill(element, h("div", { class: "story-main" }, hint(status), failure(status.lastFailure), pause(status.pause), resumed(status.resume), notices(status.notices), happened(events)), conditions(status.conditions ?? [], job.message));
+    fill(
+      element,
+      h(
+        "div",
+        { class: "story-main" },
+        hint(status),
+        failure(status),
+        pause(status.pause),
+        resumed(status.resume),
+        notices(status.notices),
+        happened(events),
+      ),
+      conditions(status.conditions ?? [], job.message),
+    );
   };
   return { element, update };
 }
@@ -21,37 +42,87 @@ export function storyPanel() {
 /** If something needs a person: what it is, and the next step. */
 function hint({ conditions = [] }) {
   const failed = conditions.find(({ type, status }) => (type === "Failed" || type === "Stalled") && status === "True");
-  const waits = conditions.find(({ type, status, reason }) => type === "Reconciling" && status === "True" && advice(reason));
+  const waits = conditions.find(
+    ({ type, status, reason }) => type === "Reconciling" && status === "True" && advice(reason),
+  );
   const found = failed ?? waits;
   if (!found) return null;
-  return h("div", { class: `note ${failed ? "bad" : "wait"}` }, icon(failed ? "fail" : "clock"), h("div", {}, h("strong", {}, reasonText(found.reason)), found.message && h("p", {}, found.message),
-    advice(found.reason) && h("p", {}, h("strong", {}, `${t("story.advice")}: `), advice(found.reason))));
+  return h(
+    "div",
+    { class: `note ${failed ? "bad" : "wait"}` },
+    icon(failed ? "fail" : "clock"),
+    h(
+      "div",
+      {},
+      h("strong", {}, reasonText(found.reason)),
+      found.message && h("p", {}, found.message),
+      advice(found.reason) && h("p", {}, h("strong", {}, `${t("story.advice")}: `), advice(found.reason)),
+    ),
+  );
 }
 
 const part = (title, ...content) => h("section", {}, h("h3", {}, title), content);
 
-function failure(last) {
+/** Its words are not said twice. */
+function failure({ lastFailure: last, conditions = [] }) {
   if (!last) return null;
+  const told = conditions.some(
+    ({ type, status, message }) => type === "Failed" && status === "True" && message === last.message,
+  );
   const where = t("story.failure.where", { attempt: last.attempt, pod: last.pod ?? "–", code: last.exitCode ?? "–" });
-  return part(t("story.failure"), h("p", {}, reasonText(last.reason), " ", last.message), h("p", { class: "soft" }, `${where} · ${moment(last.time)}`));
+  return part(
+    t("story.failure"),
+    !told && h("p", {}, reasonText(last.reason), " ", last.message),
+    h("p", { class: "soft" }, `${where} · ${moment(last.time)}`),
+  );
 }
 
 function pause(last) {
   if (!last) return null;
-  const saved = last.savedStep === undefined ? t("story.pause.nothing") : t("story.pause.saved", { step: last.savedStep });
-  const lost = last.lostSteps === undefined ? "" : last.lostSteps ? t("story.pause.lost", { n: last.lostSteps }) : t("story.pause.kept");
+  const saved =
+    last.savedStep === undefined ? t("story.pause.nothing") : t("story.pause.saved", { step: last.savedStep });
+  const lost =
+    last.lostSteps === undefined
+      ? ""
+      : last.lostSteps
+        ? t("story.pause.lost", { n: last.lostSteps })
+        : t("story.pause.kept");
   const pods = t(last.resourcesReleased ? "story.pause.released" : "story.pause.held");
-  return part(t("story.pause"), h("p", {}, [saved, lost, pods].filter(Boolean).join(" ")), h("p", { class: "soft" }, moment(last.completedTime ?? last.requestTime)));
+  return part(
+    t("story.pause"),
+    h("p", {}, [saved, lost, pods].filter(Boolean).join(" ")),
+    h("p", { class: "soft" }, moment(last.completedTime ?? last.requestTime)),
+  );
 }
 
 function resumed(last) {
   if (!last) return null;
   const exactness = knows(`exactness.${last.exactness}`) ? t(`exactness.${last.exactness}`) : last.exactness;
-  return part(t("story.resume"), h("p", {}, t("story.resume.text", { step: last.fromStep, attempt: last.fromAttempt }), " ", exactness, " ", last.reason));
+  return part(
+    t("story.resume"),
+    h(
+      "p",
+      {},
+      t("story.resume.text", { step: last.fromStep, attempt: last.fromAttempt }),
+      " ",
+      exactness,
+      " ",
+      last.reason,
+    ),
+  );
 }
 
 function notices(all) {
-  return all?.length ? part(t("story.notices"), h("ul", {}, all.map((text) => h("li", {}, text)))) : null;
+  return all?.length
+    ? part(
+        t("story.notices"),
+        h(
+          "ul",
+          {},
+          all.map((text) => h("li", {}, text)),
+        ),
+      )
+    : null;
 }
 
 function happened(events) {
@@ -61,13 +132,24 @@ function happened(events) {
 }
 
 function line({ type, reason, message, count, last_at: last }) {
-  return h("li", { class: type === "Warning" ? "bad" : "run" },
-    h("div", {}, h("strong", {}, reasonText(reason)), " ", count > 1 && h("span", { class: "soft" }, `(${t("story.times", { n: count })})`)),
-    h("div", {}, message), h("time", { datetime: last ?? "", title: moment(last), class: "soft" }, moment(last)));
+  return h(
+    "li",
+    { class: type === "Warning" ? "bad" : "run" },
+    h(
+      "div",
+      {},
+      h("strong", {}, reasonText(reason)),
+      " ",
+      count > 1 && h("span", { class: "soft" }, `(${t("story.times", { n: count })})`),
+    ),
+    h("div", {}, message),
+    h("time", { datetime: last ?? "", title: moment(last), class: "soft" }, moment(last)),
+  );
 }
 
-/** Yes is good, except where it is not. */
+/** Yes is good, except where it is not; and of these a no has a reason that one wants to know. */
 const BAD = ["Stalled", "Failed"];
+const WHY_NOT = ["Ready", "CheckpointAvailable"];
 
 /** Those that hold first. A message that stands above already is not said again. */
 function conditions(all, told) {
@@ -75,8 +157,25 @@ function conditions(all, told) {
   const rows = ordered.map(({ type, status, reason, message, lastTransitionTime: since }) => {
     const kind = status === "Unknown" ? "idle" : status !== "True" ? "idle" : BAD.includes(type) ? "bad" : "good";
     const word = { True: "yes", False: "no" }[status] ?? "unknown";
-    return h("li", { class: status === "True" ? "" : "off" }, h("div", { class: "condition" }, h("strong", {}, knows(`condition.${type}`) ? t(`condition.${type}`) : type), h("span", { class: `badge ${kind}` }, t(`condition.${word}`))),
-      h("div", {}, reasonText(reason), " ", h("span", { class: "soft", title: moment(since) }, t("story.since", { time: age(since) }))), message && message !== told && h("div", { class: "soft" }, message));
+    return h(
+      "li",
+      { class: status === "True" ? "" : "off" },
+      h(
+        "div",
+        { class: "condition" },
+        h("strong", {}, knows(`condition.${type}`) ? t(`condition.${type}`) : type),
+        h("span", { class: `badge ${kind}` }, t(`condition.${word}`)),
+      ),
+      (status !== "False" || WHY_NOT.includes(type)) &&
+        h(
+          "div",
+          {},
+          reasonText(reason),
+          " ",
+          h("span", { class: "soft", title: moment(since) }, t("story.since", { time: age(since) })),
+        ),
+      status === "True" && message && message !== told && h("div", { class: "soft" }, message),
+    );
   });
   return h("section", { class: "conditions" }, h("h3", {}, t("story.conditions")), h("ul", {}, rows));
 }

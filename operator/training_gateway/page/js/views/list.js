@@ -4,42 +4,44 @@ import { fill, h, icon, setText } from "../dom.js";
 import { t } from "../i18n.js";
 import { allJobs, listState, onJobsChange } from "../jobs.js";
 import { compareBar } from "../parts/compare-bar.js";
+import { empty } from "../parts/empty.js";
 import { JobRow } from "../parts/job-row.js";
 import { GROUPS, problemText } from "../parts/words.js";
-import { link, place, replaceQuery } from "../router.js";
+import { link, replaceQuery } from "../router.js";
+import { chips, drawChips, drawHeads, drawNamespaces, heads, sortSelect } from "./list-filters.js";
+import { COLUMNS, sorted } from "./list-order.js";
 
 const PAGE = 100;
 const SECOND = 1_000;
 
-const text = (a, b) => String(a ?? "").localeCompare(String(b ?? ""), undefined, { numeric: true });
-const rising = (of) => (a, b) => (of(a) ?? Infinity) - (of(b) ?? Infinity) || 0;
-const STATES = ["failed", "restarting", "running", "pausing", "starting", "pending", "queued", "paused", "completed", "early_stopped"];
-/** column -> how it is sorted, the more interesting end first. */
-const COLUMNS = {
-  name: (a, b) => text(a.name, b.name),
-  state: (a, b) => STATES.indexOf(a.state) - STATES.indexOf(b.state),
-  epoch: (a, b) => (b.percent ?? -1) - (a.percent ?? -1),
-  loss: rising((job) => job.loss),
-  validation: rising((job) => job.validation_loss),
-  best: rising((job) => job.best?.loss),
-  eta: rising((job) => job.eta_seconds),
-  age: (a, b) => text(b.created_at, a.created_at),
-};
-
 export function listView({ query }) {
   const wish = {
-    state: query.get("state") in GROUPS ? query.get("state") : "all", name: query.get("name") ?? "", namespace: query.get("namespace") ?? "",
-    sort: query.get("sort")?.replace(/^-/, "") in COLUMNS ? query.get("sort") : "age", most: PAGE,
+    state: query.get("state") in GROUPS ? query.get("state") : "all",
+    name: query.get("name") ?? "",
+    namespace: query.get("namespace") ?? "",
+    sort: query.get("sort")?.replace(/^-/, "") in COLUMNS ? query.get("sort") : "age",
+    most: PAGE,
   };
   const rows = new Map();
-  const parts = { chips: chips(wish, change), namespaces: h("select", { id: "namespace", onchange: (event) => change({ namespace: event.target.value }) }),
-    heads: heads(wish, change), body: h("tbody", { role: "rowgroup" }), below: h("div", { class: "below" }), count: h("p", { class: "soft count-line", role: "status" }) };
+  const parts = {
+    chips: chips(wish, change),
+    namespaces: h("select", { id: "namespace", onchange: (event) => change({ namespace: event.target.value }) }),
+    heads: heads(wish, change),
+    body: h("tbody", { role: "rowgroup" }),
+    below: h("div", { class: "below" }),
+    count: h("p", { class: "soft count-line", role: "status" }),
+  };
   const element = frame(wish, change, parts);
 
   function change(wanted) {
     Object.assign(wish, { most: PAGE }, wanted);
     const { state, name, namespace, sort } = wish;
-    replaceQuery("list", [], { state: state === "all" ? "" : state, name, namespace, sort: sort === "age" ? "" : sort });
+    replaceQuery("list", [], {
+      state: state === "all" ? "" : state,
+      name,
+      namespace,
+      sort: sort === "age" ? "" : sort,
+    });
     update();
   }
   const update = () => drawList(wish, change, rows, parts);
@@ -47,8 +49,8 @@ export function listView({ query }) {
   const ends = [onJobsChange(update), parts.bar?.close];
   const timer = setInterval(() => rows.forEach((row) => row.tick()), 10 * SECOND);
   return {
-    title: t("list.title"), element,
-    follow: ({ view }) => view === "list" && !place().query.size && false,
+    title: t("list.title"),
+    element,
     close: () => {
       clearInterval(timer);
       ends.forEach((end) => end?.());
@@ -57,50 +59,55 @@ export function listView({ query }) {
 }
 
 function frame(wish, change, parts) {
-  const search = h("input", { type: "search", id: "search", value: wish.name, placeholder: t("list.search"), "aria-label": t("list.search"),
-    oninput: (event) => change({ name: event.target.value }) });
+  const search = h("input", {
+    type: "search",
+    id: "search",
+    value: wish.name,
+    placeholder: t("list.search"),
+    "aria-label": t("list.search"),
+    oninput: (event) => change({ name: event.target.value }),
+  });
   parts.bar = compareBar();
-  parts.table = h("table", { class: "jobs", role: "table" }, h("caption", { class: "hidden" }, t("list.title")),
-    h("thead", { role: "rowgroup" }, h("tr", { role: "row" }, parts.heads.elements)), parts.body);
-  return h("div", { class: "stack" },
-    h("div", { class: "title-line" }, h("h1", { tabindex: "-1" }, t("list.title")), parts.count,
-      h("a", { class: "button primary", href: link("new") }, icon("plus"), t("nav.new"))),
-    h("div", { class: "filters" }, parts.chips.element,
-      h("div", { class: "filters-end" }, h("span", { class: "search" }, icon("search"), search), parts.namespaces, sortSelect(wish, change))),
-    h("div", { class: "card flush" }, parts.table, parts.below), parts.bar.element);
-}
-
-/** On a phone there are no heads to click. */
-function sortSelect(wish, change) {
-  const options = Object.keys(COLUMNS).map((key) => h("option", { value: key, selected: wish.sort.replace("-", "") === key }, t(`list.${key}`)));
-  return h("label", { class: "sort-select" }, h("span", { class: "hidden" }, t("list.sort")),
-    h("select", { onchange: (event) => change({ sort: event.target.value }) }, options));
-}
-
-function chips(wish, change) {
-  const buttons = Object.keys(GROUPS).map((group) => {
-    const count = h("span", { class: "count" });
-    const button = h("button", { class: "chip", dataset: { group }, onclick: () => change({ state: group }) }, t(`group.${group}`), count);
-    return { group, button, count };
-  });
-  return { element: h("div", { class: "chips", role: "group", "aria-label": t("list.filter") }, buttons.map(({ button }) => button)), buttons };
-}
-
-function heads(wish, change) {
-  const cells = Object.keys(COLUMNS).map((column) => {
-    const press = () => change({ sort: wish.sort === column ? `-${column}` : column });
-    const button = h("button", { class: "sort", onclick: press }, t(`list.${column}`), h("span", { class: "sort-mark", "aria-hidden": "true" }));
-    return { column, cell: h("th", { scope: "col", role: "columnheader", class: `col-${column}` }, button) };
-  });
-  const first = h("th", { scope: "col", role: "columnheader", class: "col-pick" }, h("span", { class: "hidden" }, t("nav.compare")));
-  const last = h("th", { scope: "col", role: "columnheader", class: "col-actions" }, h("span", { class: "hidden" }, t("list.actions")));
-  return { cells, elements: [first, ...cells.map(({ cell }) => cell), last] };
+  parts.table = h(
+    "table",
+    { class: "jobs", role: "table" },
+    h("caption", { class: "hidden" }, t("list.title")),
+    h("thead", { role: "rowgroup" }, h("tr", { role: "row" }, parts.heads.elements)),
+    parts.body,
+  );
+  return h(
+    "div",
+    { class: "stack" },
+    h(
+      "div",
+      { class: "title-line" },
+      h("h1", { tabindex: "-1" }, t("list.title")),
+      parts.count,
+      h("a", { class: "button primary", href: link("new") }, icon("plus"), t("nav.new")),
+    ),
+    h(
+      "div",
+      { class: "filters" },
+      parts.chips.element,
+      h(
+        "div",
+        { class: "filters-end" },
+        h("span", { class: "search" }, icon("search"), search),
+        parts.namespaces,
+        sortSelect(wish, change),
+      ),
+    ),
+    h("div", { class: "card flush" }, parts.table, parts.below),
+    parts.bar.element,
+  );
 }
 
 function drawList(wish, change, rows, parts) {
   const all = allJobs();
-  const there = all.filter(({ name, namespace }) =>
-    (!wish.namespace || namespace === wish.namespace) && name.toLowerCase().includes(wish.name.trim().toLowerCase()));
+  const there = all.filter(
+    ({ name, namespace }) =>
+      (!wish.namespace || namespace === wish.namespace) && name.toLowerCase().includes(wish.name.trim().toLowerCase()),
+  );
   const matching = there.filter(GROUPS[wish.state]);
   const shown = sorted(matching, wish.sort).slice(0, wish.most);
   drawChips(parts.chips.buttons, wish, there);
@@ -110,35 +117,6 @@ function drawList(wish, change, rows, parts) {
   setText(parts.count, listState().loaded ? t("list.shown", { n: matching.length }) : "");
   parts.table.hidden = !shown.length;
   drawBelow(parts.below, { wish, change, all, matching });
-}
-
-function sorted(jobs, sort) {
-  const order = COLUMNS[sort.replace(/^-/, "")];
-  const sign = sort.startsWith("-") ? -1 : 1;
-  return [...jobs].sort((a, b) => sign * order(a, b) || text(b.created_at, a.created_at) || text(a.task_id, b.task_id));
-}
-
-function drawChips(buttons, wish, jobs) {
-  for (const { group, button, count } of buttons) {
-    button.setAttribute("aria-pressed", String(wish.state === group));
-    setText(count, String(jobs.filter(GROUPS[group]).length));
-  }
-}
-
-function drawNamespaces(select, wish, jobs) {
-  const names = [...new Set(jobs.map(({ namespace }) => namespace).concat(wish.namespace || []))].sort(text);
-  if (select.dataset.names === names.join()) return;
-  select.dataset.names = names.join();
-  select.setAttribute("aria-label", t("list.namespace"));
-  fill(select, h("option", { value: "" }, t("list.namespace.all")), names.map((name) => h("option", { value: name }, name)));
-  select.value = wish.namespace;
-}
-
-function drawHeads(cells, wish) {
-  for (const { column, cell } of cells) {
-    const direction = wish.sort === column ? "ascending" : wish.sort === `-${column}` ? "descending" : "none";
-    cell.setAttribute("aria-sort", direction);
-  }
 }
 
 /** Rows stay the same elements, so that the focus stays where it is. */
@@ -160,22 +138,66 @@ function drawRows(rows, body, shown) {
 function drawBelow(below, { wish, change, all, matching }) {
   const { loaded, error } = listState();
   const rest = matching.length - wish.most;
-  const kind = error && !loaded ? `error${error.status}` : !loaded ? "loading" : !all.length ? "none" : !matching.length ? "nomatch" : rest > 0 ? `more${rest}` : "";
+  const kind =
+    error && !loaded
+      ? `error${error.status}`
+      : !loaded
+        ? "loading"
+        : !all.length
+          ? "none"
+          : !matching.length
+            ? "nomatch"
+            : rest > 0
+              ? `more${rest}`
+              : "";
   if (below.dataset.kind === kind) return;
   below.dataset.kind = kind;
-  fill(below, kind.startsWith("error") && empty("fail", problemText(error), ""), kind === "loading" && skeleton(),
-    kind === "none" && empty("star", t("list.none.title"), t("list.none.text"), h("a", { class: "button primary", href: link("new") }, icon("plus"), t("nav.new"))),
-    kind === "nomatch" && empty("search", t("list.nomatch.title"), t("list.nomatch.text"), h("button", { class: "button", onclick: () => {
-      document.getElementById("search").value = "";
-      change({ state: "all", name: "", namespace: "" });
-    } }, t("list.reset"))),
-    rest > 0 && h("button", { class: "button more", onclick: () => {
-      wish.most += PAGE;
-      change({ most: wish.most });
-    } }, t("list.more", { n: Math.min(rest, PAGE) })));
+  fill(
+    below,
+    kind.startsWith("error") && empty("fail", problemText(error), ""),
+    kind === "loading" && skeleton(),
+    kind === "none" &&
+      empty(
+        "star",
+        t("list.none.title"),
+        t("list.none.text"),
+        h("a", { class: "button primary", href: link("new") }, icon("plus"), t("nav.new")),
+      ),
+    kind === "nomatch" &&
+      empty(
+        "search",
+        t("list.nomatch.title"),
+        t("list.nomatch.text"),
+        h(
+          "button",
+          {
+            class: "button",
+            onclick: () => {
+              document.getElementById("search").value = "";
+              change({ state: "all", name: "", namespace: "" });
+            },
+          },
+          t("list.reset"),
+        ),
+      ),
+    rest > 0 &&
+      h(
+        "button",
+        {
+          class: "button more",
+          onclick: () => {
+            wish.most += PAGE;
+            change({ most: wish.most });
+          },
+        },
+        t("list.more", { n: Math.min(rest, PAGE) }),
+      ),
+  );
 }
 
-const skeleton = () => h("div", { class: "skeletons", role: "status", "aria-label": t("loading") }, Array.from({ length: 4 }, () => h("div", { class: "skeleton" })));
-
-export const empty = (drawing, title, words, action) =>
-  h("div", { class: "empty" }, h("span", { class: "empty-icon" }, icon(drawing)), h("h2", {}, title), words && h("p", { class: "soft" }, words), action);
+const skeleton = () =>
+  h(
+    "div",
+    { class: "skeletons", role: "status", "aria-label": t("loading") },
+    Array.from({ length: 4 }, () => h("div", { class: "skeleton" })),
+  );

@@ -4,8 +4,8 @@ import { start, upload } from "../api.js";
 import { h, icon, setText } from "../dom.js";
 import { bytes } from "../format.js";
 import { t } from "../i18n.js";
-import { allJobs } from "../jobs.js";
 import { field } from "../parts/fields.js";
+import { offerNamespaces } from "../parts/namespaces.js";
 import { complain, toast } from "../parts/notices.js";
 import { problemText } from "../parts/words.js";
 import { go } from "../router.js";
@@ -15,7 +15,15 @@ const hint = (name) => ({ hint: t(`new.${name}.hint`) });
 const options = (prefix, names) => names.map((name) => [name, t(`${prefix}.${name}`)]);
 
 /** schedule -> the fields that belong to it. */
-const SCHEDULES = { step: ["step_size", "gamma"], plateau: ["patience", "factor"], cosine: ["T_max", "eta_min"], exponential: ["gamma"], linear: [], one_cycle: [], constant: [] };
+const SCHEDULES = {
+  step: ["step_size", "gamma"],
+  plateau: ["patience", "factor"],
+  cosine: ["T_max", "eta_min"],
+  exponential: ["gamma"],
+  linear: [],
+  one_cycle: [],
+  constant: [],
+};
 const SOURCES = { default: [], path: ["data_path"], upload: ["file"] };
 /** How the server calls what the form calls otherwise. */
 const ALSO = { dataset_id: "file" };
@@ -23,49 +31,92 @@ const SOURCE_FIELDS = new Set(Object.values(SOURCES).flat());
 
 /** section -> [field, what it is]. */
 const sections = () => ({
+  general: [
+    ["name", { required: true, ...hint("name"), maxlength: 200 }],
+    ["namespace", {}],
+  ],
   data: [
-    ["name", { required: true, ...hint("name"), maxlength: 200 }], ["namespace", { initial: usualNamespace() }],
     ["source", { kind: "select", initial: "default", options: options("new.source", Object.keys(SOURCES)) }],
-    ["data_path", hint("data_path")], ["file", { kind: "file", accept: ".csv,.parquet", ...hint("file") }],
-    ["task", { kind: "select", initial: "", options: [["", t("new.task.auto")], ...options("new.task", ["classification", "regression"])] }],
-    ["target_column", {}], ["feature_columns", { kind: "list", ...hint("feature_columns") }],
+    ["data_path", hint("data_path")],
+    ["file", { kind: "file", accept: ".csv,.parquet", ...hint("file") }],
+    [
+      "task",
+      {
+        kind: "select",
+        initial: "",
+        options: [["", t("new.task.auto")], ...options("new.task", ["classification", "regression"])],
+      },
+    ],
+    ["target_column", {}],
+    ["feature_columns", { kind: "list", ...hint("feature_columns") }],
   ],
   model: [
     ["model_type", { kind: "select", initial: "mlp", options: options("new.model", ["mlp", "cnn", "lstm", "gru"]) }],
-    ["hidden_units", { kind: "list", initial: "64, 32", "data-numbers": "1", ...hint("hidden_units") }], ["dropout_rate", { kind: "number", initial: 0.2, ...hint("dropout_rate") }],
+    ["hidden_units", { kind: "list", initial: "64, 32", "data-numbers": "1", ...hint("hidden_units") }],
+    ["dropout_rate", { kind: "number", initial: 0.2, ...hint("dropout_rate") }],
   ],
   training: [
-    ["epochs", { kind: "number", initial: 100 }], ["batch_size", { kind: "number", initial: 32, ...hint("batch_size") }], ["learning_rate", { kind: "number", initial: 0.001 }],
-    ["learning_rate_scheduler", { kind: "select", initial: "step", options: options("new.scheduler", Object.keys(SCHEDULES)) }],
-    ["step_size", { kind: "number", initial: 30 }], ["gamma", { kind: "number", initial: 0.1 }], ["patience", { kind: "number", initial: 5 }], ["factor", { kind: "number", initial: 0.5 }],
-    ["T_max", { kind: "number", ...hint("T_max") }], ["eta_min", { kind: "number", initial: 0 }],
+    ["epochs", { kind: "number", initial: 100 }],
+    ["batch_size", { kind: "number", initial: 32, ...hint("batch_size") }],
+    ["learning_rate", { kind: "number", initial: 0.001 }],
+    [
+      "learning_rate_scheduler",
+      { kind: "select", initial: "step", options: options("new.scheduler", Object.keys(SCHEDULES)) },
+    ],
+    ["step_size", { kind: "number", initial: 30 }],
+    ["gamma", { kind: "number", initial: 0.1 }],
+    ["patience", { kind: "number", initial: 5 }],
+    ["factor", { kind: "number", initial: 0.5 }],
+    ["T_max", { kind: "number", ...hint("T_max") }],
+    ["eta_min", { kind: "number", initial: 0 }],
   ],
-  stopping: [["early_stopping_patience", { kind: "number", initial: 10, ...hint("early_stopping_patience") }], ["min_delta", { kind: "number", initial: 0.001 }]],
-  place: [["nodes", { kind: "number" }], ["gpus", { kind: "number" }], ["image", hint("image")]],
+  stopping: [
+    ["early_stopping_patience", { kind: "number", initial: 10, ...hint("early_stopping_patience") }],
+    ["min_delta", { kind: "number", initial: 0.001 }],
+  ],
+  place: [
+    ["nodes", { kind: "number" }],
+    ["gpus", { kind: "number" }],
+    ["image", hint("image")],
+  ],
 });
-
-/** Where most of what one sees is. */
-const usualNamespace = () => allJobs()[0]?.namespace ?? "default";
 
 export function newForm() {
   const fields = new Map();
   const groups = Object.entries(sections()).map(([section, list]) => {
     const made = list.map(([name, what]) => fields.set(name, field(name, what)).get(name));
-    return h("fieldset", { class: "card" }, h("legend", {}, t(`new.section.${section}`)), h("div", { class: "fields" }, made.map(({ element }) => element)));
+    return h(
+      "fieldset",
+      { class: "card" },
+      h("legend", {}, t(`new.section.${section}`)),
+      h(
+        "div",
+        { class: "fields" },
+        made.map(({ element }) => element),
+      ),
+    );
   });
   const summary = h("p", { class: "form-error", role: "alert" });
   const button = h("button", { class: "button primary" }, icon("play"), h("span", {}, t("new.go")));
-  const element = h("form", { class: "stack", novalidate: true, onsubmit: (event) => submit(event, { fields, summary, button }) }, groups,
-    h("div", { class: "form-end" }, summary, button));
+  const element = h(
+    "form",
+    { class: "stack", novalidate: true, onsubmit: (event) => submit(event, { fields, summary, button }) },
+    groups,
+    h("div", { class: "form-end" }, summary, button),
+  );
   const shown = () => showFitting(fields);
   fields.get("source").input.addEventListener("change", shown);
   fields.get("learning_rate_scheduler").input.addEventListener("change", shown);
   shown();
+  offerNamespaces(fields.get("namespace").input);
   return { element };
 }
 
 function showFitting(fields) {
-  const wanted = new Set([...SOURCES[fields.get("source").value()], ...SCHEDULES[fields.get("learning_rate_scheduler").value()]]);
+  const wanted = new Set([
+    ...SOURCES[fields.get("source").value()],
+    ...SCHEDULES[fields.get("learning_rate_scheduler").value()],
+  ]);
   const conditional = new Set([...SOURCE_FIELDS, ...Object.values(SCHEDULES).flat()]);
   for (const [name, one] of fields) if (conditional.has(name)) one.show(wanted.has(name));
 }
@@ -101,7 +152,10 @@ async function requestOf(fields) {
   const chosen = fields.get("file");
   const file = chosen.element.hidden ? null : chosen.value();
   if (!file) return request;
-  if (file.size > LARGEST_FILE) throw Object.assign(new Error(), { errors: [{ field: "file", message: t("new.file.large", { size: bytes(file.size) }) }] });
+  if (file.size > LARGEST_FILE)
+    throw Object.assign(new Error(), {
+      errors: [{ field: "file", message: t("new.file.large", { size: bytes(file.size) }) }],
+    });
   return { ...request, dataset_id: (await upload(file, request.namespace)).dataset_id };
 }
 
@@ -114,7 +168,11 @@ function showErrors(error, fields, summary) {
     else wrong.push(one) && one.complain(message);
   }
   wrong[0]?.input.focus();
-  const words = wrong.length ? [t("new.errors", { n: wrong.length }), ...elsewhere] : elsewhere.length ? elsewhere : [problemText(error)];
+  const words = wrong.length
+    ? [t("new.errors", { n: wrong.length }), ...elsewhere]
+    : elsewhere.length
+      ? elsewhere
+      : [problemText(error)];
   setText(summary, words.join(" "));
   if (!wrong.length && !error.errors?.length) complain(error);
 }

@@ -3,6 +3,7 @@
 import { submit } from "../api.js";
 import { fill, h, icon, newId, setText } from "../dom.js";
 import { t } from "../i18n.js";
+import { namespaces } from "../parts/namespaces.js";
 import { toast } from "../parts/notices.js";
 import { problemText } from "../parts/words.js";
 import { go } from "../router.js";
@@ -34,14 +35,30 @@ export function newYaml() {
   const status = h("p", { class: "check-status soft", role: "status" });
   const errors = h("ul", { class: "manifest-errors" });
   const gutter = h("div", { class: "gutter", "aria-hidden": "true" });
-  const area = h("textarea", { id, class: "code", spellcheck: "false", autocapitalize: "off", autocomplete: "off", wrap: "off", rows: 24,
-    "aria-describedby": `${id}-hint`, value: sessionStorage.getItem(DRAFT) ?? EXAMPLE });
+  const area = h("textarea", {
+    id,
+    class: "code",
+    spellcheck: "false",
+    autocapitalize: "off",
+    autocomplete: "off",
+    wrap: "off",
+    rows: 24,
+    "aria-describedby": `${id}-hint`,
+    value: sessionStorage.getItem(DRAFT) ?? EXAMPLE,
+  });
   const button = h("button", { class: "button primary" }, icon("play"), h("span", {}, t("new.go")));
-  const file = h("input", { type: "file", accept: ".yaml,.yml,.json", class: "hidden", id: `${id}-file`, onchange: () => file.files[0]?.text().then((text) => {
-    area.value = text;
-    changed();
-  }) });
-  const editor = { area, gutter, status, errors, button, asked: 0 };
+  const file = h("input", {
+    type: "file",
+    accept: ".yaml,.yml,.json",
+    class: "hidden",
+    id: `${id}-file`,
+    onchange: () =>
+      file.files[0]?.text().then((text) => {
+        area.value = text;
+        changed();
+      }),
+  });
+  const editor = { area, gutter, status, errors, button, asked: 0, usual: namespaces() };
   let timer = null;
   const changed = () => {
     sessionStorage.setItem(DRAFT, area.value);
@@ -52,21 +69,42 @@ export function newYaml() {
   area.addEventListener("input", changed);
   area.addEventListener("scroll", () => (gutter.scrollTop = area.scrollTop));
   area.addEventListener("keydown", (event) => indent(event, area, changed));
-  const element = h("form", { class: "card stack", novalidate: true, onsubmit: (event) => send(event, editor) },
-    h("div", { class: "card-head" }, h("div", {}, h("label", { for: id, class: "strong" }, t("new.manifest")), h("p", { class: "soft", id: `${id}-hint` }, t("new.manifest.hint"))),
-      h("label", { class: "button small", for: file.id }, t("new.file.open")), file),
-    h("div", { class: "editor" }, gutter, area), errors, h("div", { class: "form-end" }, status, button));
+  const element = h(
+    "form",
+    { class: "card stack", novalidate: true, onsubmit: (event) => send(event, editor) },
+    h(
+      "div",
+      { class: "card-head" },
+      h(
+        "div",
+        {},
+        h("label", { for: id, class: "strong" }, t("new.manifest")),
+        h("p", { class: "soft", id: `${id}-hint` }, t("new.manifest.hint")),
+      ),
+      h("label", { class: "button small", for: file.id }, t("new.file.open")),
+      file,
+    ),
+    h("div", { class: "editor" }, gutter, area),
+    errors,
+    h("div", { class: "form-end" }, status, button),
+  );
   drawGutter(editor, []);
   check(editor);
   return { element, close: () => clearTimeout(timer) };
+}
+
+/** Into the namespace that the manifest names, or else into the usual one. */
+async function put({ area, usual }, dryRun) {
+  const namespace = /\bnamespace["']?\s*:/.test(area.value) ? undefined : (await usual)[0];
+  return submit(area.value, { namespace, dryRun });
 }
 
 async function check(editor) {
   const asked = (editor.asked += 1);
   setText(editor.status, t("new.checking"));
   try {
-    await submit(editor.area.value, { dryRun: true });
-    if (asked === editor.asked) say(editor, { ok: t("new.valid") });
+    const { namespace } = await put(editor, true);
+    if (asked === editor.asked) say(editor, { ok: t("new.valid", { namespace }) });
   } catch (error) {
     if (asked === editor.asked) say(editor, { error });
   }
@@ -77,7 +115,7 @@ async function send(event, editor) {
   editor.button.disabled = true;
   editor.asked += 1;
   try {
-    const { task_id: task, name } = await submit(editor.area.value, {});
+    const { task_id: task, name } = await put(editor, false);
     sessionStorage.removeItem(DRAFT);
     toast(t("new.started", { name }));
     go("job", [task]);
@@ -90,15 +128,32 @@ async function send(event, editor) {
 
 function say(editor, { ok, error }) {
   const text = editor.area.value;
-  const found = (error?.errors ?? []).map(({ field, message }) => ({ field, message, line: field ? lineOf(text, field) : null }));
+  const found = (error?.errors ?? []).map(({ field, message }) => ({
+    field,
+    message,
+    line: field ? lineOf(text, field) : null,
+  }));
   editor.status.dataset.kind = ok ? "good" : "bad";
   setText(editor.status, ok ?? (found.length ? t("new.errors", { n: found.length }) : problemText(error)));
-  fill(editor.errors, found.map((one) => errorLine(one, editor.area)));
-  drawGutter(editor, found.map(({ line }) => line));
+  fill(
+    editor.errors,
+    found.map((one) => errorLine(one, editor.area)),
+  );
+  drawGutter(
+    editor,
+    found.map(({ line }) => line),
+  );
 }
 
 function errorLine({ field, message, line }, area) {
-  const where = line === null ? null : h("button", { type: "button", class: "link", onclick: () => select(area, line) }, t("new.line", { line: line + 1 }));
+  const where =
+    line === null
+      ? null
+      : h(
+          "button",
+          { type: "button", class: "link", onclick: () => select(area, line) },
+          t("new.line", { line: line + 1 }),
+        );
   return h("li", {}, icon("fail"), h("span", {}, field && h("code", {}, field), field && " ", message), where);
 }
 
@@ -112,14 +167,18 @@ function select(area, line) {
 
 function drawGutter({ area, gutter }, wrong) {
   const marked = new Set(wrong);
-  fill(gutter, area.value.split("\n").map((_, index) => h("div", { class: marked.has(index) ? "wrong" : "" }, String(index + 1))));
+  fill(
+    gutter,
+    area.value.split("\n").map((_, index) => h("div", { class: marked.has(index) ? "wrong" : "" }, String(index + 1))),
+  );
   gutter.scrollTop = area.scrollTop;
 }
 
 /** Tab indents; Escape first lets the keyboard out of the field. */
 function indent(event, area, changed) {
   if (event.key === "Escape") area.dataset.leave = "1";
-  if (event.key !== "Tab" || event.shiftKey || area.dataset.leave) return void (event.key !== "Escape" && delete area.dataset.leave);
+  if (event.key !== "Tab" || event.shiftKey || area.dataset.leave)
+    return void (event.key !== "Escape" && delete area.dataset.leave);
   event.preventDefault();
   area.setRangeText("  ", area.selectionStart, area.selectionEnd, "end");
   changed();

@@ -10,9 +10,20 @@ const WAYS = { form: newForm, yaml: newYaml };
 
 export function newView({ parts: [way] }) {
   const chosen = way in WAYS ? way : "form";
-  const links = Object.keys(WAYS).map((name) => h("a", { href: link("new", [name]), "aria-current": name === chosen ? "true" : null }, t(`new.${name}`)));
+  const links = Object.keys(WAYS).map((name) =>
+    h("a", { href: link("new", [name]), "aria-current": name === chosen ? "true" : null }, t(`new.${name}`)),
+  );
   const body = WAYS[chosen]();
-  const element = h("div", { class: "stack narrow" }, h("div", { class: "title-line" }, h("h1", { tabindex: "-1" }, t("new.title")),
-    h("nav", { class: "segments", "aria-label": t("new.ways") }, links)), body.element);
+  const element = h(
+    "div",
+    { class: "stack narrow" },
+    h(
+      "div",
+      { class: "title-line" },
+      h("h1", { tabindex: "-1" }, t("new.title")),
+      h("nav", { class: "segments", "aria-label": t("new.ways") }, links),
+    ),
+    body.element,
+  );
   return { title: t("new.title"), element, close: body.close };
 }
