@@ -51,8 +51,7 @@ export function jobCharts() {
     const gaps = history.missing;
     const nothing = t(rows.length ? "chart.unmeasured" : "chart.none");
     const kind = drawChoice(select, found);
-    const best = bestOf(rows);
-    const star = best && { epoch: best.epoch, value: best.val_loss ?? best.train_loss };
+    const star = starOf(job.best, bestOf(rows));
     losses.draw({ lines: pair(LOSSES, found, rows, true), log: log.checked, marks, gaps, star, nothing });
     quality.draw({
       lines: pair(kind.startsWith("=") ? [kind.slice(1)] : [`train_${kind}`, `val_${kind}`], found, rows),
@@ -112,6 +111,12 @@ function drawChoice(select, found) {
   }
   select.hidden = all.length < 2;
   return select.value || all[0] || "accuracy";
+}
+
+/** The best epoch as the job tells it, or else of the rows that are here. */
+function starOf(told, found) {
+  if (told?.epoch && typeof told.loss === "number") return { epoch: told.epoch, value: told.loss };
+  return found && { epoch: found.epoch, value: found.val_loss ?? found.train_loss };
 }
 
 /** Where attempts begin after the first, and where it is paused now. What ended an attempt Events tell, while there are any. */
