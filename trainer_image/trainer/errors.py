@@ -99,6 +99,11 @@ def users_line(error: BaseException) -> tuple[str, int] | None:
     return users[-1] if users else None
 
 
+def is_users(file: str) -> bool:
+    """Whether code is neither the trainer's nor Python's nor of an installed package."""
+    return not _is_known(file) and _PACKAGES not in file and not file.startswith("<")
+
+
 def _is_known(file: str) -> bool:
     """Whether it is the trainer's, Python's or PyTorch's."""
     is_pythons = file.startswith(_PYTHON) and _PACKAGES not in file

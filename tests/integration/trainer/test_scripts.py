@@ -172,6 +172,19 @@ ENDS = [
     pytest.param(START + "start(model=model, rate=0.1)", Outcome.USER_ERROR, "start(rate=...)", id="a number"),
     pytest.param(START + "start(model=model); start()", Outcome.USER_ERROR, "once", id="start() twice"),
     pytest.param(
+        START + "\nfor _ in range(2): start(model=model)",
+        Outcome.USER_ERROR,
+        "start() is called in a loop",
+        id="in a loop",
+    ),
+    pytest.param(
+        START + "\nfor _ in range(2): start(name='a', model=model)",
+        Outcome.USER_ERROR,
+        "of that name",
+        id="a name twice",
+    ),
+    pytest.param(START + "start(name='a/b', model=model)", Outcome.USER_ERROR, "'a/b'", id="a name that is a path"),
+    pytest.param(
         START + "next(start(model=model).batches([1]))", Outcome.USER_ERROR, "run.epochs", id="batches of no epoch"
     ),
 ]

@@ -31,15 +31,16 @@ _KNOWN = ("transformers.", "trainer.")
 """Whose callbacks keep nothing that a training depends on, but for those that tell their state."""
 
 
-def pausable(trainer: Trainer) -> str | None:
+def pausable(trainer: Trainer, name: str | None = None) -> str | None:
     """For `trainer.train(resume_from_checkpoint=pausable(trainer))`. None if there is nothing to go on with.
 
     The trainer skips what was done, as with its own checkpoints: the folder says how many steps that is, and has no
     weights in it. They and all the rest come from the run's own checkpoint, at the first step.
+    name: of this training, where a program has several.
     """
     _require_possible(trainer)
     training = _Training(trainer)
-    run = start(model=trainer.model, training=training, own={"sums": _Sums(trainer)})
+    run = start(name=name, model=trainer.model, training=training, own={"sums": _Sums(trainer)})
     trainer.add_callback(_Following(run, training))
     _rehearse(trainer, run)
     _keep_place(trainer, training)

@@ -16,11 +16,17 @@ from trainer.script.metrics import known_name
 
 
 class Pausable(Callback):
-    """For `Trainer(callbacks=[Pausable()])`: everything else of the program stays as it is."""
+    """For `Trainer(callbacks=[Pausable()])`: everything else of the program stays as it is.
+
+    name: of this fit, where a program has several.
+    """
+
+    def __init__(self, name: str | None = None) -> None:
+        self._name = name
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._training = _Training(trainer, self)
-        self._run = start(model=pl_module, training=self._training)
+        self._run = start(name=self._name, model=pl_module, training=self._training)
         theirs = [each for each in trainer.callbacks if _keeps_to_itself(each)]  # type: ignore[attr-defined]
         self._run.doubt(Attributes({type(each).__name__: each for each in theirs}).doubts)
         self._on_sigterm = signal.getsignal(signal.SIGTERM)

@@ -38,6 +38,10 @@ class Program:
     around: Surroundings
     finish: Callable[[], str] | None = None
     """Known once the program has called `trainer.script.start`."""
+    names: tuple[str, ...] | None = ()
+    """Of the trainings that have begun; None: one without a name."""
+    is_alone: bool = False
+    """Without a pod's supervisor, or one that stands for it."""
 
 
 running: Program | None = None
@@ -62,7 +66,11 @@ def run_program(around: Surroundings) -> tuple[Outcome, str]:
         _wait_for_threads()
     if running.finish is None:
         return Outcome.COMPLETED, "the program has ended; it does not report, so nothing is known of its checkpoints"
-    return Outcome.COMPLETED, running.finish()
+    message = running.finish()
+    if running.names and around.config.rank == 0:  # each has a mark of its own so far
+        message = f"{len(running.names)} trainings; of {running.names[-1]}: {message}"
+        Folder(around.config.run).write_done(Outcome.COMPLETED, message, around.board.progress())
+    return Outcome.COMPLETED, message
 
 
 @contextmanager

@@ -12,6 +12,9 @@ from trainingjob_api.progress import Outcome, Progress
 _EPOCHS, _EPOCHS_BEFORE = "epochs.jsonl", "epochs.before.jsonl"
 _EPOCHS_SIZE = 64 * 1024  # bytes; more than a termination message has room for
 
+RUNS = "runs"
+"""Below a job's checkpoints: a folder for each named training of its program."""
+
 
 @dataclass(frozen=True)
 class RankEnd:
@@ -67,6 +70,13 @@ class RunFolder:
             return None
         rows = {row.epoch: row for page in pages for row in page.columns.rows() if row.epoch <= pages[-1].done}
         return pages[-1].model_copy(update={"columns": Columns.of([rows[epoch] for epoch in sorted(rows)])})
+
+    def write_place(self, checkpoints: str) -> None:
+        """Where the training that goes on has its checkpoints: one of several in a program has a folder of its own."""
+        self._replace("place", checkpoints)
+
+    def read_place(self) -> str | None:
+        return self._read("place")
 
     def _replace(self, name: str, text: str) -> None:
         temporary = self.path / f".{name}.{os.getpid()}"

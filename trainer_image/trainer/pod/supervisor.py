@@ -22,7 +22,7 @@ from trainer.pod.launching import start_ranks
 from trainer.pod.outcome import SUCCESSES, end_of, explained, root_cause, silent_end
 from trainer.pod.ports import reserved_port
 from trainer.pod.pulse import Pulse, read_pulse
-from trainer.pod.run_folder import RankEnd, RunFolder
+from trainer.pod.run_folder import RUNS, RankEnd, RunFolder
 from trainer.pod.stopping import REQUEST
 from trainer.reporting.log import JsonLog
 from trainingjob_api.history import HistoryPage, with_tail
@@ -192,7 +192,11 @@ class _Watch:
         return self._launch.run.script is not None and all(pulse.state is State.RUNNING for pulse in self._pulses())
 
     def _saved(self) -> SavedCheckpoint | None:
-        return newest_saved(Path(self._launch.run.checkpoint_path))
+        if place := self._folder.read_place():
+            return newest_saved(Path(place))
+        whole = Path(self._launch.run.checkpoint_path)
+        found = [newest_saved(folder) for folder in (whole, *whole.glob(f"{RUNS}/*"))]
+        return max((each for each in found if each), key=lambda saved: saved.save_time, default=None)
 
     def _is_saved(self) -> bool:
         """Whether the step that the ranks have reached is on disk after all. No, if the volume does not answer."""

@@ -108,6 +108,13 @@ class Board:
         self.state = state
         self._previous = None
 
+    def begin(self, run: RunConfig) -> None:
+        """Another training of the same program takes the place of the one before."""
+        self.run, self.plan, self.epochs_asked = run, None, None
+        self.epoch = self.step = self.began_at = self.replays_to = 0
+        self.latest = self.best = self.test = self.checkpoint = self.checkpoint_problem = self.resume = None
+        self.gradient_norm = self._pace = self._previous = None
+
     def activity(self) -> dict[State, float]:
         """Seconds in every state that there was."""
         return self._activity.until(time.monotonic())

@@ -17,12 +17,12 @@ from trainer.checkpoint.folder import Folder, next_attempt
 from trainer.checkpoint.occupancy import LOCAL_UID
 from trainer.config import Mounts, RankConfig
 from trainer.distributed import World, join_on
-from trainer.errors import UserError
 from trainer.learning.exactness import Circumstances, machine
 from trainer.pod import program
 from trainer.pod.program import Program
 from trainer.pod.stopping import StopRequest, handle
 from trainer.pod.surroundings import Surroundings, prepare
+from trainer.script.named import in_its_folder, require_name
 from trainer.script.objects import Objects
 from trainer.script.order import spare_workers
 from trainer.script.run import ScriptRun
@@ -35,30 +35,33 @@ from trainingjob_api.spec.script import Script
 _FOLDER = Path("checkpoints")
 
 
-def start(*, own: Mapping[str, object] | None = None, **objects: object) -> ScriptRun:
+def start(*, name: str | None = None, own: Mapping[str, object] | None = None, **objects: object) -> ScriptRun:
     """Makes the program's objects those of its newest checkpoint, if there is one, and returns the run.
 
     objects: all that the rest of the training depends on, such as model, optimizer, scheduler, scaler: whatever has
     state_dict() and load_state_dict(), a torch.Generator, the module `random`, or a dict. Random generators of torch,
     Python and numpy need not be given. DDP, DataParallel and compiled modules stand for the module inside.
     own: the same for what differs between ranks.
+    name: of this training, where a program has several one after the other; each has its own checkpoints.
     """
     shared, mine = Objects(objects), with_generators(own or {})
     mine.pack(), shared.pack()  # what cannot be saved is told now, not after the first epoch
     device = device_of(shared)
     spare_workers()
     running = program.running
+    names = running.names if running else ()
+    require_name(name, names)
     if running is not None and running.finish is not None:
-        raise UserError(
-            "start() can be called once in a program (Lightning's Pausable calls it with each fit): train each fold or "
-            "variant in a job of its own, chosen by script.args; docs/scripts.md shows how"
-        )
+        running.finish()
     around, world = _in_pod(running, device) if running else _alone(device)
-    run = Run(around, world)
+    names = None if name is None else (*(names or ()), name)
+    its = in_its_folder(around, name, len(names or ()), world) if name is not None else around
+    run = Run(its, world)
     state = ScriptState(shared, mine, _circumstances(around, world), _seed(world))
     run.restore(state)
-    script_run = ScriptRun(run, state, is_alone=running is None)
-    program.running = Program(around, script_run.finish)
+    is_alone = running is None or running.is_alone
+    script_run = ScriptRun(run, state, is_alone)
+    program.running = Program(around, script_run.finish, names, is_alone)
     gc.freeze()  # torch's objects stay anyway; looking through them again and again took a tenth of a DataLoader's time
     atexit.register(gc.unfreeze)  # else packages take what is still there at the end for leaks, and say so
     return script_run
