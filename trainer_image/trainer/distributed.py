@@ -38,7 +38,9 @@ class World:
         if self.size == 1:
             return model
         devices = [self.device] if self.device.type == "cuda" else None
-        parallel = DistributedDataParallel(model, device_ids=devices, gradient_as_bucket_view=True)
+        parallel = DistributedDataParallel(
+            model, device_ids=devices, gradient_as_bucket_view=True, broadcast_buffers=not _has_statistics_only(model)
+        )
         if self.sums is not None:
             parallel.register_comm_hook(self.sums, _average)
         return parallel
@@ -135,6 +137,16 @@ def join_on(device: torch.device, size: int, deadlines: Deadlines) -> World:
     return World(dist.get_rank(), dist.get_world_size(), device, control)
 
 
+def _has_statistics_only(model: nn.Module) -> bool:
+    """Whether its buffers are running statistics of batch norm, which a step in training only writes.
+
+    Rank 0's are those that count, and are shared before they are used: DDP need not do so in every step.
+    """
+    norms = [each for each in model.modules() if isinstance(each, nn.modules.batchnorm._BatchNorm)]
+    known = {id(buffer) for norm in norms for buffer in norm.buffers(recurse=False)}
+    return all(id(buffer) in known for buffer in model.buffers())
+
+
 def _average(
     sums: SharedSum,
     bucket: dist.GradBucket,  # type: ignore[name-defined]
@@ -151,8 +163,11 @@ def _device(config: RankConfig) -> torch.device:
     device = devices.device_of(config.local_rank, config.local_world_size, config.gpus, devices.seen())
     if device.type == "cuda":
         torch.cuda.set_device(device)
-        # TF32 in tensor cores, as convolutions do without being told; NVIDIA_TF32_OVERRIDE=0 turns both off.
-        torch.set_float32_matmul_precision("high")
+        # TF32 in tensor cores, as convolutions do without being told. NVIDIA's libraries obey the variable by
+        # themselves, what torch.compile makes obeys the setting.
+        is_whole = os.environ.get("NVIDIA_TF32_OVERRIDE") == "0"
+        torch.set_float32_matmul_precision("highest" if is_whole else "high")
+        torch.backends.cudnn.allow_tf32 = not is_whole
     return device
 
 

@@ -14,6 +14,7 @@ from trainer.checkpoint.cadence import Cadence
 from trainer.checkpoint.files import Content
 from trainer.checkpoint.folder import Folder
 from trainer.checkpoint.saving import Saver
+from trainer.config import RankConfig
 from trainer.distributed import World
 from trainer.errors import NotSaved, SaveFailed, Stopped
 from trainer.learning.exactness import Likeness
@@ -53,6 +54,16 @@ class Run:
         self._event_files: EventFiles | None = None
         self._telling = threading.Lock()
         self._after_epochs: Callable[[], None] = lambda: None
+        self._meet_neighbours(around.config)
+
+    def _meet_neighbours(self, config: RankConfig) -> None:
+        """So that this pod's supervisor can ask others where their ranks are."""
+        if config.world_size == config.local_world_size:
+            return
+        pods = self.world.gather((config.pod_ip or "").encode())[:: config.local_world_size]
+        if config.local_rank == 0:
+            others = {ip.decode() for ip in pods} - {config.pod_ip, ""}
+            self._run_folder.write_neighbours(sorted(others))
 
     def watch(self, check: Callable[[], None]) -> None:
         """check raises if the state is not fit to go on; it runs before every save and a few times a second."""

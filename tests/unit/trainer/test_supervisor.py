@@ -117,7 +117,11 @@ def test_a_volume_that_does_not_answer_keeps_nobody_from_the_last_word(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, killed: list[str]
 ) -> None:
     dead_server = threading.Event()
-    monkeypatch.setattr(supervisor, "newest_saved", lambda _: dead_server.wait(60))
+
+    def ask(_: Path) -> None:
+        dead_server.wait(60)
+
+    monkeypatch.setattr(supervisor, "newest_saved", ask)
     monkeypatch.setattr(supervisor, "_VOLUME_SECONDS", 0.01)
     pod = Pod(tmp_path, saveSeconds=5)
     for _ in range(2):

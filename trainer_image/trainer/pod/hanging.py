@@ -13,7 +13,8 @@ _AS_MANY = "all ranks must make the same number of steps in every epoch"
 def describe_hang(rank: int, pulses: Mapping[int, Pulse], world_size: int, is_stuck: bool) -> str:
     """The message about the rank that was late first.
 
-    pulses: of this pod's ranks that still run; is_stuck: the rank's process is stopped, or waits for a disk.
+    pulses: of ranks that still run, those of other pods as far as they are known
+    is_stuck: the rank's process is stopped, or waits for a disk.
     """
     pulse = pulses[rank]
     if not pulse.has_stepped:

@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -36,6 +37,18 @@ class RunFolder:
 
     def pulse(self, rank: int) -> Path:
         return self.path / f"rank-{rank}.pulse"
+
+    def ranks(self) -> list[int]:
+        """Those of this pod that have said something."""
+        return sorted(int(path.name.split(".")[0].removeprefix("rank-")) for path in self.path.glob("rank-*.pulse"))
+
+    def write_neighbours(self, addresses: Sequence[str]) -> None:
+        """The other pods' IPs, once the ranks have met."""
+        self._replace("neighbours.json", json.dumps(addresses))
+
+    def read_neighbours(self) -> list[str]:
+        """Empty as long as they are not known."""
+        return list(json.loads(self._read("neighbours.json") or "[]"))
 
     def write_end(self, end: RankEnd) -> None:
         self._replace(f"rank-{end.rank}.end.json", json.dumps(asdict(end)))

@@ -19,6 +19,7 @@ from trainer.pod import processes
 from trainer.pod.entrance import REQUESTS, enter
 from trainer.pod.hanging import describe_hang
 from trainer.pod.launching import start_ranks
+from trainer.pod.neighbours import ask_all
 from trainer.pod.outcome import SUCCESSES, end_of, explained, root_cause, silent_end
 from trainer.pod.ports import reserved_port
 from trainer.pod.pulse import Pulse, read_pulse
@@ -157,7 +158,8 @@ class _Watch:
             if last_word and last_word.outcome not in SUCCESSES:
                 return last_word
             self._ask_where_they_hang()
-            message = describe_hang(rank, dict(heard), self._launch.world_size, processes.is_stuck(pulse.pid))
+            everywhere = {**ask_all(self._folder.read_neighbours()), **dict(heard)}
+            message = describe_hang(rank, everywhere, self._launch.world_size, processes.is_stuck(pulse.pid))
             return RankEnd(rank, Outcome.HANG, time.time(), message)
         start = self._launch.run.deadlines.start_seconds
         if not all(pulses.values()) and now > self._begin + start:

@@ -4,6 +4,7 @@ import sys
 from dataclasses import dataclass
 
 from trainer.config import RankConfig
+from trainer.pod.neighbours import tell
 from trainer.pod.pulse import PulseWriter
 from trainer.pod.run_folder import RunFolder
 from trainer.pod.stopping import StopRequest
@@ -55,6 +56,6 @@ def _log(config: RankConfig, board: Board, has_terminal: bool) -> Log:
 def _serve(board: Board, config: RankConfig) -> str:
     """Nobody can watch a training that cannot be scraped, but it trains."""
     try:
-        return exporter.serve(board, config.pod_ip)
+        return exporter.serve(board, config.pod_ip, lambda: tell(RunFolder(config.folder)))
     except OSError as error:
         return f"nowhere: {error}"

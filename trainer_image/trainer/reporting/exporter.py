@@ -16,6 +16,7 @@ from prometheus_client.core import (
 )
 from prometheus_client.exposition import choose_encoder, gzip_accepted
 
+from trainer.pod.neighbours import PAGE
 from trainer.reporting import catalogue, http_pages
 from trainer.reporting.board import STEP_BUCKETS, Board
 from trainer.reporting.http_pages import Asked, Page
@@ -26,9 +27,13 @@ _Of = TypeVar("_Of")
 _Labelled = TypeVar("_Labelled", GaugeMetricFamily, CounterMetricFamily)
 
 
-def serve(board: Board, pod_ip: str | None) -> str:
-    """Starts serving in the background; returns the address. Outside of a pod: this machine only, any free port."""
+def serve(board: Board, pod_ip: str | None, places: Callable[[], bytes] = lambda: b"{}") -> str:
+    """Starts serving in the background; returns the address. Outside of a pod: this machine only, any free port.
+
+    places: where the ranks of this pod are, for the supervisors of others.
+    """
     pages: dict[str, Callable[[Asked], Page]] = {"/metrics": _metrics_of(board), "/healthz": _healthy}
+    pages[PAGE] = lambda _: Page(places(), {"Content-Type": "application/json"})
     if board.rank == 0:
         pages["/progress"] = lambda _: _progress(board)
         pages["/history"] = lambda asked: _history(board, asked.query.get("after", ""))
