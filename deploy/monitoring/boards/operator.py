@@ -63,7 +63,12 @@ def _api() -> Panels:
     calls = Text(
         "Calls", "Calls of the API server a second, by verb and code; code 0: no answer came.", "reqps", SILENT
     )
-    errors = Text("Calls without success", "By verb, resource and code.", "reqps", "Every call has succeeded.")
+    errors = Text(
+        "Calls without success",
+        "By verb, resource and code.",
+        "reqps",
+        "No call fails again and again; one that failed once is not shown.",
+    )
     duration = Text("Duration of calls", "99th percentile, by verb.", "s", "No call in this time range.")
     watch = Text("Watches", "For how long each watch has failed to show what a LIST has shown.", "s", SILENT)
     total = f"trainingjob_operator_api_requests_total{{{HERE}"
