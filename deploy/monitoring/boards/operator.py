@@ -10,7 +10,7 @@ from boards.queries import quantile
 HERE = 'namespace=~"$operator_namespace", pod=~"$replica"'
 SILENT = "No operator answers: see Troubleshooting in docs/observability.md."
 BUILD = "trainingjob_operator_build_info"
-LEADERS = {0: "red", 1: "green", 2: "orange"}
+LEADERS: dict[float, str] = {0: "red", 1: "green", 2: "orange"}
 
 
 def board() -> Dashboard:

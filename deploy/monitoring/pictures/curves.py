@@ -1,7 +1,7 @@
 """Panels with axes: curves over time, lanes, and curves over something else than the clock."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from itertools import groupby
 
@@ -59,7 +59,7 @@ def _stacked(axes: Axes, shown: Sequence[Shown], colors: Sequence[str], view: Vi
     grid = np.arange(view.range.start, view.range.end + view.range.step / 2, view.range.step)
     below = np.zeros(len(grid))
     for each, color in zip(shown, colors, strict=True):
-        at = {round((moment - view.range.start) / view.range.step): value for moment, value in each.series.points}
+        at = {round((time - view.range.start) / view.range.step): value for time, value in each.series.points}
         height = np.array([at.get(index, 0.0) for index in range(len(grid))])
         there = np.array([index in at for index in range(len(grid))])
         top = below + np.nan_to_num(height)
@@ -79,7 +79,7 @@ def timeline(axes: Axes, panel: Panel, view: View) -> Legend | None:
     for lane, each in enumerate(reversed(shown)):
         color = look.color(len(shown) - 1 - lane, panel.override(each.name))
         spans = [(start, end + view.range.step - start) for start, end in _spans(each.series, view.range.step)]
-        at = [(dates.date2num(datetime.fromtimestamp(start)), length / 86400) for start, length in spans]  # noqa: DTZ006
+        at = [(moment(start), length / 86400) for start, length in spans]
         axes.broken_barh(at, (lane - 0.38, 0.76), color=color, alpha=0.85, linewidth=0)
     axes.set_yticks(range(len(shown)), [each.name for each in reversed(shown)])
     axes.set_ylim(-0.6, len(shown) - 0.4)
@@ -88,11 +88,11 @@ def timeline(axes: Axes, panel: Panel, view: View) -> Legend | None:
 
 def _spans(series: Series, step: float) -> list[tuple[float, float]]:
     spans: list[tuple[float, float]] = []
-    for moment, _ in series.points:
-        if spans and moment - spans[-1][1] <= 1.5 * step:
-            spans[-1] = (spans[-1][0], moment)
+    for time, _ in series.points:
+        if spans and time - spans[-1][1] <= 1.5 * step:
+            spans[-1] = (spans[-1][0], time)
         else:
-            spans.append((moment, moment))
+            spans.append((time, time))
     return spans
 
 
@@ -112,8 +112,9 @@ def xychart(axes: Axes, panel: Panel, view: View) -> Legend | None:
         label = "/".join(_identity(series)) if several or len(ys) == 1 else name
         color = look.color(index, panel.override(name))
         only_marks = panel.override(name).get("custom.show") == "points"
-        style = {"marker": "o", "markersize": 5 if only_marks else 2.2, "linestyle": "" if only_marks else "-"}
-        axes.plot(*zip(*points, strict=True), color=color, linewidth=1.2, **style)
+        xs, heights = zip(*points, strict=True)
+        size_of_mark, line = (5.0, "") if only_marks else (2.2, "-")
+        axes.plot(xs, heights, line, marker="o", markersize=size_of_mark, color=color, linewidth=1.2)
         legend.append((label, color))
     if not legend:
         return None
@@ -128,7 +129,7 @@ def _identity(series: Series) -> tuple[str, ...]:
 
 
 def _last_of_each(x_at: dict[float, float], series: Series) -> list[tuple[float, float]]:
-    last = {x_at[moment]: value for moment, value in series.points if moment in x_at}
+    last = {x_at[time]: value for time, value in series.points if time in x_at}
     return sorted(last.items())
 
 
@@ -138,7 +139,7 @@ def _renamed(panel: Panel) -> dict[str, str]:
 
 
 def _over_time(axes: Axes, view: View) -> None:
-    axes.set_xlim(*_moments([view.range.start, view.range.end]))
+    axes.set_xlim(moment(view.range.start), moment(view.range.end))
     locator = dates.AutoDateLocator(minticks=3, maxticks=7)
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(
@@ -155,13 +156,18 @@ def _numbers(axes: Axes, panel: Panel) -> None:
         axes.set_ylim(top=high)
     bottom, top = axes.get_ylim()
     step = size(top, panel.unit)
-    ticks = step * MaxNLocator(5).tick_values(bottom / step, top / step)
+    ticks = [step * each for each in np.asarray(MaxNLocator(5).tick_values(bottom / step, top / step)).tolist()]
     axes.yaxis.set_major_locator(FixedLocator([each for each in ticks if bottom <= each <= top]))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: written(round(value, 12), panel.unit)))
 
 
-def _moments(times: Sequence[float]) -> list[datetime]:
-    return [datetime.fromtimestamp(each) for each in times]  # noqa: DTZ006  (axes show the local time)
+def moment(time: float) -> float:
+    """Where it is on an axis of local time."""
+    return float(dates.date2num(datetime.fromtimestamp(time)))  # noqa: DTZ006
+
+
+def _moments(times: Iterable[float]) -> list[float]:
+    return [moment(each) for each in times]
 
 
 def _once(legend: Legend) -> Legend:

@@ -1,8 +1,10 @@
 """One board as one picture: every panel at its place on the grid."""
 
 import textwrap
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
@@ -94,6 +96,17 @@ def _annotations(board: Board, view: View) -> list[Mark]:
     return marks
 
 
+Draw = Callable[[Axes, Panel, View], curves.Legend | None]
+
+
+def _if_filled(axes: Axes, found: curves.Legend | None) -> Axes | None:
+    """Axes in which nothing was found are removed."""
+    if found is not None:
+        return axes
+    axes.remove()
+    return None
+
+
 class _Frame:
     """The card of one panel, in inches from the figure's upper left corner."""
 
@@ -122,7 +135,7 @@ class _Frame:
             self._empty()
         elif self._panel.type == "timeseries":
             for _, color, moment in marks:
-                axes.axvline(datetime.fromtimestamp(moment), color=color, linewidth=0.9, linestyle=":")  # noqa: DTZ006
+                axes.axvline(curves.moment(moment), color=color, linewidth=0.9, linestyle=":")
 
     def _timeseries(self, view: View) -> Axes | None:
         return self._with_legend(curves.timeseries, view, bottom=0.28)
@@ -132,35 +145,29 @@ class _Frame:
 
     def _timeline(self, view: View) -> Axes | None:
         axes = self._axes(0.75, 0.34, 0.15, 0.25)
-        if curves.timeline(axes, self._panel, view) is None:
-            return axes.remove()
+        found = curves.timeline(axes, self._panel, view)
         longest = max(len(label.get_text()) for label in axes.get_yticklabels())
         axes.set_position(self._place(0.2 + 0.062 * longest, 0.34, 0.15, 0.25))
-        return axes
+        return _if_filled(axes, found)
 
     def _stat(self, view: View) -> Axes | None:
         axes = self._axes(0.1, 0.3, 0.1, 0.08)
-        return axes if values.stat(axes, self._panel, view) is not None else axes.remove()
+        return _if_filled(axes, values.stat(axes, self._panel, view))
 
     def _bars(self, view: View) -> Axes | None:
         axes = self._axes(0.12, 0.36, 0.12, 0.1)
-        return axes if values.bargauge(axes, self._panel, view) is not None else axes.remove()
+        return _if_filled(axes, values.bargauge(axes, self._panel, view))
 
     def _table(self, view: View) -> Axes | None:
         axes = self._axes(0.12, 0.36, 0.12, 0.06)
-        is_filled = values.table(axes, self._panel, view, self._height - 0.42) is not None
-        return axes if is_filled else axes.remove()
+        return _if_filled(axes, values.table(axes, self._panel, view, self._height - 0.42))
 
-    def _with_legend(self, draw: object, view: View, bottom: float) -> Axes | None:
+    def _with_legend(self, draw: Draw, view: View, bottom: float) -> Axes | None:
         axes = self._axes(0.55, 0.36, 0.12, bottom + 0.2)
-        legend = draw(axes, self._panel, view)  # type: ignore[operator]
-        if legend is None:
-            axes.remove()
-            return None
-        lines = self._legend(legend)
-        place = self._place(0.55, 0.36, 0.12, bottom + 0.17 * lines)
-        axes.set_position(place)
-        return axes
+        found = draw(axes, self._panel, view)
+        lines = self._legend(found or [])
+        axes.set_position(self._place(0.55, 0.36, 0.12, bottom + 0.17 * lines))
+        return _if_filled(axes, found)
 
     def _legend(self, legend: curves.Legend) -> int:
         """Names below the axes, in as many lines as they need, three at most; how many."""
@@ -211,7 +218,7 @@ class _Frame:
         below = height - self._top - self._height + bottom
         return (self._left + left) / WIDTH, below / height, width_left / WIDTH, height_left / height
 
-    def _text(self, text: str, x: float, y: float, size: float, color: str = look.TEXT, **more: str) -> None:
+    def _text(self, text: str, x: float, y: float, size: float, color: str = look.TEXT, **more: Any) -> None:
         height = self._figure.get_figheight()
         at = (self._left + x) / WIDTH, 1 - (self._top + y) / height
         self._figure.text(*at, text, fontsize=size, color=color, **{"va": "center", **more})

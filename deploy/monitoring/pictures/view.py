@@ -54,7 +54,9 @@ class View:
 
     def with_gaps(self, series: Series) -> tuple[list[float], list[float]]:
         """Moments and values; a value that is none wherever there was nothing."""
-        times, values, before = [], [], self.range.start
+        times: list[float] = []
+        values: list[float] = []
+        before = self.range.start
         for moment, value in series.points:
             if times and moment - before > 1.5 * self.range.step:
                 times.append(before + self.range.step)
