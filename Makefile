@@ -141,6 +141,10 @@ metrics-reference: $(READY) ## write docs/metrics-reference.md from what is serv
 cli-reference: $(READY) ## write docs/cli-reference.md from the command line's own help
 	@$(BIN)/python docs/cli_reference.py > docs/cli-reference.md
 
+.PHONY: notebook
+notebook: $(READY) ## run docs/client.ipynb anew on the cluster of $KUBECONFIG
+	@$(BIN)/python docs/client_notebook.py
+
 .PHONY: dashboards
 dashboards: $(READY) ## write deploy/monitoring/dashboards/*.json from deploy/monitoring/boards
 	@PYTHONPATH=deploy/monitoring $(BIN)/python -m boards
