@@ -35,7 +35,7 @@ PATIENCE = 3.0
 TRIES = 3
 """So often the end of an attempt waits for its history to be written."""
 UNSERVED_SECONDS = 600.0
-"""After these it is tried again, where the API server knows of no histories or does not let them be written."""
+"""After these it is tried again, where the API server knows of no histories or does not take this one."""
 LARGE, LARGE_TEXT = 1000, 64 * 1024
 """Epochs that come, and bytes that are there, from which on others are worked on while they are put together."""
 AT_ONCE = 16
@@ -82,7 +82,18 @@ class _Book:
     written: float = -inf
     pages: list[HistoryPage] = field(default_factory=list)
     tries: int = 0
+    refused: float = -inf
+    """When the API server would not take it, however often it is asked."""
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    @property
+    def is_refused(self) -> bool:
+        return _now() - self.refused < UNSERVED_SECONDS
+
+    def rest(self) -> None:
+        """Nothing is asked for what could not be written; then everything."""
+        self.refused, self.source = _now(), None
+        self.pages.clear()
 
 
 class Histories:
@@ -99,14 +110,14 @@ class Histories:
         self._cluster, self._ask, self._job_of, self._clock = cluster, ask, job_of, clock
         self._ask_seconds = ASK_EVERY * poll_seconds
         self._books: dict[Key, _Book] = {}
-        self._unserved_until = -inf
+        self._told: dict[str, float] = {}
         self._slots = asyncio.Semaphore(AT_ONCE)
 
     async def catch_up(self, key: Key, source: Source, report: Progress) -> None:
         """Rank 0 has told how far it is: ask for the epochs that are new, unless many are being asked just now."""
-        if _now() < self._unserved_until or self._slots.locked():
-            return
         book = self._book(key, source.uid)
+        if book.is_refused or self._slots.locked():
+            return
         if book.source != source:  # whoever begins tells everything: what was missed, and what is to be forgotten
             book.source, book.cursor, book.asked = source, 0, -inf
         is_due = _now() - book.asked >= self._ask_seconds or report.state in _ABOUT_TO_END
@@ -121,9 +132,9 @@ class Histories:
         TryAgainError: not possible now, and worth waiting for.
         """
         key = job.metadata.key
-        if _now() < self._unserved_until:
-            return
         book = self._book(key, job.metadata.uid)
+        if book.is_refused:
+            return
         try:
             await self._write(key, book, End.of(attempt))
             book.tries = 0
@@ -189,7 +200,8 @@ class Histories:
                 if await self._replace(job, book, taken, end):
                     book.written = _now()
             except RefusedError as refused:
-                self._give_up(f"the API server does not let them be written: {refused}")
+                book.rest()
+                self._tell(f"the history of {key[0]}/{key[1]} is refused: {refused}")
             del book.pages[: len(taken)]
 
     async def _replace(self, job: TrainingJob, book: _Book, pages: list[HistoryPage], end: End | None) -> bool:
@@ -208,15 +220,16 @@ class Histories:
         try:
             await self._cluster.create("traininghistories", manifest)
         except NotFoundError:  # not the object, which is new: the kind
-            self._give_up("this cluster has no TrainingHistories; kubectl apply --server-side -k crds adds them")
+            book.rest()
+            self._tell("this cluster has no TrainingHistories: kubectl apply --server-side -k crds adds them")
         return True
 
-    def _give_up(self, why: str) -> None:
-        logger.warning("no histories are kept for %.0f minutes: %s", UNSERVED_SECONDS / 60, why)
-        self._unserved_until = _now() + UNSERVED_SECONDS
-        for book in self._books.values():
-            book.source = None
-            book.pages.clear()
+    def _tell(self, why: str) -> None:
+        """In one line, however many jobs it is about."""
+        recent = {words: when for words, when in self._told.items() if _now() - when < UNSERVED_SECONDS}
+        if why not in recent:
+            logger.warning("%s; looking again in %.0f minutes", why, UNSERVED_SECONDS / 60)
+        self._told = {why: _now()} | recent
 
 
 def _is_large(known: Raw | None, pages: list[HistoryPage]) -> bool:

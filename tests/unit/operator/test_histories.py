@@ -25,7 +25,7 @@ from unit.operator.world.clock import Clock
 from unit.operator.world.endpoint import Endpoint, parse, status
 from unit.operator.world.objects import Raw
 
-KEY = ("team", "digits")
+KEY, OTHER = ("team", "digits"), ("team", "other")
 POLL = 5.0
 PAGE = 10
 
@@ -61,7 +61,7 @@ class Life:
         return Histories(self.cluster, self.ask, self.job_of, lambda: datetime.now(UTC), POLL)
 
     def job_of(self, key: tuple[str, str]) -> TrainingJob | None:
-        return TrainingJob.model_validate(raw_training_job(uid=self.uid)) if key == KEY else None
+        return TrainingJob.model_validate(raw_training_job(key[1], self.uid)) if key in (KEY, OTHER) else None
 
     # The trainer
 
@@ -338,6 +338,36 @@ def test_a_cluster_without_histories_is_asked_rarely_and_has_them_once_it_has_th
         life.does(60)
         await life.polls(2 * UNSERVED_SECONDS)
         assert life.written == (epochs(60), [])
+
+    lived(story)
+
+
+def test_of_a_history_that_is_refused_no_other_suffers(caplog: pytest.LogCaptureFixture) -> None:
+    async def story(life: Life) -> None:
+        life.cluster.refuses = lambda method: (403, "Forbidden") if method == "POST" else None
+        life.does(5)
+        await life.polls(10)
+        life.cluster.refuses = lambda method: None
+        await life.histories.catch_up(OTHER, Source("10.0.1.1", UID, 1), life.says())
+        await asyncio.sleep(10)
+        assert [raw["metadata"]["name"] for raw in life.api.objects("traininghistories")] == ["other"]
+        assert [record.getMessage().split(":")[0] for record in caplog.records] == [
+            "the history of team/digits is refused"
+        ]
+
+    lived(story)
+
+
+def test_that_there_are_no_histories_is_said_once_for_all(caplog: pytest.LogCaptureFixture) -> None:
+    async def story(life: Life) -> None:
+        life.cluster.refuses = lambda method: (404, "NotFound")
+        life.does(5)
+        for key in (KEY, OTHER):
+            await life.histories.catch_up(key, Source("10.0.1.1", UID, 1), life.says())
+        await asyncio.sleep(300)
+        assert life.writes == 2
+        assert len(caplog.records) == 1
+        assert "kubectl apply --server-side -k crds" in caplog.records[0].getMessage()
 
     lived(story)
 
