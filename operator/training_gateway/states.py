@@ -10,6 +10,7 @@ STATES = (
     "queued",
     "starting",
     "running",
+    "finishing",
     "pausing",
     "paused",
     "restarting",

@@ -16,6 +16,7 @@ STATES: dict[str, tuple[dict[str, Any], str]] = {
     "saving for a pause": ({"phase": "Pausing"}, "pausing"),
     "paused": ({"phase": "Paused"}, "paused"),
     "after a crash": ({"phase": "Restarting"}, "restarting"),
+    "after its last epoch": ({"phase": "Finishing"}, "finishing"),
     "all epochs done": (over(), "completed"),
     "done by an earlier job in the folder": (over("AlreadyCompleted"), "completed"),
     "no improvement for long": (over("EarlyStopped"), "early_stopped"),
