@@ -81,6 +81,12 @@ class Kubectl:
         answer = client.call_api(*request)
         return answer.status, json.loads(answer.read())
 
+    def may(self, verb: str, resource: str) -> bool:
+        """Whether whoever this is may do it in the namespace; a resource such as pods, or pods/log."""
+        name, _, subresource = resource.partition("/")
+        options = [f"--subresource={subresource}"] if subresource else []
+        return self.run("auth", "can-i", verb, name, *options).stdout.strip() == "yes"
+
     def apply(self, manifest: Object) -> Object:
         """As `kubectl apply --server-side` does."""
         query = {"fieldManager": "tests", "force": "true"}
