@@ -14,7 +14,7 @@ from browser.gateway import Gateway
 from browser.page import Page
 from local_cluster.cluster import LocalCluster
 from local_cluster.ports import reserved_ports
-from quickstart.product import OperatorProcess
+from quickstart.product import NAMESPACE, OperatorProcess
 from support.kubectl import Kubectl
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
@@ -25,8 +25,10 @@ OPTIONS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm
 def gateway(
     cluster: LocalCluster, operator: OperatorProcess, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Gateway]:
+    """With no more rights than deploy/gateway grants."""
+    kubeconfig = cluster.service_account_kubeconfig(NAMESPACE, "trainingjob-gateway")
     with reserved_ports(1) as (port,):
-        running = Gateway(cluster.kubeconfig, tmp_path_factory.mktemp("gateway"), port)
+        running = Gateway(kubeconfig, tmp_path_factory.mktemp("gateway"), port)
     running.start()
     yield running
     running.stop()

@@ -46,7 +46,7 @@ def test_a_training_is_started_by_the_form_and_watched_to_its_end(
     page.press("button.primary", "Start training")
     page.wait("h1", "第一次训练 <b>first</b>")
     page.has_state("completed")
-    page.find(lambda: page.points("Validation"), "a curve")
+    page.find(lambda: page.points("Validation") == 3, "three epochs in the curve")
     page.press("[role=tab]", "What happened")
     page.wait(".timeline li", "All epochs are done.")
 
@@ -97,7 +97,7 @@ def test_trainings_are_compared(page: Page, token: str, trainings: Trainings) ->
         page.has_state("completed", page.row(name))
     page.press(".compare-bar a", "Compare")
 
-    page.find(lambda: page.points("slow") and page.points("fast"), "a curve for each")
+    page.find(lambda: page.points("slow") == 4 and page.points("fast") == 4, "a whole curve for each")
     page.wait(".compare-table tbody tr", "slow")
     page.wait(".numbers", "0.001 0.05")
 

@@ -225,7 +225,8 @@ class Comparison {
     const rows = history.rows;
     const best = bestOf(rows);
     const last = rows.findLast((row) => typeof row[metric] === "number");
-    const seconds = rows.reduce((sum, { time_per_epoch: time }) => sum + (time ?? 0), 0);
+    const isWhole = rows.length > 0 && rows.length === history.last;
+    const seconds = isWhole ? rows.reduce((sum, { time_per_epoch: time }) => sum + (time ?? 0), 0) : null;
     const swatch = h("span", { class: `swatch ${token}`, "aria-hidden": "true" });
     return h(
       "tr",
@@ -241,7 +242,7 @@ class Comparison {
       ),
       h("td", {}, typeof best?.val_accuracy === "number" ? percent(best.val_accuracy) : "–"),
       h("td", {}, number(last?.[metric])),
-      h("td", {}, duration(seconds || null)),
+      h("td", {}, duration(seconds)),
       this.removal(run),
     );
   }
