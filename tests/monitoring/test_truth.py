@@ -63,7 +63,8 @@ def test_a_rate_never_exceeds_what_is_possible(scenario: Scenario) -> None:
     assert steps
     assert 0 < max(steps) <= 1 / PASS_SECONDS
     active = f"sum by (training_name) (rate(trainingjob_activity_seconds_total{{{slow}, rank='0'}}[1m]))"
-    assert max(values(over(scenario, active))) < 1.1
+    # Where one attempt ends and the next begins Prometheus extrapolates both, each by half a scrape.
+    assert max(values(over(scenario, active))) < 1 + scenario.scrape_seconds / 60
 
 
 def test_what_a_crash_and_a_pause_did_is_counted_once(scenario: Scenario) -> None:
