@@ -185,6 +185,8 @@ class Training:
             return
         if self.clock.seconds - self.joined[rank] < 0.3:
             self.end(rank, 143, "")  # the trainer is not there yet
+            if not self.ranks:
+                self._cease()
         elif self.began is None or self.clock.seconds < self.began:
             self.exit(rank, Outcome.STOPPED)
             self.lose_peer()
