@@ -40,6 +40,12 @@ class Finding:
         return f"{self.level:<5}{self.text}" + (f"; {self.next}" if self.next else "")
 
 
+def ended_by(error: Exception, url: str) -> Finding:
+    """What has kept it from looking further."""
+    step = "see whether the kubeconfig has the right address and credentials, and whether the API server runs"
+    return Finding("bad", f"{url}: {' '.join(str(error).split())}", step)
+
+
 def kinds(served: Sequence[str]) -> list[Finding]:
     """Of our group, as the API server serves them."""
     wanted = ("trainingjobs", "traininghistories")
