@@ -8,7 +8,14 @@ import pytest
 
 from delivery.programs import ROOT, find_helm
 
-ONLY_WITH_A_CLUSTER = {"--create-namespace", "--force-conflicts", "--install", "--server-side=true", "--take-ownership"}
+ONLY_WITH_A_CLUSTER = {
+    "--create-namespace",
+    "--force-conflicts",
+    "--install",
+    "--reset-then-reuse-values",
+    "--server-side=true",
+    "--take-ownership",
+}
 
 
 def commands() -> list[str]:
