@@ -89,6 +89,10 @@ test-monitoring: prepared ## trainings that pause, crash, stall and end, seen by
 test-cluster: $(READY) ## cluster-independent integration tests on $KUBECONFIG (TRAINER_IMAGE=... OPERATOR_NAMESPACE=...)
 	@CLUSTER_UNDER_TEST=1 $(LEASHED) -m pytest -m any_cluster tests/integration $(ARGS)
 
+.PHONY: test-gateway
+test-gateway: prepared ## the HTTP API by its own description (schemathesis), 500 streams, an API server that goes away
+	@$(LEASHED) -m pytest tests/gateway $(ARGS)
+
 .PHONY: test-delivery
 test-delivery: prepared ## install, upgrade and uninstall with a real helm, which is built once (minutes)
 	@UV=$(UV) $(LEASHED) -m pytest tests/delivery $(ARGS)
@@ -108,6 +112,10 @@ test-browser: prepared ## the web page in Chromium (chromium and chromedriver on
 .PHONY: bench
 bench: $(READY) ## time the trainer against what people would use instead (ARGS="--only mlp"), on a quiet machine
 	@$(LEASHED) -m tests.bench.trainer $(ARGS)
+
+.PHONY: bench-gateway
+bench-gateway: prepared ## requests a second, latency of events and memory of the HTTP API with 1,000 jobs and 500 streams
+	@$(LEASHED) -m tests.bench.gateway $(ARGS)
 
 .PHONY: results
 results: $(READY) ## train four examples, and the same with a plain PyTorch script: who gets better results (ARGS="--seeds 10")

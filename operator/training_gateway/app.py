@@ -13,6 +13,8 @@ from starlette.responses import Response
 
 from training_gateway import middleware, page_files
 from training_gateway.answers import refused
+from training_gateway.documents import ERRORS
+from training_gateway.fallback import Fallback
 from training_gateway.fields import named, request_errors
 from training_gateway.gate import Gate
 from training_gateway.objects import MANAGER
@@ -37,6 +39,7 @@ from trainingjob_client.errors import (
 
 logger = logging.getLogger(__name__)
 PREFIX = "/api/v1/epoch-training"
+METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "QUERY"]
 Connect = Callable[[], Awaitable[Api]]
 
 
@@ -66,16 +69,22 @@ def application(settings: Settings, connect: Connect = connect) -> FastAPI:
                     await following
 
     app = FastAPI(title="TrainingJob", version=RELEASE, lifespan=lifespan, redoc_url=None, docs_url=None)
-    for routes in (training, streams, outcome, jobs, submitting, datasets):
-        app.include_router(routes.router, prefix=PREFIX)
+    routers = [routes.router for routes in (training, streams, outcome, jobs, submitting, datasets)]
+    for router in routers:
+        app.include_router(router, prefix=PREFIX, responses=ERRORS)
     app.include_router(operation.router)
+    app.add_route("/api/{rest:path}", Fallback(routers, PREFIX).__call__, METHODS, include_in_schema=False)
     page_files.mount(app)
     _explain_errors(app)
     if settings.cors_origins:
         headers = ["Authorization", "Content-Type", "Idempotency-Key", "Last-Event-ID", "X-Request-ID"]
         methods = ["GET", "POST", "DELETE"]
         app.add_middleware(
-            CORSMiddleware, allow_origins=settings.cors_origins, allow_methods=methods, allow_headers=headers
+            CORSMiddleware,
+            allow_origins=settings.cors_origins,
+            allow_methods=methods,
+            allow_headers=headers,
+            expose_headers=["Retry-After", "X-Request-ID"],
         )
     app.add_middleware(
         middleware.Frame, seconds=settings.request_seconds, observe=telemetry.note, log=middleware.log_line
@@ -104,8 +113,6 @@ def _explain_errors(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
-        if request.scope.get("too_large"):
-            return refused(middleware.too_large(), request.scope["request_id"])
         told = str(error.detail)
         return refused(Refusal(error.status_code, told, headers=dict(error.headers or {})), request.scope["request_id"])
 

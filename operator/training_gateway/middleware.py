@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 import re
 import sys
 import time
@@ -13,11 +14,12 @@ from datetime import UTC, datetime
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from training_gateway import body
 from training_gateway.answers import refused
 from training_gateway.refusal import Refusal, unavailable
 
-BODY_LIMIT = 1024 * 1024
-"""Bytes."""
+logger = logging.getLogger(__name__)
+
 POLICY = (
     "default-src 'self'; img-src 'self' data:; object-src 'none'; "
     "base-uri 'none'; frame-ancestors 'none'; form-action 'none'"
@@ -58,50 +60,35 @@ class Frame:
         current_user.set(who)
         answer = _Answer(send, request_id)
         try:
-            await self._answered(scope, _Limited(receive, headers), answer)
+            await self._answered(scope, receive, answer)
         finally:
             seconds, code = time.monotonic() - begun, answer.code
             route = getattr(scope.get("route"), "path", "")
             self._observe(scope["method"], route, code, seconds, _is_stream(scope))
             self._log(_line(scope, request_id, who[0], code, answer.sent, seconds))
 
-    async def _answered(self, scope: Scope, receive: "_Limited", answer: "_Answer") -> None:
+    async def _answered(self, scope: Scope, receive: Receive, answer: "_Answer") -> None:
+        """By the application, or with what keeps it from answering."""
+        refusal = None
         try:
-            async with asyncio.timeout(None if _is_stream(scope) else self._seconds):
-                receive.check_announced()
-                await self._app(scope, receive, answer)
-        except Refusal as refusal:
-            if not answer.code:
-                await refused(refusal, scope["request_id"])(scope, receive, answer)
+            async with asyncio.timeout(self._seconds) as limit:
+                whole = await body.read(receive, scope["path"])
+                if _is_stream(scope):
+                    limit.reschedule(None)
+                await self._app(scope, whole, answer)
+        except Refusal as error:
+            refusal = error
         except TimeoutError:
-            if not answer.code:
-                await refused(unavailable(), scope["request_id"])(scope, receive, answer)
+            refusal = unavailable()
+        except Exception:
+            logger.exception("request %s", scope["request_id"])
+            refusal = Refusal(500, "something has gone wrong here; the log has more under this request id")
+        if refusal is not None and not answer.code:
+            await refused(refusal, scope["request_id"])(scope, receive, answer)
 
 
 def _is_stream(scope: Scope) -> bool:
     return bool(_STREAMS.search(scope["path"]))
-
-
-class _Limited:
-    """A body that is not longer than it may be."""
-
-    def __init__(self, receive: Receive, headers: Headers) -> None:
-        self._receive, self._announced, self._left = receive, headers.get("content-length", ""), BODY_LIMIT
-
-    def check_announced(self) -> None:
-        if self._announced.isdigit() and int(self._announced) > BODY_LIMIT:
-            raise too_large()
-
-    async def __call__(self) -> Message:
-        message = await self._receive()
-        self._left -= len(message.get("body", b""))
-        if self._left < 0:
-            raise too_large()
-        return message
-
-
-def too_large() -> Refusal:
-    return Refusal(413, "the body is longer than 1 MiB", headers={"Connection": "close"})
 
 
 class _Answer:

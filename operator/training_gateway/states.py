@@ -6,22 +6,13 @@ from trainingjob_client.job import Job
 
 COMPLETED, EARLY_STOPPED, FAILED, DELETED = "completed", "early_stopped", "failed", "deleted"
 STATES = (
-    "pending",
-    "queued",
-    "starting",
-    "running",
-    "finishing",
-    "pausing",
-    "paused",
-    "restarting",
-    COMPLETED,
-    EARLY_STOPPED,
-    FAILED,
+    *(snake(phase).lower() for phase in Phase if phase not in (Phase.SUCCEEDED, Phase.FAILED)),
+    *(COMPLETED, EARLY_STOPPED, FAILED),
 )
 
 
 def state_of(job: Job) -> str:
-    """A phase in lower case; Succeeded is completed or early_stopped. A pause is one from when it is asked for."""
+    """A phase in lower case; Succeeded is completed or early_stopped."""
     if job.phase != Phase.SUCCEEDED:
         return snake(job.phase).lower()
     complete = job.status.condition(ConditionType.COMPLETE)

@@ -1,5 +1,6 @@
 """What the clients of event streams get: the progress of one job, or the changes of a list."""
 
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -17,6 +18,28 @@ StillAllowed = Callable[[], Awaitable[None]]
 """Refusal when whoever reads may no longer."""
 
 
+@dataclass
+class Permission:
+    """Asked for anew while a stream is open, whether it is busy or not."""
+
+    ask: StillAllowed
+    seconds: float = HEARTBEAT_SECONDS
+    _since: float = field(default_factory=time.monotonic)
+
+    async def holds(self) -> bool:
+        """While nobody can be asked, whoever was let in stays."""
+        if time.monotonic() < self._since + self.seconds:
+            return True
+        self._since = time.monotonic()
+        try:
+            await self.ask()
+        except Refusal:
+            return False
+        except ClientError:
+            pass
+        return True
+
+
 @dataclass(frozen=True)
 class ProgressStream:
     """One client that follows one job."""
@@ -30,6 +53,7 @@ class ProgressStream:
     async def events(self, last_event_id: str = "") -> AsyncIterator[bytes]:
         """What was missed, what is now, and what comes, to the end of the training. A pause does not end it."""
         version, is_first = 0, True
+        permission = Permission(self.still_allowed, self.heartbeat)
         async for told in self._replayed(place_of(last_event_id)):
             version = max(version, told.version)
             yield HINT + told.data if is_first else told.data
@@ -48,8 +72,8 @@ class ProgressStream:
                 return
             if not await ring(bell, self.heartbeat):
                 yield HEARTBEAT
-                if not await self._may_stay():
-                    return
+            if not await permission.holds():
+                return
 
     async def _replayed(self, seen: tuple[int, int] | None) -> AsyncIterator[Told]:
         """Without an id, or with one of another job, what is now; else what came after it."""
@@ -76,16 +100,6 @@ class ProgressStream:
         except ClientError:
             return ()
 
-    async def _may_stay(self) -> bool:
-        """While nobody can be asked, whoever was let in stays."""
-        try:
-            await self.still_allowed()
-        except Refusal:
-            return False
-        except ClientError:
-            pass
-        return True
-
     def _deleted(self) -> bytes:
         document = {"type": "complete", "task_id": self.view.task_id, "state": DELETED, "progress": self.view.progress}
         return event(document, place(self.view.job.version or "0", self.view.epoch))
@@ -98,18 +112,21 @@ class ListStream:
     store: JobStore
     allowed: Callable[[str], Awaitable[bool]]
     """Whether it may see a namespace."""
+    still_allowed: StillAllowed
     heartbeat: float = HEARTBEAT_SECONDS
     _seen: dict[str, bool] = field(default_factory=dict)
 
     async def events(self) -> AsyncIterator[bytes]:
         """A snapshot, then every change; of a job that changes faster than the client reads, the last."""
         with self.store.listening() as changed:
-            number = 0
+            number, permission = 0, Permission(self.still_allowed, self.heartbeat)
             jobs = [view.item for view in self.store.views() if await self._sees(view)]
             yield HINT + event({"type": "snapshot", "jobs": jobs}, str(number))
             while True:
                 if not await ring(changed.bell, self.heartbeat):
                     yield HEARTBEAT
+                if not await permission.holds():
+                    return
                 for type, view in changed.take():
                     if await self._sees(view):
                         number += 1

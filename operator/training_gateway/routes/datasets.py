@@ -7,8 +7,9 @@ from fastapi import APIRouter, Form, UploadFile
 
 from training_gateway import datasets
 from training_gateway.asking import Asker, Served
+from training_gateway.documents import Uploaded, answers
 from training_gateway.gate import Action
-from training_gateway.refusal import FieldError, Refusal, invalid
+from training_gateway.refusal import FieldError, invalid
 from training_gateway.routes.training import Namespace
 from trainingjob_client.errors import AlreadyExistsError, NotFoundError
 from trainingjob_client.resources import CONFIG_MAPS
@@ -16,7 +17,7 @@ from trainingjob_client.resources import CONFIG_MAPS
 router = APIRouter(tags=["data"])
 
 
-@router.post("/datasets", status_code=201)
+@router.post("/datasets", status_code=201, responses=answers(Uploaded, 201))
 async def upload(
     file: UploadFile,
     user: Asker,
@@ -27,10 +28,7 @@ async def upload(
     """csv in UTF-8 with a header, or parquet, up to 512 kB. The same content again is the same dataset."""
     where = services.namespace(namespace_field or namespace)
     await services.gate.require(user, Action("create", where), Action("create", where, "configmaps", ""))
-    if file.size is not None and file.size > datasets.LIMIT:
-        raise Refusal(413, datasets.TOO_LARGE)
-    content = await file.read()
-    table = await asyncio.to_thread(datasets.read, content)
+    table = await asyncio.to_thread(datasets.read, await file.read())
     name = (file.filename or "")[:200]
     try:
         await services.api.create(CONFIG_MAPS, table.config_map(user.name, name), where)

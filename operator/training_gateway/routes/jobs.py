@@ -3,8 +3,10 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
+from starlette.responses import JSONResponse
 
 from training_gateway.asking import Asker, Served
+from training_gateway.documents import JobAnswer, JobList, Me, answers
 from training_gateway.gate import Action, User
 from training_gateway.listing import Filter, page_of
 from training_gateway.routes.training import Namespace
@@ -17,7 +19,7 @@ router = APIRouter(tags=["tasks"])
 _SERVICE_ACCOUNT = "system:serviceaccount:"
 
 
-@router.get("/jobs")
+@router.get("/jobs", responses=answers(JobList))
 async def list_jobs(
     user: Asker,
     services: Served,
@@ -26,7 +28,7 @@ async def list_jobs(
     name: Annotated[str, Query(max_length=200, description="A part of it.")] = "",
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     page: Annotated[str, Query(max_length=1000, description="`next` of the answer before.")] = "",
-) -> dict[str, Any]:
+) -> JSONResponse:
     """The newest first."""
     wanted = Filter.of(state, name, namespace or "")
     if namespace:
@@ -34,10 +36,11 @@ async def list_jobs(
     allowed = {namespace} if namespace else await _listable(services, user)
     found = [view for view in services.store.views() if view.job.namespace in allowed and wanted.wants(view)]
     views, next_page = page_of(found, limit, page)
-    return {"success": True, "jobs": [view.item for view in views], "next": next_page, "total": len(found)}
+    items = [view.item for view in views]
+    return JSONResponse({"success": True, "jobs": items, "next": next_page, "total": len(found)})
 
 
-@router.get("/jobs/{task_id}")
+@router.get("/jobs/{task_id}", responses=answers(JobAnswer))
 async def get_job(task_id: str, user: Asker, services: Served, namespace: Namespace = None) -> dict[str, Any]:
     """One task with its manifest, its status and its events."""
     view = await services.view(task_id, user, "get", namespace)
@@ -46,7 +49,7 @@ async def get_job(task_id: str, user: Asker, services: Served, namespace: Namesp
     return {"success": True, "job": {**view.item, **_detail(view), "events": [_event(each) for each in events]}}
 
 
-@router.get("/me")
+@router.get("/me", responses=answers(Me))
 async def me(user: Asker, services: Served) -> dict[str, Any]:
     """Who you are, and whose tasks you may list."""
     everywhere = await services.gate.may(user, Action("list", ""))

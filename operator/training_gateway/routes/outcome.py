@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from training_gateway.asking import Asker, Reader, Served
+from training_gateway.documents import TEXT, HistoryAnswer, ResultAnswer, answers
 from training_gateway.gate import Action
 from training_gateway.past import kept_of, past_of
 from training_gateway.refusal import Refusal
@@ -21,7 +22,7 @@ from trainingjob_client.jobs import AsyncTrainingJobs
 router = APIRouter(tags=["outcome"])
 
 
-@router.get("/history/{task_id}")
+@router.get("/history/{task_id}", responses=answers(HistoryAnswer))
 async def history(
     task_id: str,
     user: Reader,
@@ -39,14 +40,14 @@ async def history(
     return await asyncio.to_thread(lambda: JSONResponse(past_of(raw, since).document(view.task_id, best, after)))
 
 
-@router.get("/result/{task_id}")
+@router.get("/result/{task_id}", responses=answers(ResultAnswer))
 async def result(task_id: str, user: Asker, services: Served, namespace: Namespace = None) -> dict[str, Any]:
     """Final, best and test metrics, and where the model and the report lie."""
     view = await services.view(task_id, user, "get", namespace)
     return {"success": True, "task_id": view.task_id, "result": {**view.result, "files": _files(view.job)}}
 
 
-@router.get("/logs/{task_id}", response_class=StreamingResponse)
+@router.get("/logs/{task_id}", response_class=StreamingResponse, responses=TEXT)
 async def logs(
     task_id: str,
     user: Asker,

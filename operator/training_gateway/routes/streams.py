@@ -4,12 +4,13 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from typing import Annotated
 
-from fastapi import APIRouter, Header
+from fastapi import APIRouter, Header, Request
 from starlette.responses import StreamingResponse
 
 from training_gateway.asking import Asker, Reader, Served
+from training_gateway.documents import EVENTS
 from training_gateway.events import HEADERS
-from training_gateway.gate import ANONYMOUS, Action
+from training_gateway.gate import ANONYMOUS, Action, User
 from training_gateway.past import as_progress, kept_of, past_of
 from training_gateway.refusal import Refusal
 from training_gateway.routes.training import Namespace
@@ -21,9 +22,14 @@ router = APIRouter(tags=["streams"])
 LastEventId = Annotated[str, Header(max_length=100, description="The id of the last event that was received.")]
 
 
-@router.get("/stream-progress/{task_id}", response_class=StreamingResponse)
+@router.get("/stream-progress/{task_id}", response_class=StreamingResponse, responses=EVENTS)
 async def stream_progress(
-    task_id: str, user: Reader, services: Served, namespace: Namespace = None, last_event_id: LastEventId = ""
+    request: Request,
+    task_id: str,
+    user: Reader,
+    services: Served,
+    namespace: Namespace = None,
+    last_event_id: LastEventId = "",
 ) -> StreamingResponse:
     """`progress` at every change, `complete` at the end, which ends the stream. That of a paused task stays open."""
     verb = "get" if user is ANONYMOUS else "watch"
@@ -31,7 +37,7 @@ async def stream_progress(
 
     async def still_allowed() -> None:
         if user is not ANONYMOUS:
-            await services.gate.require(user, Action(verb, view.job.namespace))
+            await services.gate.require(await _same(request, services), Action(verb, view.job.namespace))
 
     async def missed(view: View, epoch: int) -> list[tuple[int, Document]]:
         raw = await kept_of(services.api, view)
@@ -42,16 +48,27 @@ async def stream_progress(
     return counted(services, stream.events(last_event_id))
 
 
-@router.get("/stream-jobs", response_class=StreamingResponse)
-async def stream_jobs(user: Asker, services: Served, namespace: Namespace = None) -> StreamingResponse:
+@router.get("/stream-jobs", response_class=StreamingResponse, responses=EVENTS)
+async def stream_jobs(
+    request: Request, user: Asker, services: Served, namespace: Namespace = None
+) -> StreamingResponse:
     """`snapshot` of all tasks that you may list, then `added`, `modified` and `deleted`."""
 
     async def allowed(where: str) -> bool:
         return namespace in (None, where) and await services.may_list(user, where)
 
+    async def still_allowed() -> None:
+        await _same(request, services)
+
     if namespace:
         await services.gate.require(user, Action("list", services.namespace(namespace)))
-    return counted(services, ListStream(services.store, allowed).events())
+    return counted(services, ListStream(services.store, allowed, still_allowed).events())
+
+
+async def _same(request: Request, services: Services) -> User:
+    """By the token that the stream was opened with, if that is still good."""
+    peer = request.client.host if request.client else ""
+    return await services.gate.user(request.headers.getlist("authorization"), peer)
 
 
 def counted(

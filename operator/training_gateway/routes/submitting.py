@@ -8,6 +8,7 @@ from starlette.responses import JSONResponse
 
 from training_gateway import submission
 from training_gateway.asking import Asker, Served
+from training_gateway.documents import Deleted, Submitted, answers
 from training_gateway.gate import Action
 from training_gateway.identity import task_id_of, title_of
 from training_gateway.refusal import FieldError, Refusal, invalid
@@ -31,7 +32,12 @@ _BODY = {
 }
 
 
-@router.post("/jobs", status_code=201, openapi_extra=_BODY)
+@router.post(
+    "/jobs",
+    status_code=201,
+    openapi_extra=_BODY,
+    responses=answers(Submitted, 201) | answers(Submitted),
+)
 async def submit(
     request: Request, user: Asker, services: Served, namespace: Namespace = None, dry_run: bool = False
 ) -> JSONResponse:
@@ -81,7 +87,7 @@ async def _config_maps(services: Services, given: Submission, where: str) -> Non
             raise Refusal(409, message, (FieldError("metadata.name", message),)) from None
 
 
-@router.delete("/jobs/{task_id}")
+@router.delete("/jobs/{task_id}", responses=answers(Deleted))
 async def delete(
     task_id: str,
     user: Asker,

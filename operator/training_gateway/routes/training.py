@@ -3,9 +3,11 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query
+from starlette.responses import JSONResponse
 
 from training_gateway.asking import Asker, Reader, Served
 from training_gateway.datasets import source_of_config_map
+from training_gateway.documents import Changed, ProgressAnswer, Started, answers
 from training_gateway.gate import Action, User
 from training_gateway.identity import CHANGED_BY_ANNOTATION, task_id_of
 from training_gateway.recipe import Defaults, config_of, spec_of
@@ -24,7 +26,7 @@ Namespace = Annotated[str | None, Query(max_length=63, description="Default: tha
 Key = Annotated[str, Header(max_length=200, description="The same key and body again: the same task.")]
 
 
-@router.post("/start")
+@router.post("/start", responses=answers(Started))
 async def start(
     request: StartRequest,
     user: Asker,
@@ -65,14 +67,14 @@ async def _dataset(services: Services, namespace: str, request: StartRequest) ->
     return source_of_config_map(raw, request.target_column)
 
 
-@router.get("/progress/{task_id}")
-async def progress(task_id: str, user: Reader, services: Served, namespace: Namespace = None) -> dict[str, Any]:
+@router.get("/progress/{task_id}", responses=answers(ProgressAnswer))
+async def progress(task_id: str, user: Reader, services: Served, namespace: Namespace = None) -> JSONResponse:
     """How far it is."""
     view = await services.view(task_id, user, "get", namespace)
-    return {"success": True, "task_id": view.task_id, "progress": view.progress}
+    return JSONResponse({"success": True, "task_id": view.task_id, "progress": view.progress})
 
 
-@router.post("/pause/{task_id}")
+@router.post("/pause/{task_id}", responses=answers(Changed))
 async def pause(task_id: str, user: Asker, services: Served, namespace: Namespace = None) -> dict[str, Any]:
     """Save, free the pods, wait. Asking again changes nothing."""
     view = await services.view(task_id, user, "patch", namespace)
@@ -80,7 +82,7 @@ async def pause(task_id: str, user: Asker, services: Served, namespace: Namespac
     return _answer(after, "paused" if after.state == "paused" else "pausing: it saves, and its pods end")
 
 
-@router.post("/resume/{task_id}")
+@router.post("/resume/{task_id}", responses=answers(Changed))
 async def resume(task_id: str, user: Asker, services: Served, namespace: Namespace = None) -> dict[str, Any]:
     """Go on from what was saved. Asking again changes nothing."""
     view = await services.view(task_id, user, "patch", namespace)

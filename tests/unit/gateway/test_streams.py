@@ -155,6 +155,17 @@ async def test_whoever_may_no_longer_is_cut_off(clients: Clients) -> None:
         assert {each async for each in stream} <= {HEARTBEAT}
 
 
+async def test_whoever_may_no_longer_is_cut_off_from_a_busy_stream_too(clients: Clients) -> None:
+    async with aclosing(clients.stream(heartbeat=0.01)) as stream:
+        await anext(stream)
+        clients.allowed = Refusal(401, "no")
+        epochs = iter(range(2, 100_000))
+        clients.show(next(epochs), version=11)
+        async for _ in stream:
+            epoch = next(epochs)
+            clients.show(epoch, version=10 + epoch)
+
+
 async def test_a_heartbeat_is_no_event() -> None:
     assert HEARTBEAT.startswith(b":")
     assert HEARTBEAT.count(b"\n") == 1
@@ -173,7 +184,10 @@ async def test_a_list_begins_with_all_and_then_shows_changes() -> None:
     async def allowed(namespace: str) -> bool:
         return namespace == "team"
 
-    async with aclosing(ListStream(store, allowed).events()) as stream:
+    async def still() -> None:
+        return None
+
+    async with aclosing(ListStream(store, allowed, still).events()) as stream:
         snapshot = parsed(await anext(stream))
         assert [job["name"] for job in snapshot["jobs"]] == ["a"]
         store.note(changed("ADDED", name="b", version=3))
