@@ -3,6 +3,7 @@
 import base64
 import json
 import time
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -84,9 +85,11 @@ def test_a_training_as_in_a_tutorial(
 
     def history() -> dict[str, Any] | None:
         told: dict[str, Any] = http.get(address(gateway, f"history/{task_id}")).json()
-        return told if told["history"] and told["history"][-1]["epoch"] == EPOCHS else None
+        return told if len(told["history"]) == EPOCHS else None
 
-    told = wait_for(history, "the last epoch")
+    told = wait_for(history, "every epoch")
+    assert [row["epoch"] for row in told["history"]] == list(range(1, EPOCHS + 1))
+    assert (told["missing"], [start["attempt"] for start in told["attempts"]]) == ([], [1, 2])
     assert all(row["train_loss"] is not None and row["val_accuracy"] is not None for row in told["history"])
 
     finished = http.post(address(gateway, f"pause/{task_id}"))
@@ -209,13 +212,14 @@ def test_a_dataset_that_is_too_large_is_refused_with_how_to_do_it(gateway: Gatew
 
 
 def test_every_answer_is_guarded_and_can_be_found_again(gateway: GatewayProcess) -> None:
-    answer = requests.get(address(gateway, "me"), headers={"X-Request-ID": "mine-1", "Origin": "https://example.org"})
-    assert (answer.headers["X-Request-ID"], answer.json()["request_id"]) == ("mine-1", "mine-1")
+    mine = uuid.uuid4().hex
+    answer = requests.get(address(gateway, "me"), headers={"X-Request-ID": mine, "Origin": "https://example.org"})
+    assert (answer.headers["X-Request-ID"], answer.json()["request_id"]) == (mine, mine)
     assert "default-src 'self'" in answer.headers["Content-Security-Policy"]
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     assert "Access-Control-Allow-Origin" not in answer.headers
     lines = [json.loads(line) for line in gateway.log.read_text().splitlines() if line.startswith("{")]
-    (line,) = [each for each in lines if each["request_id"] == "mine-1"]
+    (line,) = [each for each in lines if each["request_id"] == mine]
     assert (line["method"], line["status"], line["user"]) == ("GET", 401, "")
 
 
