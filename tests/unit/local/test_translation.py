@@ -3,7 +3,7 @@
 import pytest
 
 from local_cluster.node.addresses import Addresses, PodName
-from local_cluster.node.translation import Translation
+from local_cluster.node.translation import Translation, as_in_container
 
 POD = PodName("team", "digits-1", "digits-1-1")
 PATHS = {"/data": "/real/d", "/data/models": "/real/m", "/dev/termination-log": "/real/log", "/tmp": "/real/t/data"}
@@ -84,3 +84,17 @@ def test_other_names_stay_as_they_are(translate: Translation, text: str) -> None
 
 def test_without_mounts_no_path_is_touched(addresses: Addresses) -> None:
     assert Translation({}, POD, addresses)("/data //x") == "/data //x"
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("/real/a/train.csv: no such file", "/data/train.csv: no such file"),
+        ('{"message": "/real/a and /real/a/b/c"}', '{"message": "/data and /data/inner/c"}'),
+        ("/real/ab stays", "/real/ab stays"),
+        ("nothing of it", "nothing of it"),
+    ],
+)
+def test_what_a_container_says_has_the_paths_of_its_manifest(said: str, shown: str) -> None:
+    assert as_in_container(said, {"/data": "/real/a", "/data/inner": "/real/a/b"}) == shown
+    assert as_in_container(said, {}) == said

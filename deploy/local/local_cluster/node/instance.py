@@ -14,6 +14,7 @@ from pathlib import Path
 from local_cluster import procfs
 from local_cluster.node import shim
 from local_cluster.node.status import Terminated, timestamp
+from local_cluster.node.translation import as_in_container
 from local_cluster.processes import Process, write_atomically
 
 _MESSAGE_LIMIT = 4096
@@ -30,6 +31,8 @@ class Launch:
     environment: Mapping[str, str]
     directory: Path
     logs_are_fallback: bool
+    paths: Mapping[str, str]
+    """Path in the container -> path on this machine."""
 
 
 class Instance:
@@ -63,6 +66,7 @@ class Instance:
                     "environment": dict(launch.environment),
                     "directory": str(launch.directory),
                     "logs_are_fallback": launch.logs_are_fallback,
+                    "paths": dict(launch.paths),
                     "exit": exit_path,
                 }
             ),
@@ -83,7 +87,8 @@ class Instance:
     def launched(self) -> Launch:
         """What was started here."""
         spec = json.loads((self.folder / "spec.json").read_text())
-        return Launch(spec["command"], spec["environment"], Path(spec["directory"]), spec["logs_are_fallback"])
+        directory, paths = Path(spec["directory"]), spec.get("paths", {})  # a node of before had none
+        return Launch(spec["command"], spec["environment"], directory, spec["logs_are_fallback"], paths)
 
     async def wait(self) -> Terminated:
         """How it ended, once nothing of it is left."""
@@ -145,7 +150,7 @@ class Instance:
     def _message(self, failed: bool) -> str:
         with contextlib.suppress(OSError), self.termination_log.open("rb") as file:
             if text := file.read(_MESSAGE_LIMIT):
-                return text.decode(errors="replace")
+                return as_in_container(text.decode(errors="replace"), self.launched().paths)
         return self._log_tail() if failed and self.launched().logs_are_fallback else ""
 
     def _log_tail(self) -> str:

@@ -74,6 +74,7 @@ def launch(
         environment=real,
         directory=_directory(container.working_directory, translate, home),
         logs_are_fallback=container.logs_are_fallback,
+        paths=mounts,
     )
 
 

@@ -50,6 +50,14 @@ class Translation:
         return same_service and _without_index(name.hostname) == _without_index(self.pod.hostname)
 
 
+def as_in_container(text: str, paths: Mapping[str, str]) -> str:
+    """What a container has said, with the paths that its manifest has in place of those of this machine."""
+    mounts = {real: mount for mount, real in paths.items()}
+    longest_first = sorted(mounts, key=len, reverse=True)
+    pattern = "|".join(re.escape(real) for real in longest_first) or r"(?!)"
+    return re.sub(rf"(?:{pattern}){_AFTER_PATH}", lambda found: mounts[found[0]], text)
+
+
 def _without_index(hostname: str) -> str:
     """Pods of an Indexed Job or a StatefulSet differ in a number at the end."""
     return hostname.rstrip("0123456789")
