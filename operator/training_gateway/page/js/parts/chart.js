@@ -111,7 +111,7 @@ function layout({ log = false, marks = [], gaps = [], lines }) {
     font: { family: getComputedStyle(document.body).fontFamily, size: 12, color: text },
     margin: { l: 8, r: 12, t: 26, b: 8 },
     legend: { orientation: "h", x: 0, y: 1.02, yanchor: "bottom", font: { size: 12 } },
-    dragmode: "zoom",
+    dragmode: matchMedia("(pointer: coarse)").matches ? false : "zoom", // a finger scrolls the page
     hovermode: "x unified",
     hoverlabel: { bgcolor: surface, bordercolor: grid, font: { color: colour("text") } },
     xaxis: {
