@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from trainingjob_api.contract import ExitCode
+from trainingjob_api.history import TrainingHistory
 from trainingjob_api.progress import EXIT_CODE_OF
 from trainingjob_api.quantity import PATTERN as QUANTITY
 from trainingjob_api.schema import structural_schema
@@ -37,6 +38,9 @@ def markdown() -> str:
             "\n## Exit codes of the trainer\n",
             "| code | outcomes |\n|---|---|",
             *_exit_codes(),
+            "\n## TrainingHistory\n",
+            "Beside each TrainingJob, under its name: [history.md](history.md).\n",
+            *_table(_own(structural_schema(TrainingHistory))),
             "",
         ]
     )
@@ -46,6 +50,12 @@ def _table(schema: Schema) -> Iterator[str]:
     yield "| field | type | |\n|---|---|---|"
     for path, field, required in _fields(schema):
         yield f"| `{path}` | {_type(field)} | {_described(field, required)} |"
+
+
+def _own(schema: Schema) -> Schema:
+    """Without what every object has."""
+    shared = {"apiVersion", "kind", "metadata"}
+    return {**schema, "properties": {n: field for n, field in schema["properties"].items() if n not in shared}}
 
 
 def _fields(schema: Schema, parent: str = "") -> Iterator[tuple[str, Schema, bool]]:
