@@ -3,7 +3,7 @@
 import builtins
 import json
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
@@ -95,7 +95,7 @@ class Api:
 
     async def watch(
         self, resource: Resource, namespace: str | None = None, *, version: str, labels: str = "", fields: str = ""
-    ) -> AsyncIterator[RawChange]:
+    ) -> AsyncGenerator[RawChange, None]:
         """What changes after a version, until the API server ends the stream.
 
         LostTrackError when it cannot go on from there, UnavailableError when the connection breaks or falls silent.
@@ -205,12 +205,13 @@ class Api:
         path = f"/api/v1/namespaces/{namespace}/pods/{pod}/exec"
         url = f"{self.connection.url}{path}?{urlencode(query)}"
         with _breaking(path):
-            async for part in frames(request_of(self.connection, url), feed):
-                if isinstance(part, Ended):
-                    if part.problem:
-                        raise ClientError(part.problem)
-                    return
-                yield part
+            async with aclosing(frames(request_of(self.connection, url), feed)) as parts:
+                async for part in parts:
+                    if isinstance(part, Ended):
+                        if part.problem:
+                            raise ClientError(part.problem)
+                        return
+                    yield part
 
     async def _send(
         self,

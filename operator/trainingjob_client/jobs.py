@@ -4,6 +4,7 @@ programs of one's own."""
 import asyncio
 import builtins
 from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -212,9 +213,10 @@ class AsyncTrainingJobs:
         job: Job | None = None
         try:
             async with asyncio.timeout(timeout):
-                async for job in self.watch(name, namespace=namespace):
-                    if _HOLDS[until](job):
-                        return job
+                async with aclosing(self.watch(name, namespace=namespace)) as seen:
+                    async for job in seen:
+                        if _HOLDS[until](job):
+                            return job
         except TimeoutError:
             stands = f" ({job.phase})" if job else ""
             raise WaitTimeoutError(f"{name} is not {until} after {timeout:g} s{stands}") from None
@@ -227,17 +229,18 @@ class AsyncTrainingJobs:
         """The job now and at every change, until it is over or deleted. NotFoundError when there is none."""
         where = namespace or self.namespace
         found = False
-        async for change in Watching(self.api, where, name).changes():
-            if change.job is None:
-                if not found:
-                    raise NotFoundError(f"there is no trainingjob {name} in namespace {where}")
-                continue
-            if change.type == "DELETED":
-                return
-            found = True
-            yield change.job
-            if change.job.is_over:
-                return
+        async with aclosing(Watching(self.api, where, name).changes()) as changes:
+            async for change in changes:
+                if change.job is None:
+                    if not found:
+                        raise NotFoundError(f"there is no trainingjob {name} in namespace {where}")
+                    continue
+                if change.type == "DELETED":
+                    return
+                found = True
+                yield change.job
+                if change.job.is_over:
+                    return
 
     def watch_all(self, *, namespace: str | None = None, all_namespaces: bool = False) -> AsyncGenerator[Change, None]:
         """All jobs as they are, SYNCED, then every change, for ever; an API server that goes away is waited for."""

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import dataclass
 
 from trainingjob_api.contract import CONTAINER_NAME
@@ -29,8 +30,9 @@ class LogReading:
         pod = await self._pod(job, after=0)
         if pod is None or not pod.has_log:
             raise NoLogError(_nothing(job, pod, self.rank))
-        async for line in self._lines(pod, follow=False, tail=self.tail):
-            yield line
+        async with aclosing(self._lines(pod, follow=False, tail=self.tail)) as lines:
+            async for line in lines:
+                yield line
 
     async def followed(self) -> AsyncGenerator[str, None]:
         """To the end of the training, over pauses and restarts."""
@@ -39,8 +41,9 @@ class LogReading:
             job = await self._job()
             pod = await self._pod(job, after=done)
             if pod is not None and pod.has_log:
-                async for line in self._to_its_end(pod):
-                    yield line
+                async with aclosing(self._to_its_end(pod)) as lines:
+                    async for line in lines:
+                        yield line
                 done, self.tail = pod.attempt, None
             elif job.is_over:
                 return
@@ -70,12 +73,13 @@ class LogReading:
         while True:
             skip = given
             try:
-                async for line in self._lines(pod, follow=True, tail=tail):
-                    if skip:
-                        skip -= 1
-                        continue
-                    given += 1
-                    yield line
+                async with aclosing(self._lines(pod, follow=True, tail=tail)) as lines:
+                    async for line in lines:
+                        if skip:
+                            skip -= 1
+                            continue
+                        given += 1
+                        yield line
                 if not await self._goes_on(pod):
                     return
             except (NotFoundError, RefusedError):

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 
 import aiohttp
@@ -37,7 +37,7 @@ def request_of(connection: Connection, url: str) -> Opened:
     return opened
 
 
-async def frames(opened: Opened, feed: AsyncIterator[bytes] | None) -> AsyncIterator[bytes | Ended]:
+async def frames(opened: Opened, feed: AsyncIterator[bytes] | None) -> AsyncGenerator[bytes | Ended, None]:
     """What comes on standard output, and at the end how it ended."""
     said, ended = b"", Ended("the connection ended before the command did")
     socket = await opened()

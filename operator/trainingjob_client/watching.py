@@ -3,6 +3,7 @@
 import asyncio
 import random
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import dataclass, field
 
 from trainingjob_client.api import Api, Raw, RawChange
@@ -39,12 +40,12 @@ class Watching:
                 if not self._version:
                     async for change in self._listed():
                         yield change
-                async for raw in self.api.watch(
-                    TRAINING_JOBS, self.namespace, version=self._version, fields=self._fields
-                ):
-                    wait, self._version = _FIRST_WAIT, raw.version
-                    if (seen := self._shown(raw)) is not None:
-                        yield seen
+                watch = self.api.watch(TRAINING_JOBS, self.namespace, version=self._version, fields=self._fields)
+                async with aclosing(watch) as raws:  # whoever wants no more leaves no connection behind
+                    async for raw in raws:
+                        wait, self._version = _FIRST_WAIT, raw.version
+                        if (seen := self._shown(raw)) is not None:
+                            yield seen
             except LostTrackError:
                 self._version = ""
             except UnavailableError as error:
