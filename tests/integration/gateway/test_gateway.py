@@ -4,7 +4,7 @@ import base64
 import json
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,27 +21,39 @@ from quickstart.product import GatewayProcess, OperatorProcess
 from support.product import table_of
 from support.waiting import PATIENCE, wait_for
 
-EPOCHS = 400
+EPOCHS = 250
+LEISURELY = Path(__file__).parents[2] / "support/leisurely.py"
 
 
 def address(gateway: GatewayProcess, path: str) -> str:
     return f"{gateway.address}/api/v1/epoch-training/{path}"
 
 
-def events(gateway: GatewayProcess, task_id: str, token: str) -> Iterator[dict[str, Any]]:
+def events(gateway: GatewayProcess, task_id: str, token: str) -> Generator[dict[str, Any], None, None]:
     headers = {"Authorization": f"Bearer {token}"}
     url = address(gateway, f"stream-progress/{task_id}")
-    for event in sseclient.SSEClient(url, headers=headers, timeout=PATIENCE):
-        yield json.loads(event.data)
+    client = sseclient.SSEClient(url, headers=headers, timeout=PATIENCE)
+    try:
+        for event in client:
+            yield json.loads(event.data)
+    finally:
+        client.resp.close()
+
+
+@pytest.fixture
+def http() -> Iterator[requests.Session]:
+    with requests.Session() as session:
+        yield session
 
 
 def test_a_training_as_in_a_tutorial(
-    gateway: GatewayProcess, operator: OperatorProcess, people: People, tmp_path: Path
+    gateway: GatewayProcess, operator: OperatorProcess, people: People, http: requests.Session, tmp_path: Path
 ) -> None:
     """A table of one's own, to the end, over a pause and an operator that was killed; every epoch is there."""
     token, namespace = people.token(people.account("ada", "edit")), people.kubectl.namespace
-    http = requests.Session()
     http.headers["Authorization"] = f"Bearer {token}"
+    code = {"leisurely.py": LEISURELY.read_text()}
+    people.kubectl.apply({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "code"}, "data": code})
     table = tmp_path / "points.csv"
     table.write_text(table_of(200))
     with table.open("rb") as file:
@@ -51,8 +63,13 @@ def test_a_training_as_in_a_tutorial(
     body = {
         "name": "三个点云",
         "epochs": EPOCHS,
-        "batch_size": 200,
-        "hidden_units": [8],
+        "batch_size": 50,
+        "training": {"model": {"type": "custom", "entrypoint": "leisurely:network"}},
+        "pod": {
+            "env": [{"name": "PYTHONPATH", "value": "/code"}],
+            "volumes": [{"name": "code", "config_map": {"name": "code"}}],
+            "volume_mounts": [{"name": "code", "mount_path": "/code"}],
+        },
         "early_stopping_patience": None,
         "dataset_id": uploaded["dataset_id"],
         "namespace": namespace,
@@ -67,7 +84,8 @@ def test_a_training_as_in_a_tutorial(
     assert (other.status_code, other.json()["errors"][0]["field"]) == (422, "Idempotency-Key")
 
     seen: list[dict[str, Any]] = []
-    for data in events(gateway, task_id, token):
+    stream = events(gateway, task_id, token)
+    for data in stream:
         seen.append(data)
         state, epoch = data["progress"]["training_state"], data["progress"]["current_epoch"]
         if data["type"] == "complete":
@@ -79,6 +97,7 @@ def test_a_training_as_in_a_tutorial(
             operator.kill()
             operator.start()
             assert http.post(address(gateway, f"resume/{task_id}")).json()["training_state"] == "starting"
+    stream.close()
     assert seen[-1]["state"] == "completed"
     assert seen[-1]["progress"]["current_epoch"] == EPOCHS
     assert "paused" in {each["progress"]["training_state"] for each in seen}
