@@ -67,8 +67,8 @@ class Job(Child):
 
     @property
     def has_let_go(self) -> bool:
-        """Suspended, and the Job controller says that it has no pod left."""
-        return self.is_suspended and self.status.let_go
+        """Suspended, and the Job controller says that it has no pod left, or has given it up."""
+        return self.is_suspended and (self.status.let_go or self.is_failing)
 
     @property
     def stopped_for(self) -> str | None:
@@ -107,7 +107,10 @@ class Job(Child):
 
     @property
     def is_over(self) -> bool:
-        return self.is_complete or self.failure is not None or (self.has_let_go and not self.is_held)
+        """Of a suspended Job that it has given up the Job controller cannot say Failed: that takes a startTime."""
+        if self.is_complete or self.failure is not None:
+            return True
+        return self.has_let_go and (self.is_failing or not self.is_held)
 
     @property
     def end(self) -> JobEnd | None:

@@ -79,6 +79,7 @@ def test_a_service_account_is_for_those_who_may_use_it(kubectl: Kubectl, cluster
     kubectl("create", "serviceaccount", "scientist")
     scientist = kubectl_of(cluster.service_account_kubeconfig(kubectl.namespace, "scientist"), kubectl.namespace)
     _grant(kubectl, {"apiGroups": ["trainingjob.dev"], "resources": ["trainingjobs"], "verbs": ["create"]})
+    wait_for(lambda: scientist.may("create", "trainingjobs.trainingjob.dev"), "the right to create")
     privileged = changed(VALID, {"spec.pod.serviceAccountName": "with-bucket"})
     with pytest.raises(Refused, match="you may not use ServiceAccount with-bucket"):
         scientist.create(privileged, dryRun="All")

@@ -81,4 +81,5 @@ def test_a_folder_that_cannot_be_written_is_named_with_what_to_do(cluster: Local
     job = trainings.submit(claim=claim, checkpoint__subPath="a-file")
     reason, message = reason_of(job.wait_for_end(), ConditionType.FAILED)
     assert reason == Reason.VOLUME_NOT_WRITABLE
-    assert "a-file" in message
+    assert message.startswith("cannot write to /checkpoints as user")
+    assert "runAsUser to its owner" in message

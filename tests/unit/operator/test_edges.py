@@ -94,6 +94,17 @@ class TestQueue:
         assert (status.job.end if status.job else "") == "Preempted"
         assert (status.checkpoint.step if status.checkpoint else None) == 40
 
+    failing = job(1, condition("Suspended"), condition("FailureTarget"), suspended=True, labels=QUEUE)
+
+    def test_a_job_that_fails_while_it_is_suspended_is_over_without_ever_being_called_failed(self) -> None:
+        saved = pod(code=43, message=said(43, Outcome.STOPPED, step=40, saved=40))
+        running = look(training_job(open_status()), self.failing, pod())
+        assert decide(running).situation is Situation.STOPPING
+        status = shown(look(training_job(open_status()), self.failing, gone=(saved,)))
+        assert (status.restarts, status.disruptions, status.job.end if status.job else "") == (0, 1, "Preempted")
+        paused = shown(look(training_job(open_status(pause=PAUSING), **SUSPEND), self.failing))
+        assert told(paused)["Suspended"] == "PausedByUser"
+
     @pytest.mark.parametrize("child", [held, acknowledged, job(labels=QUEUE)], ids=["held", "let go", "running"])
     def test_a_pause_by_a_person_deletes_it_because_a_queue_would_let_it_run_again(self, child: Any) -> None:
         assert actions(look(training_job(open_status(), **SUSPEND), child)) == [DeleteJob]
