@@ -8,7 +8,7 @@ from trainingjob_cli.connected import connected
 from trainingjob_cli.options import Names, Timeout
 
 if TYPE_CHECKING:
-    from trainingjob_client import AsyncTrainingJobs
+    from trainingjob_client import AsyncTrainingJobs, Job
 
 
 @connected
@@ -42,6 +42,20 @@ async def resume(
         if not wait:
             print(f"{name} goes on")
     for name in names if wait else ():
-        job = await jobs.wait(name, until="running", timeout=timeout)
+        job = await _going_on(jobs, name, timeout)
         came = job.status.resume
-        print(f"{name} trains" + (f" on from step {came.from_step} ({came.exactness})" if came else ""))
+        told = "has trained" if job.is_over else "trains"
+        print(f"{name} {told}" + (f" on from step {came.from_step} ({came.exactness})" if came else ""))
+
+
+async def _going_on(jobs: "AsyncTrainingJobs", name: str, timeout: float | None) -> "Job":
+    """The job once it trains; one that was complete before anybody looked has trained as well."""
+    from trainingjob_client import EndedError
+
+    try:
+        return await jobs.wait(name, until="running", timeout=timeout)
+    except EndedError:
+        job = await jobs.get(name)
+        if not job.has_succeeded:
+            raise
+        return job
