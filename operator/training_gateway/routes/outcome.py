@@ -14,7 +14,6 @@ from training_gateway.past import kept_of, past_of
 from training_gateway.refusal import Refusal
 from training_gateway.routes.streams import counted
 from training_gateway.routes.training import Namespace
-from trainingjob_api.contract import default_sub_path
 from trainingjob_client.errors import NoLogError
 from trainingjob_client.job import Job
 from trainingjob_client.jobs import AsyncTrainingJobs
@@ -79,8 +78,7 @@ async def _text(first: str | None, lines: AsyncIterator[str]) -> AsyncIterator[b
 def _files(job: Job) -> dict[str, Any]:
     """Where they are in which claim; model is absolute where the recipe says so."""
     checkpoint = job.spec.checkpoint
-    folder = checkpoint.sub_path or default_sub_path(job.namespace, job.name)
-    folder = f"{folder}-{job.uid}" if checkpoint.start_fresh else folder
+    folder = job.model.checkpoint_folder
     export = job.spec.training.export if job.spec.training else None
     model = export.path if export and export.path else f"{folder}/model"
     return {
