@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from support.clock import Clock
 from training_gateway.gate import DEVELOPER, FRESH_SECONDS, LONGEST_TOKEN, Action, Gate, User
 from training_gateway.rates import Rates
 from training_gateway.refusal import Refusal
@@ -33,13 +34,6 @@ class Reviews:
             user = {"username": "ada", "uid": "7", "groups": ["lab"], "extra": {"scope": ["all"]}}
             return {"status": {"authenticated": known, "user": user if known else {}, "audiences": self.audiences}}
         return {"status": {"allowed": manifest["spec"]["resourceAttributes"].get("namespace") == "team"}}
-
-
-class Clock:
-    now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture

@@ -5,22 +5,16 @@ from itertools import pairwise
 
 import pytest
 
+from support.clock import Clock
 from training_operator.budget import EXPIRY, Budget
 from training_operator.records import Key
 
 ONE, TWO = ("team", "one"), ("team", "two")
 
 
-class Clock:
-    now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    return Clock(100.0)
 
 
 def test_who_is_alone_writes_at_once(clock: Clock) -> None:

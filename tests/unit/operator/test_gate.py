@@ -6,6 +6,7 @@ from typing import Any, cast
 import aiohttp
 import pytest
 
+from support.clock import Clock
 from training_operator.errors import RefusedError, TryAgainError
 from training_operator.gate import AT_ONCE, FRESH_SECONDS, HOLDS_SECONDS, REMEMBERED, Gate, Verdict
 from training_operator.server import guarded, serving
@@ -33,13 +34,6 @@ class Reviews:
     async def may_get(self, path: str, user: dict[str, Any]) -> bool:
         assert path == "/metrics"
         return bool(user["username"] == "prometheus")
-
-
-class Clock:
-    now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture
