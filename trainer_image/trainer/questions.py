@@ -1,6 +1,6 @@
 """Rows that a finished model is asked about: what it cannot answer is a ValueError with row and column."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import isfinite, prod
 from typing import Any
 
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 Floats = NDArray[np.float64]
+_NAMES_SHOWN = 20
 
 
 class Questions:
@@ -18,7 +19,11 @@ class Questions:
         self._features, self._shape, self._values = features, tuple(shape), prod(shape)
 
     def read(self, rows: Any) -> Floats:
-        """(rows, values of one). rows: lists, arrays or tensors of numbers, each row flat or with its shape."""
+        """(rows, values of one). rows: lists, arrays or tensors of numbers, each row flat or with its shape.
+
+        What names its columns, a data frame or dicts, may have them in any order, and others beside them.
+        """
+        rows = self._in_order(rows)
         try:
             given = np.asarray(rows.detach().cpu() if isinstance(rows, Tensor) else rows)
         except (ValueError, TypeError):  # rows of different lengths, or what is no number
@@ -30,6 +35,19 @@ class Questions:
         values: Floats = given.reshape(len(given), self._values).astype(np.float64)
         self.require(values, np.isfinite(values), "is")
         return values
+
+    def _in_order(self, rows: Any) -> Any:
+        """By name, where there are names; what the model does not know is left out."""
+        if len(self._features) != self._values:  # pixels, or the steps of a window
+            return rows
+        if names := _names_of(rows):
+            if missing := [name for name in self._features if name not in names]:
+                raise ValueError(f"there is no column {missing[0]!r}; the model was trained on {self._columns}")
+            wanted = list(self._features)
+            return rows.select(wanted) if hasattr(rows, "select") else rows[wanted]
+        if isinstance(rows, list | tuple):
+            return [[row.get(name) for name in self._features] if isinstance(row, Mapping) else row for row in rows]
+        return rows
 
     def require(self, values: Floats, is_good: NDArray[np.bool_], what: str) -> None:
         """ValueError names the first value that is not good."""
@@ -71,6 +89,11 @@ class Questions:
         return number
 
     @property
+    def _columns(self) -> str:
+        more = len(self._features) - _NAMES_SHOWN
+        return ", ".join(map(repr, self._features[:_NAMES_SHOWN])) + (f" and {more} more" if more > 0 else "")
+
+    @property
     def _wanted(self) -> str:
         return f"a row has {self._values} values, of the shape {list(self._shape)}"
 
@@ -81,6 +104,12 @@ class Questions:
         if len(self._shape) == 2 and columns == self._shape[1]:
             return f"row {row + 1}, step {number // columns + 1}, column {self._features[number % columns]!r}"
         return f"row {row + 1}, value {number + 1} of {self._values}"
+
+
+def _names_of(rows: Any) -> list[str]:
+    """Of a data frame's columns (pandas, polars, pyarrow); none of anything else, or where they are only numbered."""
+    names = getattr(rows, "column_names", getattr(rows, "columns", None))
+    return [] if names is None else [name for name in names if isinstance(name, str)]
 
 
 def _is_one(value: Any) -> bool:

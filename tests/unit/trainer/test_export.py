@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import onnxruntime
+import pyarrow as pa
 import pytest
 import torch
 from torch import Tensor, nn
@@ -174,6 +175,22 @@ def test_rows_of_another_width_are_refused(tmp_path: Path) -> None:
     exported(tmp_path, shape, recipe(fields))
     with pytest.raises(ValueError, match=r"a row has 144 values, of the shape \[3, 8, 6\]; these .* \[3\]"):
         load(tmp_path)([[1.0, 2.0, 3.0]])
+
+
+def test_what_names_its_columns_may_have_them_in_any_order(tmp_path: Path) -> None:
+    exported(tmp_path, (6,), recipe(NETWORKS["mlp"][1]))
+    model, values = load(tmp_path), torch.randn(3, 6, generator=torch.Generator().manual_seed(1)).double()
+    columns = {f"column-{number}": values[:, number].tolist() for number in range(6)}
+    turned = dict(reversed([*columns.items(), ("note", ["a", "b", "c"])]))
+    table = pa.table(turned)
+    assert torch.equal(model.outputs(table), model.outputs(values))
+    assert torch.equal(model.outputs(table.to_pylist()), model.outputs(values))
+    with pytest.raises(
+        ValueError, match="there is no column 'column-3'; the model was trained on 'column-0', 'column-"
+    ):
+        model(table.drop(["column-3"]))
+    with pytest.raises(ValueError, match="row 2, column 'column-3': the value is missing"):
+        model([turned_row := table.to_pylist()[0], {**turned_row, "column-3": None}])
 
 
 GOOD = [[1.0] * 6, [2.0] * 6]
