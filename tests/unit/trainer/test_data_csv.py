@@ -201,14 +201,16 @@ def test_a_column_whose_name_begins_with_an_exclamation_mark_is_one(tmp_path: Pa
 @pytest.mark.parametrize(
     ("features", "words"),
     [
-        (None, "row 1, column 'date': the value is '2024-01-31', a time and not a number. Leave the column out with "),
-        (["*"], 'data.features: ["*", "!date"]'),
+        (None, "row 1, column 'date': the value is '2024-01-31', a time and not a number. Leave out "),
+        (["*"], 'no number with data.features: ["*", "!date", "!kind"], or put numbers in its place'),
+        (["a", "kind"], "row 1, column 'kind': the value is 'new', not a number. Leave out what is no number"),
+        (["gap"], "row 1, column 'gap': the value is missing. Leave out"),
         (["a", "!zzz"], "there is no column 'zzz'"),
-        (["!a", "!date"], "data.features leaves out every column"),
+        (["!*"], "data.features leaves out every column"),
     ],
 )
 def test_what_to_leave_out_is_said(tmp_path: Path, features: list[str] | None, words: str) -> None:
-    (tmp_path / "x.csv").write_text("a,date,y\n1,2024-01-31,p\n1,2024-02-01,q\n")
+    (tmp_path / "x.csv").write_text("a,date,kind,gap,y\n1,2024-01-31,new,,p\n1,2024-02-01,old,w,q\n")
     with pytest.raises(DataError) as refused:
         load(tmp_path / "x.csv", features=features)
     assert words in str(refused.value)

@@ -34,7 +34,7 @@ class Table:
         """The columns as one array (rows, columns)."""
         result = np.empty((self.rows, len(names)), dtype=np.float64)
         for index, name in enumerate(names):
-            result[:, index] = self._number_column(name)
+            result[:, index] = self._number_column(name, names)
         return result
 
     def labels(self, name: str) -> pa.ChunkedArray:
@@ -50,10 +50,10 @@ class Table:
         """For messages."""
         return f"{self.path}, row {self.first_row + row + 1}, column {name!r}"
 
-    def _number_column(self, name: str) -> NDArray[np.float64]:
+    def _number_column(self, name: str, inputs: Sequence[str]) -> NDArray[np.float64]:
         column = self.columns.column(name)
         if not is_number(column.type):
-            raise self._not_a_number(name, column)
+            raise self._not_a_number(name, column, inputs)
         column = self._without_gaps(name)
         values: NDArray[np.float64] = as_floats(column).to_numpy()
         if not np.isfinite(values).all():
@@ -83,22 +83,39 @@ class Table:
             raise self._bad_value(name, _first(pc.is_null(column)), "is missing")
         return column
 
-    def _not_a_number(self, name: str, column: pa.ChunkedArray) -> DataError:
-        try:
-            texts = column.cast(pa.string()).to_pylist()
-        except (ValueError, pa.ArrowNotImplementedError):  # bytes that are not UTF-8, lists and the like
-            texts = []
-        out = f'. Leave the column out with data.features: ["*", "!{name}"]'
+    def _not_a_number(self, name: str, column: pa.ChunkedArray, inputs: Sequence[str]) -> DataError:
+        texts, out = _texts(column), self._leaving_out(name, inputs)
         if pa.types.is_temporal(column.type):
-            return self._bad_value(name, 0, f"is {texts[0]!r}, a time and not a number{out}")
+            row = next((row for row, text in enumerate(texts) if text is not None), 0)
+            return self._bad_value(name, row, f"is {texts[row]!r}, a time and not a number{out}")
         for row, text in enumerate(texts):
             if not reads_as_number(text):
                 what = "is missing" if text in (None, "") else f"is {text!r}, not a number{_meant(text)}"
                 return self._bad_value(name, row, what + (out if self.first_row + row == 0 else ""))
         return DataError(f"{self.path}: column {name!r} holds {column.type} values, not numbers{out}")
 
+    def _leaving_out(self, name: str, inputs: Sequence[str]) -> str:
+        """All inputs that begin with something else than a number, this one among them: one advice is enough."""
+        others = [each for each in inputs if each == name or self._begins_with_words(each)]
+        listed = ", ".join(f'"!{each}"' for each in others[:_NAMES_SHOWN])
+        return f'. Leave out what is no number with data.features: ["*", {listed}], or put numbers in its place'
+
+    def _begins_with_words(self, name: str) -> bool:
+        column = self.columns.column(name)
+        first = None if is_number(column.type) else next(iter(_texts(column.slice(0, 1))), None)
+        return first is not None and not reads_as_number(first)
+
     def _bad_value(self, name: str, row: int, what: str) -> DataError:
         return DataError(f"{self.place(name, row)}: the value {what}")
+
+
+def _texts(column: pa.ChunkedArray) -> list[str | None]:
+    """Empty for bytes that are not UTF-8, lists and the like."""
+    try:
+        texts: list[str | None] = column.cast(pa.string()).to_pylist()
+    except (ValueError, pa.ArrowNotImplementedError):
+        return []
+    return texts
 
 
 def select_features(

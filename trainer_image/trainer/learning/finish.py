@@ -94,7 +94,7 @@ def _test_metrics(evaluation: Evaluation | None) -> TestMetrics | None:
 
 def _describe(recipe: Training, state: TrainState, spent: bool) -> str:
     epochs, best = state.epoch, state.standing.metrics
-    text = f"{epochs} epochs"
+    text = "1 epoch" if epochs == 1 else f"{epochs} epochs"
     if best is not None and recipe.best_by is not None:
         kept = "" if recipe.keeps_best else ", the last one is kept"
         text += f"; the best was {best.epoch} ({recipe.best_by.metric} {state.standing.value:.4g}){kept}"
