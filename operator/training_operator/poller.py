@@ -20,6 +20,8 @@ EAGER_SECONDS = 15.0
 """After the start rank 0 is asked every second until it answers."""
 SILENCE = 60.0
 """Without an answer for so long, the pod cannot be reached from here."""
+SOONEST = 1.0
+"""A training is asked when it expects to be over, and from then on as often as this: it may wait until it is heard."""
 RAREST = 120.0
 """A silent pod is asked after half the time that it has been silent, and at least this often."""
 
@@ -102,7 +104,7 @@ class Poller:
             elif not was_told and _now() - following.heard >= SILENCE:
                 was_told = True
                 self._on_silence(key)
-            await asyncio.sleep(self._pause(following, began))
+            await asyncio.sleep(self._pause(following, report, began))
 
     async def _ask_in_turn(self, following: _Following) -> Progress | None:
         lane = following.lane
@@ -117,7 +119,7 @@ class Poller:
         if before is None or _gist(before) != _gist(report):
             self._on_news(key)
 
-    def _pause(self, following: _Following, began: float) -> float:
+    def _pause(self, following: _Following, answer: Progress | None, began: float) -> float:
         """Seconds until the next question: often enough to see every epoch of a usual length."""
         if following.report is None and following.lane is Lane.QUICK and _now() - began < EAGER_SECONDS:
             return min(1.0, self._seconds)
@@ -125,7 +127,9 @@ class Poller:
         latest = report.latest if report and not report.finishing else None
         epoch = latest.seconds_per_epoch if latest and latest.seconds_per_epoch else 0.0
         silent = _now() - following.heard
-        return max(self._seconds, min(SLOWEST, epoch / 10), min(RAREST, silent / 2))
+        usual = max(self._seconds, min(SLOWEST, epoch / 10), min(RAREST, silent / 2))
+        ends = answer.seconds_remaining if answer else None
+        return usual if ends is None else min(usual, max(SOONEST, ends))
 
 
 def _now() -> float:

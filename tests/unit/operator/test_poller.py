@@ -140,6 +140,19 @@ def test_a_long_epoch_needs_few_questions() -> None:
     live(life())
 
 
+def test_one_that_is_about_to_end_is_asked_when_it_expects_to_be_over() -> None:
+    async def life() -> None:
+        pods = Pods()
+        latest = {"epoch": 3, "trainLoss": 0.5, "secondsPerEpoch": 200}
+        pods.add("pod", lambda time: report(latest=latest, secondsRemaining=max(0.0, 97 - time)) if time < 99 else None)
+        await asyncio.sleep(600)
+        last = [time for time in pods.asked["pod"] if 90 < time < 99]
+        assert [round(time) for time in last] == [97, 98]
+        assert min(pods.gaps("pod", since=99)) >= PACE, "one that has gone silent ends nothing"
+
+    live(life())
+
+
 def test_an_answer_grows_old() -> None:
     async def life() -> None:
         pods = Pods()
