@@ -39,7 +39,10 @@ class World:
             return model
         devices = [self.device] if self.device.type == "cuda" else None
         parallel = DistributedDataParallel(
-            model, device_ids=devices, gradient_as_bucket_view=True, broadcast_buffers=not _has_statistics_only(model)
+            model,
+            device_ids=devices,
+            gradient_as_bucket_view=True,
+            forward_sync_buffers=not _has_statistics_only(model),
         )
         if self.sums is not None:
             parallel.register_comm_hook(self.sums, _average)
