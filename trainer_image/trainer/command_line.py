@@ -14,7 +14,7 @@ from trainer.manifest import Places, launch_from_manifest
 from trainer.pod.outcome import end_of
 from trainer.pod.supervisor import refuse, say, supervise
 from trainer.reporting.comparison import Variant, compare, variants_in, variants_varied
-from trainingjob_api.contract import RUN_ENV
+from trainingjob_api.contract import RUN_ENV, ExitCode
 from trainingjob_api.progress import EXIT_CODE_OF
 
 _DESCRIPTION = """\
@@ -34,6 +34,7 @@ _EPILOG = """\
 exit codes: 0 completed, 43 paused, 44 wrong manifest or folder, 45 NaN, 46 hang, 47 lost a peer, 48 paused without
 saving, 49 out of memory, 50 wrong data, 51 no checkpoint is whole, 1 anything else
 """
+_LEFT_BEHIND = "model", "curves.png", "report.png", "report.json", "output"
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
@@ -58,7 +59,15 @@ def _train(options: argparse.Namespace, scratch: Path) -> int:
         print(note, file=sys.stderr)
     message = supervise(launch)
     say(message)
+    if options.config and message.exit_code == ExitCode.COMPLETED:
+        _tell_where(Path(launch.run.checkpoint_path))
     return message.exit_code
+
+
+def _tell_where(folder: Path) -> None:
+    """For whoever sits in front of it."""
+    if found := [name for name in _LEFT_BEHIND if (folder / name).exists()]:
+        print(f"in {folder}: {', '.join(found)}", file=sys.stderr)
 
 
 def _pod() -> Launch:

@@ -287,6 +287,7 @@ def test_an_example_trains_without_a_cluster_and_is_done_the_second_time(
     with trainer(None, tmp_path, arguments=arguments) as pod:
         assert pod.end() == ExitCode.COMPLETED, pod.text()
         first = pod.message()
+    assert f"in {folder}: model, curves.png" in pod.text()
     report = json.loads((folder / "report.json").read_text())
     assert report["test"][measure] > least
     assert {path.name for path in (folder / "model").iterdir()} >= {"model.safetensors", "model.json"}

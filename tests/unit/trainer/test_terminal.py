@@ -111,12 +111,12 @@ def test_the_curves_of_all_attempts_come_last(written: io.StringIO, tmp_path: Pa
 
 def test_a_table_and_events(written: io.StringIO) -> None:
     shown = Terminal(Board(RUN, plan=plan_for(Training.model_validate(recipe(Path("/t.csv"))), 96)))
-    shown.event("save failed", problem="no [/such] folder", nothing=None)
+    shown.event("save failed", problem="no [/such] folder", nothing=None, loss=0.123456789, step=7)
     shown.epoch(CLASSES, is_best=True)
     shown.epoch(CLASSES.model_copy(update={"epoch": 8, "validation_f1": None}), is_best=False)
     shown.close()
     lines = written.getvalue().splitlines()
-    assert lines[0].rstrip() == "save failed  problem no [/such] folder"
+    assert lines[0].rstrip() == "save failed  problem no [/such] folder  loss 0.1235  step 7"
     assert lines[1].split() == [
         "epoch",
         "train",

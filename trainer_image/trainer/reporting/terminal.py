@@ -45,7 +45,9 @@ class Terminal:
         self._bar.start()
 
     def event(self, name: str, **fields: object) -> None:
-        given = "  ".join(f"[dim]{key}[/] {escape(str(value))}" for key, value in fields.items() if value is not None)
+        given = "  ".join(
+            f"[dim]{key}[/] {escape(_shown(value))}" for key, value in fields.items() if value is not None
+        )
         style = "bold red" if "fail" in name else "bold"
         self._console.print(f"[{style}]{name}[/]  {given}")
 
@@ -136,6 +138,10 @@ class _BoardBar(Progress):
             task.total, task.completed, task.description = board.steps, board.step, name
             task.fields["rest"] = left
         return super().get_renderable()
+
+
+def _shown(value: object) -> str:
+    return format(value, ".4g") if isinstance(value, float) else str(value)
 
 
 def _duration(seconds: float) -> str:
