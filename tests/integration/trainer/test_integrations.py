@@ -4,7 +4,7 @@ import re
 import signal
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from textwrap import dedent
+from textwrap import dedent, indent
 from typing import Any
 
 import pytest
@@ -161,6 +161,48 @@ CASES = [
 """A program, the number of its ranks, the steps of a whole training, and those after which it is stopped."""
 
 
+def named(text: str, score: str) -> str:
+    """Two trainings of one program, the first of which ends early, and what came of them."""
+    fold = dedent(text).replace("pausable(trainer)", 'pausable(trainer, name=f"fold-{fold}")')
+    fold = fold.replace("Pausable()", 'Pausable(name=f"fold-{fold}")')
+    lines = f"import os\nscores = []\nfor fold in range(2):\n{indent(fold, '    ')}\n    scores.append({score})\n"
+    return f"{lines}open(f'scores-{{os.environ[\"RANK\"]}}', 'w').write(repr(scores))\n"
+
+
+EVALUATED = 'trainer.evaluate()["eval_loss"]'
+NAMED_HUGGING_FACE = named(
+    HUGGING_FACE.replace(
+        "    trainer.train(",
+        """
+    from transformers import TrainerCallback
+
+    class Enough(TrainerCallback):
+        def on_epoch_end(self, args, state, control, **_):
+            control.should_training_stop = fold == 0 and state.epoch >= 2
+
+    trainer.add_callback(Enough())
+    trainer.train(""",
+    ),
+    EVALUATED,
+)
+NAMED_LIGHTNING = named(
+    LIGHTNING.replace(
+        "        def configure_optimizers",
+        """
+        def on_train_epoch_end(self):
+            self.trainer.should_stop = fold == 0 and self.trainer.current_epoch == 1
+
+        def configure_optimizers""",
+    ),
+    'trainer.callback_metrics["val/loss"].item()',
+)
+NAMED_CASES = [
+    pytest.param(NAMED_HUGGING_FACE, 2, id="hugging-face"),
+    pytest.param(named(STREAM.replace("=24", "=8 + 16 * fold"), EVALUATED), 1, id="hugging-face, a stream"),
+    pytest.param(NAMED_LIGHTNING, 2, id="lightning"),
+]
+
+
 @pytest.fixture(scope="module")
 def frameworks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForkServer]:
     names = (
@@ -193,6 +235,29 @@ def test_paused_in_and_between_epochs(
     assert _without_times(newest_tensors(paused)) == _without_times(newest_tensors(reference))
     assert history_of(paused) == history_of(reference)
     assert all("validationLoss" in epoch for epoch in history_of(reference))
+
+
+@pytest.mark.parametrize(("text", "ranks"), NAMED_CASES)
+def test_paused_in_the_second_of_two_trainings(frameworks: ForkServer, tmp_path: Path, text: str, ranks: int) -> None:
+    """In pods of their own; what is told of the first, which is done, is the same after a pause."""
+    script = write_script(tmp_path, text)
+    reference, paused = tmp_path / "reference", tmp_path / "paused"
+    whole = frameworks.start(script_config(reference, script), ranks, apart=True)
+    assert whole.codes() == [0] * ranks, whole.end()
+    for attempt, step in enumerate((10, 13), start=1):
+        stop = Interruption(step, signal.SIGTERM, [ranks - 1])
+        group = frameworks.start(script_config(paused, script, attempt=attempt), ranks, interruption=stop, apart=True)
+        assert group.codes() == [ExitCode.STOPPED] * ranks, group.end()
+    last = frameworks.start(script_config(paused, script, attempt=9), ranks, apart=True)
+    assert last.codes() == [0] * ranks, last.end()
+    for name in ("fold-0", "fold-1"):
+        ours, theirs = paused / "runs" / name, reference / "runs" / name
+        assert _without_times(newest_tensors(ours)) == _without_times(newest_tensors(theirs))
+        assert history_of(ours) == history_of(theirs)
+    scores = [
+        [(each / "output" / f"scores-{rank}").read_text() for rank in range(ranks)] for each in (paused, reference)
+    ]
+    assert scores[0] == scores[1]
 
 
 def test_without_any_pod_sigterm_pauses_lightning_too(frameworks: ForkServer, tmp_path: Path) -> None:

@@ -74,12 +74,14 @@ def _require_possible(trainer: Any) -> None:
 
 
 def _keep_place(trainer: Any, training: "_Training") -> None:
-    """In a stream the Trainer would look for its place by the number of all steps, in the first pass over it."""
+    """Where the Trainer would not know: in a stream, and whether a training that goes on had come to its end."""
     init = trainer._init_training_state
 
     def init_training_state(max_steps: int, per_epoch: int, epochs: int, *rest: Any) -> tuple[int, int]:
         done: tuple[int, int] = init(max_steps, per_epoch, epochs, *rest)
         training.is_stream = epochs == sys.maxsize
+        if max_steps <= training.steps_done:
+            return epochs, 0  # by itself it would go on where early stopping, or the end of its steps, has ended it
         return training.place if training.is_stream and training.place else done
 
     trainer._init_training_state = init_training_state
@@ -146,6 +148,8 @@ class _Training:
         self.is_stream = False
         self.place: tuple[int, int] | None = None
         """In a stream: passes that are over, and batches of this one."""
+        self.steps_done = 0
+        """That were asked for when it came to its end, early or not."""
         self._progress: str | None = None
         self._folder = tempfile.TemporaryDirectory(prefix="trainer-")
 
@@ -156,6 +160,7 @@ class _Training:
             "progress": json.dumps(asdict(trainer.state)),
             "metrics": dict(self.metrics),
             "place": self.place,
+            "steps_done": self.steps_done,
             "callbacks": {name: each.state()["attributes"] for name, each in self._callbacks().items()},
         }
 
@@ -165,6 +170,7 @@ class _Training:
         self.metrics = state["metrics"]
         self._progress = state["progress"]
         self.place = state.get("place")
+        self.steps_done = state.get("steps_done", 0)
         for name, attributes in state.get("callbacks", {}).items():
             vars(self._callbacks()[name]).update(attributes)
 
@@ -239,6 +245,7 @@ class _Following(TrainerCallback):
         self._follow(args, state)
 
     def on_train_end(self, args: Any, state: Any, control: Any, **rest: Any) -> None:
+        self._training.steps_done = state.max_steps
         self._epoch = int(state.epoch or 0)
         self._follow(args, state)
         self._run.save_last()

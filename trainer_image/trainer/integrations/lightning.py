@@ -29,6 +29,7 @@ class Pausable(Callback):
         self._run = start(name=self._name, model=pl_module, training=self._training)
         theirs = [each for each in trainer.callbacks if _keeps_to_itself(each)]  # type: ignore[attr-defined]
         self._run.doubt(Attributes({type(each).__name__: each for each in theirs}).doubts)
+        trainer.should_stop |= self._training.ended_at == _limits(trainer)
         self._on_sigterm = signal.getsignal(signal.SIGTERM)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -52,6 +53,7 @@ class Pausable(Callback):
         self._rehearse(trainer)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        self._training.ended_at = _limits(trainer)
         self.follow(consumed=0)
         self._run.save_last()
 
@@ -124,6 +126,8 @@ class _Training:
         self.trainer: Any = trainer
         self._pausable = pausable
         self._is_loaded = False
+        self.ended_at: list[int | None] | None = None
+        """The limits with which it came to its end, early or not."""
 
     def metrics(self) -> dict[str, float]:
         """What the module has logged, by the names of `run.report`."""
@@ -135,6 +139,8 @@ class _Training:
             "objects": [each.state_dict() for each in self._objects()],
             "loops": copy.deepcopy(self.trainer.fit_loop.state_dict()),
             "callbacks": {each.state_key: each.state_dict() for each in self._callbacks()},
+            "metrics": {name: each.clone() for name, each in self._shown().items() if _is_number(each)},
+            "ended_at": self.ended_at,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
@@ -143,12 +149,19 @@ class _Training:
         for each in self._callbacks():
             if content := state["callbacks"].get(each.state_key):
                 each.load_state_dict(content)
+        self._shown().update(state.get("metrics", {}))
+        self.ended_at = state.get("ended_at")
         fit = self.trainer.fit_loop
         fit.load_state_dict(state["loops"])
         if self._is_loaded:  # the loops have begun where they were told to; from here on nothing is special
             for loop in (fit, fit.epoch_loop, fit.epoch_loop.val_loop):
                 loop.on_iteration_done()
         self._is_loaded = True
+
+    def _shown(self) -> dict[str, Any]:
+        """What `trainer.callback_metrics` shows, as it was computed last: to compute it anew takes all ranks."""
+        shown: dict[str, Any] = self.trainer._logger_connector._callback_metrics
+        return shown
 
     def _objects(self) -> list[Any]:
         trainer = self.trainer
@@ -158,6 +171,10 @@ class _Training:
 
     def _callbacks(self) -> list[Any]:
         return [each for each in self.trainer.callbacks if each is not self._pausable]
+
+
+def _limits(trainer: Trainer) -> list[int | None]:
+    return [trainer.max_epochs, trainer.max_steps]
 
 
 def _keeps_to_itself(callback: Callback) -> bool:

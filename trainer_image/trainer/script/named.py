@@ -54,6 +54,12 @@ def in_its_folder(around: Surroundings, name: str, number: int, world: World) ->
     return replace(around, config=replace(around.config, run=run))
 
 
+def epochs_done(around: Surroundings, world: World) -> int:
+    """How many a named training was asked for when it ended, which may have been before the last; 0: it has not."""
+    record = Folder(around.config.run).done() if world.is_rank_zero else None
+    return int(world.from_rank_zero(str(record.progress.epochs if record else 0).encode()))
+
+
 def _loop_around(frame: FrameType | None) -> str | None:
     """Where a loop begins that is sure to come back to the code that runs now; the user's code only."""
     while frame is not None:

@@ -30,8 +30,10 @@ _LONGEST_REHEARSAL = 64
 class ScriptRun:
     """One attempt of a program as one rank sees it. All ranks call its methods at the same places."""
 
-    def __init__(self, run: Run, state: ScriptState, is_alone: bool) -> None:
+    def __init__(self, run: Run, state: ScriptState, is_alone: bool, epochs_done: int) -> None:
+        """epochs_done: that were asked for when this very training came to its end in an earlier attempt, or 0."""
         self._run = run
+        self._epochs_done = epochs_done
         self._state = state
         self._is_alone = is_alone  # nobody else will say how it ended
         self._orders = Orders()
@@ -64,7 +66,7 @@ class ScriptRun:
     def epochs(self, count: int) -> Iterator[int]:
         """The numbers of the epochs still to do; an epoch that was interrupted comes first, with what is left of it."""
         self._run.board.epochs_asked = count
-        while self.epoch < count:
+        while self.epoch < count and count > self._epochs_done:
             if self._state.position.consumed == 0:
                 self._be_where_it_was_saved()
             self._clock = EpochClock(self._state)
@@ -246,6 +248,8 @@ class ScriptRun:
         world = self._run.world
         together = world.size == 1 or dist.is_initialized()
         if together:
+            if self._is_in_epoch and self._has_reported:  # it has left run.epochs() early, with this epoch done
+                self._leave_epoch()
             self.save_last()
         elif world.is_rank_zero and self._run.board.step:
             self._require_last()
@@ -306,13 +310,16 @@ class ScriptRun:
         self._be_where_it_was_saved()
         if not self._has_reported:
             self.report()
+        self._leave_epoch()
+        self._run.board.plan = plan_so_far(count, self.epoch, self.steps)
+        if self._run.should_stop(now=True) or self._run.save_is_due(epoch_done=True):
+            self._save()
+
+    def _leave_epoch(self) -> None:
         self._is_in_epoch = self._is_last = False
         self._reentry = None
         self._state.position = Position(epoch=self.epoch + 1, step=self.steps)
         self._state.epoch_seconds, self._state.samples = 0.0, 0
-        self._run.board.plan = plan_so_far(count, self.epoch, self.steps)
-        if self._run.should_stop(now=True) or self._run.save_is_due(epoch_done=True):
-            self._save()
 
     def _save(self, required: bool = False) -> None:
         try:

@@ -22,7 +22,7 @@ from trainer.pod import program
 from trainer.pod.program import Program
 from trainer.pod.stopping import StopRequest, handle
 from trainer.pod.surroundings import Surroundings, prepare
-from trainer.script.named import in_its_folder, require_name
+from trainer.script.named import epochs_done, in_its_folder, require_name
 from trainer.script.objects import Objects
 from trainer.script.order import spare_workers
 from trainer.script.run import ScriptRun
@@ -60,7 +60,7 @@ def start(*, name: str | None = None, own: Mapping[str, object] | None = None, *
     state = ScriptState(shared, mine, _circumstances(around, world), _seed(world))
     run.restore(state)
     is_alone = running is None or running.is_alone
-    script_run = ScriptRun(run, state, is_alone)
+    script_run = ScriptRun(run, state, is_alone, epochs_done(its, world) if name is not None else 0)
     program.running = Program(around, script_run.finish, names, is_alone)
     gc.freeze()  # torch's objects stay anyway; looking through them again and again took a tenth of a DataLoader's time
     atexit.register(gc.unfreeze)  # else packages take what is still there at the end for leaks, and say so
