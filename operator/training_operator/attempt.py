@@ -115,6 +115,11 @@ class Attempt:
         return min((pod.start_time for pod in self.pods if pod.start_time), default=None)
 
     @property
+    def last_start(self) -> datetime | None:
+        """When the last of its containers began to run: since then all are there that a first step takes."""
+        return max((pod.start_time for pod in self.pods if pod.start_time), default=None)
+
+    @property
     def orphans(self) -> tuple[Pod, ...]:
         """Pods that run on although their Job was taken from above them."""
         return tuple(pod for pod in self.pods if pod.is_orphaned)

@@ -32,17 +32,17 @@ def first_step(observed: Observed) -> datetime | None:
     """
     attempt = observed.attempt
     only_the_trainer_knows = attempt.report is None or not attempt.report_is_fresh or observed.spec.script is not None
-    if attempt.first_start is None or attempt.has_stepped or not attempt.has_started or only_the_trainer_knows:
+    if attempt.last_start is None or attempt.has_stepped or not attempt.has_started or only_the_trainer_knows:
         return None
-    return attempt.first_start + timedelta(seconds=observed.spec.deadlines.start_seconds)
+    return attempt.last_start + timedelta(seconds=observed.spec.deadlines.start_seconds)
 
 
 def first_word(observed: Observed) -> datetime | None:
     """Until when it counts as starting without a word from rank 0, which may be out of reach; None: it has spoken."""
     attempt = observed.attempt
-    if attempt.first_start is None or attempt.report is not None:
+    if attempt.last_start is None or attempt.report is not None:
         return None
-    return attempt.first_start + UNTIL_HEARD
+    return attempt.last_start + UNTIL_HEARD
 
 
 def placement(observed: Observed) -> datetime | None:

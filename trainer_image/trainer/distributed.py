@@ -176,4 +176,4 @@ def _device(config: RankConfig) -> torch.device:
 
 def _collective_timeout(deadlines: Deadlines) -> timedelta:
     """Later than the supervisors' deadlines, which know better what is slow: this one is the last resort."""
-    return timedelta(seconds=max(deadlines.start_seconds, deadlines.step_seconds + deadlines.save_seconds) + 30)
+    return timedelta(seconds=max(2 * deadlines.start_seconds, deadlines.step_seconds + deadlines.save_seconds) + 30)

@@ -45,7 +45,12 @@ class Restart(Model):
 class Deadlines(Model):
     """How long things may take."""
 
-    start_seconds: int = Field(default=600, ge=1, le=864_000, description="From the start of a pod to its first step.")
+    start_seconds: int = Field(
+        default=600,
+        ge=1,
+        le=864_000,
+        description="From the start of the last pod to the first step; as long the pods that run wait for the others.",
+    )
     step_seconds: int = Field(
         default=600,
         ge=1,

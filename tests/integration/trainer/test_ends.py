@@ -94,10 +94,10 @@ def test_a_rank_that_hangs(table: Path, tmp_path: Path, ranks: int) -> None:
 
 
 def test_a_start_that_takes_too_long(table: Path, tmp_path: Path) -> None:
-    config = run_config(tmp_path / "c", recipe(table), deadlines={"startSeconds": 5})
+    config = run_config(tmp_path / "c", recipe(table), deadlines={"startSeconds": 3})
     with reserved_port() as port, trainer(config, tmp_path, PET_NNODES="2", PET_MASTER_PORT=str(port)) as pod:
         assert pod.end() == ExitCode.HANG
-        assert pod.message().message.endswith("within 5 s (starting); a peer may be missing")
+        assert pod.message().message.endswith("within 6 s (starting); a peer may be missing")
 
 
 def test_a_rank_that_is_killed(table: Path, tmp_path: Path) -> None:

@@ -267,6 +267,18 @@ CASES: list[tuple[str, Observed, Situation, list[type]]] = [
         [],
     ),
     (
+        "a peer has found its place late: the start begins with it",
+        look(
+            training_job(open_status(), nodes=2, deadlines={"startSeconds": 30}),
+            job(),
+            pod(0, started=58),
+            pod(1, started=29),
+            report=report(step=0, saved=None, state=State.STARTING),
+        ),
+        Situation.ACTIVE,
+        [],
+    ),
+    (
         "a peer never started: the first step cannot come",
         look(
             training_job(open_status(), nodes=2, deadlines={"startSeconds": 30}),

@@ -18,12 +18,13 @@ from support.weights import Weights
 from trainer.checkpoint.folder import Folder
 from trainer.checkpoint.store import Store
 from trainer.checkpoint.writing import finish_writing
-from trainer.config import Launch
+from trainer.config import Launch, Mounts, RankConfig
 from trainer.pod import supervisor
 from trainer.pod.entrance import enter
 from trainer.pod.pulse import PulseWriter, read_pulse
 from trainer.pod.run_folder import RankEnd, RunFolder
-from trainer.pod.stopping import REQUEST
+from trainer.pod.stopping import REQUEST, StopRequest
+from trainer.pod.surroundings import prepare
 from trainer.resumable import Position
 from trainingjob_api.contract import ExitCode
 from trainingjob_api.progress import EXIT_CODE_OF, Outcome, RunConfig, State, TerminationMessage
@@ -504,3 +505,15 @@ def test_a_rank_is_given_the_deadline_of_its_phase(
     said = read_pulse(folder.pulse(0))
     assert said is not None
     assert begin + seconds <= said.deadline <= time.monotonic() + seconds
+
+
+@pytest.mark.parametrize(("ranks", "seconds"), [(2, 9), (4, 18)], ids=["all in this pod", "half in another pod"])
+def test_who_waits_for_other_pods_is_given_the_time_that_they_may_be_late(
+    tmp_path: Path, ranks: int, seconds: float
+) -> None:
+    """One that is placed at the last moment has a whole start before it."""
+    config, folder = config_of(tmp_path, startSeconds=9), RunFolder(tmp_path)
+    prepare(RankConfig(config, 1, ranks, 2, 1, tmp_path, Mounts(), pod_ip=None), StopRequest())
+    said = read_pulse(folder.pulse(1))
+    assert said is not None
+    assert said.within == seconds

@@ -31,12 +31,18 @@ def prepare(config: RankConfig, stop: StopRequest, has_terminal: bool | None = N
     has_terminal: whether the log may draw on it; None: if there is one.
     """
     pulse = PulseWriter(RunFolder(config.folder).pulse(config.rank))
-    pulse.beat(State.STARTING, 0, within=config.run.deadlines.start_seconds)
+    pulse.beat(State.STARTING, 0, within=_until_first_step(config))
     board = Board(config.run, rank=config.rank, world_size=config.world_size)
     log = _log(config, board, sys.stdout.isatty() if has_terminal is None else has_terminal)
     if config.local_rank == 0:
         _say_started(log if config.rank == 0 else JsonLog(), config, serving=_serve(board, config))
     return Surroundings(config, board, stop, pulse, log)
+
+
+def _until_first_step(config: RankConfig) -> float:
+    """Other pods may find a place so much later than this one; only then the start begins."""
+    waits = config.world_size > config.local_world_size
+    return config.run.deadlines.start_seconds * (2 if waits else 1)
 
 
 def _say_started(log: Log, config: RankConfig, serving: str) -> None:
