@@ -628,6 +628,30 @@ def test_a_lost_node_is_told_with_what_helps() -> None:
     assert "kubectl delete node node-a" in (status.condition(ConditionType.STALLED) or fail()).message
 
 
+NAMED = ("Pod digits-1-0-abcde: status.containerStatuses: not a time",)
+
+
+@pytest.mark.parametrize(
+    ("observed", "situation"),
+    [
+        (look(training_job(open_status()), job(), pod()), Situation.ACTIVE),
+        (look(training_job(ended_status(end="Crash")), failed_job()), Situation.WAITING_FOR_PODS),
+        (look(training_job(open_status(2, recorded=False)), failed_job()), Situation.WAITING_FOR_PODS),
+        (look(training_job(open_status()), failed_job(), pod(code=1)), Situation.STOPPING),
+        (look(training_job(ended_status(), suspend=True)), Situation.WAITING_FOR_PODS),
+    ],
+    ids=["it trains", "the next would begin", "its Job would be made", "its end would be judged", "paused"],
+)
+def test_a_child_that_cannot_be_read_is_named_and_nothing_begins_or_ends(
+    observed: Observed, situation: Situation
+) -> None:
+    beside = dataclasses.replace(observed, unreadable=NAMED)
+    assert decide(beside).situation is situation
+    told = shown(beside).condition(ConditionType.STALLED) or fail()
+    assert (told.status, told.reason) == ("True", Reason.UNREADABLE_CHILD)
+    assert NAMED[0] in told.message
+
+
 class TestReadInPart:
     """A manifest with a field that is newer than the operator."""
 
