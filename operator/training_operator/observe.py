@@ -70,7 +70,8 @@ class Observed:
     def was_fruitful(self) -> bool:
         """The attempt has saved something; one that has told nothing ran for so long that it was not in vain."""
         attempt = self.attempt
-        if attempt.report is not None or any(end.said for end in attempt.ends):
+        was_told = attempt.report is not None or any(end.said for end in attempt.ends)
+        if was_told or self.recorded_failure is not None:  # to wait in vain for so long is no progress
             return attempt.has_saved
         return attempt.began is not None and self.now - attempt.began >= LIVED
 

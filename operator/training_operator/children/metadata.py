@@ -1,4 +1,8 @@
-"""What Jobs and pods have in common: metadata and conditions, of which only what decisions need is kept."""
+"""What Jobs and pods have in common: metadata and conditions, of which only what decisions need is kept.
+
+A TrainingJob's metadata is another model, `trainingjob_api.resource.Metadata`: it is read from people's files too, keeps
+every label and may lack what only the API server gives; this one is small, and equal when nothing that is used differs.
+"""
 
 import sys
 from collections.abc import Mapping

@@ -34,7 +34,7 @@ def test_what_a_short_job_costs(operator: OperatorProcess, training: Training, w
     assert made.count(status) <= 3
 
 
-def test_what_a_pause_costs(operator: OperatorProcess, training: Training, writes: Writes) -> None:
+def test_what_a_pause_and_a_resume_cost(operator: OperatorProcess, training: Training, writes: Writes) -> None:
     """In the middle of an epoch: no progress is due."""
     training.create(step=0.5, training__epochs=100)
     training.until(lambda status: "progress" in status, "the first progress")
@@ -43,6 +43,12 @@ def test_what_a_pause_costs(operator: OperatorProcess, training: Training, write
     training.until_true("Suspended")
     made = [write for write in writes()[before:] if write != HISTORY]
     assert made == ["patch jobs", "update trainingjobs/status", "update trainingjobs/status"]
+    before = len(writes())
+    training.resume()
+    training.until(lambda status: "resume" in status, "what it goes on from")
+    made = writes()[before:]
+    assert [write for write in made if write != "update trainingjobs/status"] == ["create jobs"]
+    assert len(made) <= 4
 
 
 def test_several_nodes_need_one_service_more(operator: OperatorProcess, training: Training, writes: Writes) -> None:

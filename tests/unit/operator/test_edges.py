@@ -177,7 +177,7 @@ class TestMissingCapacity:
         for fruitless in (0, 1, 2, 8):
             on_record = shown(self.late(restarts=3, fruitless_attempts=fruitless))
             gone = (pod(0, code=143), pod(1, phase="Pending", node=""))
-            ended = shown(look(training_job(on_record, nodes=2), suspended_job(), gone=gone))
+            ended = shown(look(training_job(on_record, nodes=2), suspended_job(age=700), gone=gone))
             assert (ended.restarts, ended.phase) == (3, Phase.RESTARTING)
             assert ended.retry_time is not None
             waits.append((ended.retry_time - NOW).total_seconds())
