@@ -1,7 +1,7 @@
 """What Jobs and pods have in common: metadata and conditions, of which only what decisions need is kept.
 
-A TrainingJob's metadata is another model, `trainingjob_api.resource.Metadata`: it is read from people's files too, keeps
-every label and may lack what only the API server gives; this one is small, and equal when nothing that is used differs.
+A TrainingJob's own metadata is another model, `trainingjob_api.resource.Metadata`: that one is read from people's files
+too and keeps every label, this one is small, and two are equal when nothing that is used differs.
 """
 
 import sys
