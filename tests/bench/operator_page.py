@@ -89,12 +89,12 @@ def _record(number: int, is_running: bool) -> Record:
                 "uid": f"11111111-2222-3333-4444-{number:012}",
                 "resourceVersion": str(number),
             },
-            "status": _status(number, is_running).to_json_object(),
+            "status": status_of(number, is_running).to_json_object(),
         }
     )
 
 
-def _status(number: int, is_running: bool) -> TrainingJobStatus:
+def status_of(number: int, is_running: bool) -> TrainingJobStatus:
     now = datetime.now(UTC)
     quality = {"loss": 0.25 + number * 1e-6, "accuracy": 0.75 + number * 1e-6}
     epoch = {"epoch": number % 100, "trainLoss": 0.125 + number * 1e-6}
