@@ -342,17 +342,21 @@ class TestOrphans:
 class TestBudget:
     """Restarts count until training has gone well for long enough."""
 
-    def failed(self, age: float, saved_by: int) -> TrainingJobStatus:
+    def failed(self, age: float, saved_by: int, **restart: int) -> TrainingJobStatus:
         """After so many seconds, with a checkpoint of that attempt."""
         message = said(1, Outcome.CRASH, "boom", step=900, saved=900, attempt=4, saved_by=saved_by)
         crashed = pod(attempt=4, code=1, message=message)
         before = open_status(4, restarts=3, recent_restarts=3)
-        return shown(look(training_job(before), failed_job(4, age=age), crashed))
+        return shown(look(training_job(before, restart=restart), failed_job(4, age=age), crashed))
 
     def test_after_an_hour_with_something_saved_it_begins_anew(self) -> None:
         status = self.failed(age=3600, saved_by=4)
         assert (status.phase, status.restarts, status.recent_restarts) == (Phase.RESTARTING, 4, 1)
         assert status.retry_time == NOW + timedelta(seconds=10)
+
+    def test_how_long_that_is_can_be_set(self) -> None:
+        phases = [self.failed(age=60, saved_by=4, resetSeconds=seconds).phase for seconds in (60, 61)]
+        assert phases == [Phase.RESTARTING, Phase.FAILED]
 
     @pytest.mark.parametrize(("age", "saved_by"), [(3599, 4), (36_000, 3)], ids=["too early", "nothing was saved"])
     def test_it_is_spent_otherwise(self, age: float, saved_by: int) -> None:
