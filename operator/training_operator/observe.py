@@ -99,10 +99,14 @@ class Observed:
         )
 
     @property
+    def cut_off_nodes(self) -> frozenset[str]:
+        """Nodes that do not answer any more, as their pods look."""
+        return frozenset(pod.spec.node_name for pod in self.live_pods if pod.seems_cut_off)
+
+    @property
     def suspect_nodes(self) -> tuple[str, ...]:
-        """Nodes that may be lost, judged by their pods."""
-        suspects = {pod.spec.node_name for pod in self.live_pods if pod.seems_cut_off}
-        return tuple(sorted(suspects | {pod.spec.node_name for pod in self.overdue_pods} - {""}))
+        """Nodes that may be lost: whose pods end too late, or look cut off."""
+        return tuple(sorted(self.cut_off_nodes | {pod.spec.node_name for pod in self.overdue_pods} - {""}))
 
 
 def observe(
