@@ -90,6 +90,20 @@ def test_a_manifest_is_written_so_that_it_is_read_as_the_same(page: Page) -> Non
     assert yaml.safe_load(call(page, "yaml", "m.toYaml(values[0])", document)) == document
 
 
+@pytest.mark.parametrize(
+    ("line", "names"),
+    [
+        ("a,b", ["a", "b"]),
+        ("a;b, c;d", ["a", "b, c", "d"]),
+        ('"x, y",z', ["x, y", "z"]),
+        ('"say ""hi""",z', ['say "hi"', "z"]),
+        ("a\tb\t", ["a", "b", ""]),
+    ],
+)
+def test_columns_of_a_file_are_told_as_the_server_reads_them(page: Page, line: str, names: list[str]) -> None:
+    assert call(page, "parts/columns", "m.cells(values[0])", line) == names
+
+
 def test_events_are_read_in_whatever_pieces_they_come(page: Page) -> None:
     text = 'retry: 2000\nid: 7\ndata: {"a": 1}\n\n: heartbeat\n\ndata: {"b":\ndata: 2}\r\n\r\n'
     expression = (

@@ -77,7 +77,10 @@ export const job = async (task) => (await json(`jobs/${id(task)}`)).job;
 export const history = (task, after = 0) => json(`history/${id(task)}`, { parameters: { after: after || undefined } });
 export const pause = (task) => json(`pause/${id(task)}`, { method: "POST" });
 export const resume = (task) => json(`resume/${id(task)}`, { method: "POST" });
-export const remove = (task) => json(`jobs/${id(task)}`, { method: "DELETE" });
+export const result = async (task) => (await json(`result/${id(task)}`)).result;
+/** keepCheckpoints null: as the manifest says. */
+export const remove = (task, keepCheckpoints) =>
+  json(`jobs/${id(task)}`, { method: "DELETE", parameters: { keep_checkpoints: keepCheckpoints } });
 export const logs = (task, signal) =>
   send(address(`logs/${id(task)}`, { rank: 0, tail: 500, follow: true }), { signal });
 

@@ -9,9 +9,12 @@ const changed = new EventTarget();
 export const picked = () => read();
 export const isPicked = (id) => read().includes(id);
 
+/** False: there is no room for another one. */
 export function pick(id, wanted) {
   const others = read().filter((other) => other !== id);
-  write(wanted ? [...others, id].slice(-MOST) : others);
+  if (wanted && others.length >= MOST) return false;
+  write(wanted ? [...others, id] : others);
+  return true;
 }
 
 export function write(ids) {

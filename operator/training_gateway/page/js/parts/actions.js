@@ -32,16 +32,25 @@ export async function toggle(job, button) {
   }
 }
 
-/** Asks first. True: it is deleted. */
+/** Asks first, also what is to become of what is saved. True: it is deleted. */
 export async function removeAsked(job) {
+  const volume = job.manifest?.spec?.checkpoint?.volume ?? {};
+  const claim = job.status?.volumeClaim ?? volume.claimName ?? `${job.object_name}-checkpoints`;
+  const retained = volume.claimTemplate?.retain ?? true;
+  const drop = volume.claimTemplate && h("input", { type: "checkbox", id: "drop", checked: !retained });
   const text = [
     h("p", {}, t("delete.text")),
-    !isOver(job.state) && h("p", { class: "note wait" }, icon("warn"), t("delete.running")),
+    drop && h("label", { class: "check strong" }, drop, t("delete.drop", { claim })),
+    drop && h("p", { class: "soft" }, t("delete.kept")),
+    volume.claimName && h("p", {}, t("delete.own", { claim })),
+    volume.emptyDir && h("p", {}, t("delete.ephemeral")),
+    !isOver(job.state) && !job.suspended && h("p", { class: "note wait" }, icon("warn"), t("delete.running")),
   ];
   if (!(await confirm({ title: t("delete.title", { name: job.name }), text, go: t("delete.go") }))) return false;
+  const keeps = drop ? !drop.checked : null;
   try {
-    await remove(job.task_id);
-    toast(t("action.deleted", { name: job.name }));
+    await remove(job.task_id, keeps === retained ? null : keeps); // as the manifest says needs no right on claims
+    toast(t(keeps ? "action.deleted.kept" : "action.deleted", { name: job.name, claim }));
     return true;
   } catch (error) {
     complain(error);

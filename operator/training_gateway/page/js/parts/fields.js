@@ -3,7 +3,7 @@
 import { h, newId, setText } from "../dom.js";
 import { t } from "../i18n.js";
 
-/** {name, element, value(), complain(text|null), show(visible)}. kind: text, number, list, select, file. */
+/** {name, element, value(), say(hint), complain(text|null), show(visible)}. kind: text, number, list, select, file. */
 export function field(name, { kind = "text", options, initial = "", hint, required = false, ...attributes }) {
   const id = newId(name);
   const hints = hint ? h("span", { class: "hint", id: `${id}-hint` }, hint) : null;
@@ -35,10 +35,25 @@ export function field(name, { kind = "text", options, initial = "", hint, requir
     name,
     element,
     input,
+    say: (text) => setText(hints, text),
     complain,
     value: () => READ[kind](input),
     show: (visible) => (element.hidden = !visible),
   };
+}
+
+/** Words to pick from, beside whatever one types. */
+export function offer(input, words) {
+  const id = `${input.id}-list`;
+  document.getElementById(id)?.remove();
+  input.after(
+    h(
+      "datalist",
+      { id },
+      words.map((value) => h("option", { value })),
+    ),
+  );
+  input.setAttribute("list", id);
 }
 
 const READ = {

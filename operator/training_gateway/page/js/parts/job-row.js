@@ -3,9 +3,10 @@
 import { fill, h, icon, setText } from "../dom.js";
 import { age, duration, moment, NOTHING, number, percent } from "../format.js";
 import { t } from "../i18n.js";
-import { isPicked, pick } from "../picked.js";
+import { isPicked, MOST, pick } from "../picked.js";
 import { link } from "../router.js";
 import { nextStep, toggle } from "./actions.js";
+import { toast } from "./notices.js";
 import { progressBar } from "./progress.js";
 import { badge } from "./words.js";
 
@@ -23,7 +24,11 @@ export class JobRow {
       type: "checkbox",
       "aria-label": t("list.pick", { name: job.name }),
       checked: isPicked(job.task_id),
-      onchange: () => pick(job.task_id, this.box.checked),
+      onchange: () => {
+        if (pick(job.task_id, this.box.checked)) return;
+        this.box.checked = false;
+        toast(t("compare.full", { n: MOST }), "bad");
+      },
     });
     this.button = h("button", {
       class: "button small quiet square step",

@@ -1,7 +1,7 @@
 // Where trainings of one's own go.
 
 import { me } from "../api.js";
-import { h } from "../dom.js";
+import { offer } from "./fields.js";
 
 /** Those that one may use, the usual one first; none if nobody says. */
 export async function namespaces() {
@@ -12,8 +12,6 @@ export async function namespaces() {
 /** Offers them at a field, and fills the usual one in unless somebody was faster. */
 export async function offerNamespaces(input) {
   const all = await namespaces();
-  const options = all.map((name) => h("option", { value: name }));
-  input.after(h("datalist", { id: `${input.id}-list` }, options));
-  input.setAttribute("list", `${input.id}-list`);
+  offer(input, all);
   if (!input.value && document.activeElement !== input) input.value = all[0] ?? "";
 }

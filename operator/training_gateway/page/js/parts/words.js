@@ -24,11 +24,12 @@ export const GROUPS = {
   active: ({ state }) => ["starting", "running", "finishing", "pausing", "restarting"].includes(state),
   waiting: ({ state }) => ["pending", "queued"].includes(state),
   paused: ({ state }) => state === "paused",
-  done: ({ state }) => ["completed", "early_stopped"].includes(state),
+  done: ({ state }) => isDone(state),
   failed: ({ state }) => state === "failed",
 };
 
-export const isOver = (state) => ["completed", "early_stopped", "failed", "deleted"].includes(state);
+export const isDone = (state) => ["completed", "early_stopped"].includes(state);
+export const isOver = (state) => isDone(state) || ["failed", "deleted"].includes(state);
 const stateWord = (state) => (knows(`state.${state}`) ? t(`state.${state}`) : state || t("state.unknown"));
 export const stateKind = (state) => STATES[state]?.[0] ?? "idle";
 

@@ -14,6 +14,11 @@ import { link, replaceQuery } from "../router.js";
 import { summary } from "./job-recipe.js";
 
 const FIRST = ["val_loss", "train_loss", "val_accuracy", "val_mae"];
+/** column -> heading, and how it is written. */
+const QUALITIES = [
+  ["val_accuracy", "job.accuracy", percent],
+  ["val_mae", "job.mae", number],
+];
 const REFRESH = 4_000;
 
 export function compareView({ query }) {
@@ -180,7 +185,7 @@ class Comparison {
       "list.state",
       "list.epoch",
       "compare.best",
-      "job.accuracy",
+      ...this.qualities().map(([, key]) => key),
       "compare.last",
       "compare.took",
     ];
@@ -220,6 +225,11 @@ class Comparison {
     );
   }
 
+  /** Accuracy, mean absolute error, or both: whatever any of them has. */
+  qualities() {
+    return QUALITIES.filter(([column]) => this.runs.some(({ history }) => columns(history.rows).includes(column)));
+  }
+
   row(run, metric) {
     const { job, history, token, id } = run;
     const rows = history.rows;
@@ -240,7 +250,7 @@ class Comparison {
         number(job.best?.loss ?? best?.val_loss),
         best && h("span", { class: "soft" }, ` ${t("list.at", { epoch: job.best?.epoch ?? best.epoch })}`),
       ),
-      h("td", {}, typeof best?.val_accuracy === "number" ? percent(best.val_accuracy) : "–"),
+      this.qualities().map(([column, , shown]) => h("td", {}, shown(best?.[column]))),
       h("td", {}, number(last?.[metric])),
       h("td", {}, duration(seconds)),
       this.removal(run),

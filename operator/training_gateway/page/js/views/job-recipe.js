@@ -2,7 +2,7 @@
 
 import { fill, h, icon } from "../dom.js";
 import { t } from "../i18n.js";
-import { toast } from "../parts/notices.js";
+import { copyButton } from "../parts/command.js";
 import { go } from "../router.js";
 import { toYaml } from "../yaml.js";
 
@@ -19,12 +19,7 @@ export function recipePanel() {
     const buttons = h(
       "div",
       { class: "buttons" },
-      h(
-        "button",
-        { class: "button small", onclick: () => navigator.clipboard.writeText(text).then(() => toast(t("copied"))) },
-        icon("copy"),
-        t("copy"),
-      ),
+      copyButton(() => text),
       h("button", { class: "button small", onclick: () => useAgain(manifest) }, icon("plus"), t("recipe.again")),
     );
     fill(

@@ -1,14 +1,18 @@
 // What happened to a job, in plain words: what holds now, what to do, pauses, failures, events.
 
+import { result } from "../api.js";
 import { fill, h, icon } from "../dom.js";
 import { age, moment } from "../format.js";
 import { knows, t } from "../i18n.js";
-import { advice, reasonText } from "../parts/words.js";
+import { command } from "../parts/command.js";
+import { advice, isDone, reasonText } from "../parts/words.js";
 
 export function storyPanel() {
   const element = h("div", { class: "story" });
+  const came = { files: null, asked: false };
   let drawn = "";
-  const update = ({ job }) => {
+  const update = (content) => {
+    const { job } = content;
     const { status = {}, events = [] } = job;
     const now = JSON.stringify([
       job.message,
@@ -18,7 +22,15 @@ export function storyPanel() {
       status.lastFailure,
       status.notices,
       events,
+      came.files,
     ]);
+    if (isDone(job.state) && job.manifest?.spec.training && !came.asked) {
+      came.asked = true;
+      result(job.task_id).then(
+        ({ files }) => ((came.files = files), update(content)),
+        () => (came.asked = false),
+      );
+    }
     if (now === drawn) return;
     drawn = now;
     fill(
@@ -27,6 +39,7 @@ export function storyPanel() {
         "div",
         { class: "story-main" },
         hint(status),
+        model(job, came.files),
         failure(status),
         pause(status.pause),
         resumed(status.resume),
@@ -57,6 +70,24 @@ function hint({ conditions = [] }) {
       h("strong", {}, reasonText(found.reason)),
       found.message && h("p", {}, found.message),
       advice(found.reason) && h("p", {}, h("strong", {}, `${t("story.advice")}: `), advice(found.reason)),
+    ),
+  );
+}
+
+/** Where what one wanted lies, and how it comes here. Without a claim it has gone with its pod. */
+function model({ object_name: name, namespace }, files) {
+  if (!files?.claim) return null;
+  return h(
+    "div",
+    { class: "note good" },
+    icon("check"),
+    h(
+      "div",
+      {},
+      h("strong", {}, t("story.model")),
+      h("p", {}, t("story.model.where", { path: files.model, claim: files.claim })),
+      h("p", {}, t("story.model.take")),
+      command(`trainingjob download ${name} -n ${namespace}`),
     ),
   );
 }

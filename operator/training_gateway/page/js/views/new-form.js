@@ -4,13 +4,16 @@ import { start, upload } from "../api.js";
 import { h, icon, setText } from "../dom.js";
 import { bytes } from "../format.js";
 import { t } from "../i18n.js";
-import { field } from "../parts/fields.js";
+import { columnsOf } from "../parts/columns.js";
+import { field, offer } from "../parts/fields.js";
 import { offerNamespaces } from "../parts/namespaces.js";
 import { complain, toast } from "../parts/notices.js";
 import { problemText } from "../parts/words.js";
 import { go } from "../router.js";
 
-const LARGEST_FILE = 512 * 1024;
+const LARGEST_FILE = 512 * 1000;
+/** What is filled in outlives a look elsewhere, as the manifest does; goes with the tab. */
+const DRAFT = "trainingjob.form";
 const hint = (name) => ({ hint: t(`new.${name}.hint`) });
 const options = (prefix, names) => names.map((name) => [name, t(`${prefix}.${name}`)]);
 
@@ -47,7 +50,7 @@ const sections = () => ({
         options: [["", t("new.task.auto")], ...options("new.task", ["classification", "regression"])],
       },
     ],
-    ["target_column", {}],
+    ["target_column", hint("target_column")],
     ["feature_columns", { kind: "list", ...hint("feature_columns") }],
   ],
   model: [
@@ -75,16 +78,19 @@ const sections = () => ({
     ["min_delta", { kind: "number", initial: 0.001 }],
   ],
   place: [
-    ["nodes", { kind: "number" }],
-    ["gpus", { kind: "number" }],
+    ["nodes", { kind: "number", ...hint("nodes") }],
+    ["gpus", { kind: "number", ...hint("gpus") }],
     ["image", hint("image")],
   ],
 });
 
 export function newForm() {
   const fields = new Map();
+  const draft = JSON.parse(sessionStorage.getItem(DRAFT) ?? "{}");
   const groups = Object.entries(sections()).map(([section, list]) => {
-    const made = list.map(([name, what]) => fields.set(name, field(name, what)).get(name));
+    const made = list.map(([name, what]) =>
+      fields.set(name, field(name, { ...what, initial: draft[name] ?? what.initial })).get(name),
+    );
     return h(
       "fieldset",
       { class: "card" },
@@ -100,13 +106,19 @@ export function newForm() {
   const button = h("button", { class: "button primary" }, icon("play"), h("span", {}, t("new.go")));
   const element = h(
     "form",
-    { class: "stack", novalidate: true, onsubmit: (event) => submit(event, { fields, summary, button }) },
+    {
+      class: "stack",
+      novalidate: true,
+      oninput: () => keep(fields),
+      onsubmit: (event) => submit(event, { fields, summary, button }),
+    },
     groups,
     h("div", { class: "form-end" }, summary, button),
   );
   const shown = () => showFitting(fields);
   fields.get("source").input.addEventListener("change", shown);
   fields.get("learning_rate_scheduler").input.addEventListener("change", shown);
+  fields.get("file").input.addEventListener("change", () => offerColumns(fields));
   shown();
   offerNamespaces(fields.get("namespace").input);
   return { element };
@@ -121,6 +133,20 @@ function showFitting(fields) {
   for (const [name, one] of fields) if (conditional.has(name)) one.show(wanted.has(name));
 }
 
+function keep(fields) {
+  const texts = [...fields].filter(([name]) => name !== "file").map(([name, { input }]) => [name, input.value]);
+  sessionStorage.setItem(DRAFT, JSON.stringify(Object.fromEntries(texts)));
+}
+
+/** What can be predicted from the file, and what the server takes if nobody chooses. */
+async function offerColumns(fields) {
+  const { input, say } = fields.get("target_column");
+  const file = fields.get("file").value();
+  const columns = file ? await columnsOf(file) : [];
+  offer(input, columns);
+  say(columns.length ? t("new.target_column.last", { name: columns.at(-1) }) : t("new.target_column.hint"));
+}
+
 async function submit(event, { fields, summary, button }) {
   event.preventDefault();
   if (button.disabled) return;
@@ -131,6 +157,7 @@ async function submit(event, { fields, summary, button }) {
   try {
     const request = await requestOf(fields);
     const { task_id: task } = await start(request);
+    sessionStorage.removeItem(DRAFT);
     toast(t("new.started", { name: request.name }));
     go("job", [task]);
   } catch (error) {
