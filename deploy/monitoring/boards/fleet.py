@@ -5,7 +5,20 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from boards.board import board as made
 from boards.board import training_variables
-from boards.panels import PHASES, Column, Panels, Query, Text, bars, colored, curve, number, rows
+from boards.panels import (
+    EPOCHS_PER_MINUTE,
+    PHASES,
+    SAMPLES_PER_SECOND,
+    Column,
+    Panels,
+    Query,
+    Text,
+    bars,
+    colored,
+    curve,
+    number,
+    rows,
+)
 from boards.queries import RUNNING, in_phase, increase, mirror, of_the_training, quantile, running
 
 HERE = 'training_namespace=~"$namespace"'
@@ -108,8 +121,10 @@ def _over_time() -> Panels:
         "short",
         "There is no TrainingJob in these namespaces.",
     )
-    epochs = Text("Epochs", "Epochs that all trainings finish in a minute, over the last five.", "short", NONE_RUNS)
-    samples = Text("Samples", "Training samples a second, all trainings together.", "short", NONE_RUNS)
+    epochs = Text(
+        "Epochs", "Epochs that all trainings finish in a minute, over the last five.", EPOCHS_PER_MINUTE, NONE_RUNS
+    )
+    samples = Text("Samples", "Training samples a second, all trainings together.", SAMPLES_PER_SECOND, NONE_RUNS)
     goodput = Text(
         "Goodput of each training",
         "Share of the last hour, or of the time since its start, that went into steps that count.",
@@ -134,8 +149,8 @@ def _over_time() -> Panels:
         ),
         curve(
             queue,
-            Query(quantile(0.5, queued, 'phase="Queued"', window="1h"), "half"),
-            Query(quantile(0.9, queued, 'phase="Queued"', window="1h"), "90 %"),
+            Query(quantile(0.5, queued, 'phase="Queued"', window="1h"), "median"),
+            Query(quantile(0.9, queued, 'phase="Queued"', window="1h"), "90th percentile"),
             width=12,
         ),
     ]
@@ -159,8 +174,8 @@ def _failures() -> Panels:
         curve(lost, Query("sum(increase(trainingjob_operator_lost_steps_total[1h]))", "lost steps")),
         curve(
             pauses,
-            Query(quantile(0.5, pause, window="1h"), "half"),
-            Query(quantile(0.99, pause, window="1h"), "99 %"),
+            Query(quantile(0.5, pause, window="1h"), "median"),
+            Query(quantile(0.99, pause, window="1h"), "99th percentile"),
         ),
     ]
 

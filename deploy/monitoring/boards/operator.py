@@ -36,7 +36,7 @@ def _now() -> Panels:
     )
     return [
         number(leaders, Query(f"sum(trainingjob_operator_is_leader{{{HERE}}})"), colors=LEADERS),
-        number(version, Query(f"count by (version) ({BUILD}{{{HERE}}})", "{{version}}")),
+        number(version, Query(f"count by (version) ({BUILD}{{{HERE}}})", "{{version}}"), named=True),
         number(jobs, Query(f"sum(max by (phase) (trainingjob_operator_jobs{{{HERE}}}))")),
         number(queue, Query(f"max(trainingjob_operator_queue_depth{{{HERE}}})"), colors={100: "orange"}),
         number(listed, Query(f"min(trainingjob_operator_list_age_seconds{{{HERE}}})"), colors={300: "red"}),

@@ -18,9 +18,11 @@ from grafana_foundation_sdk.builders import (
 from grafana_foundation_sdk.builders.dashboard import ThresholdsConfig
 from grafana_foundation_sdk.models.common import (
     BigValueGraphMode,
+    BigValueTextMode,
     GraphDrawStyle,
     LegendDisplayMode,
     LegendPlacement,
+    ScaleDistribution,
     StackingMode,
     TooltipDisplayMode,
     VisibilityMode,
@@ -37,6 +39,8 @@ P = TypeVar("P", timeseries.Panel, stat.Panel, bargauge.Panel, statetimeline.Pan
 C = TypeVar("C", timeseries.Panel, statetimeline.Panel)
 Panels = Sequence[Any]
 """Builders of any kinds of panels: the SDK has no type that they share."""
+SAMPLES_PER_SECOND, EPOCHS_PER_MINUTE = "count:samples/s", "count:epochs/min"
+"""Units of one's own, as Grafana writes them: 1.2 K samples/s."""
 NOTHING = "Nothing to show: no training in this time range reports this."
 
 
@@ -82,6 +86,11 @@ def dashed(panel: timeseries.Panel, name: str) -> timeseries.Panel:
     return panel.override_by_name(name, [style, Property("custom.fillOpacity", 0)])
 
 
+def logarithmic(panel: timeseries.Panel) -> timeseries.Panel:
+    """For values of different sizes beside each other."""
+    return panel.scale_distribution(common.ScaleDistributionConfig().type(ScaleDistribution.LOG).log(10))
+
+
 def colored(panel: C, colors: Mapping[str, str]) -> C:
     """Gives series whose names begin with these words a colour of their own, the same wherever they are shown."""
     for name, color in colors.items():
@@ -115,11 +124,17 @@ ACTIVITIES = {
 
 
 def number(
-    text: Text, *queries: Query, width: int = 4, height: int = 4, colors: Mapping[float, str] | None = None
+    text: Text,
+    *queries: Query,
+    width: int = 4,
+    height: int = 4,
+    colors: Mapping[float, str] | None = None,
+    named: bool = False,
+    decimals: int | None = 0,
 ) -> stat.Panel:
     """The value at the end of the time range, large: what has none any more is not to show its last one.
 
-    colors: from which value on it has which colour; green below all of them.
+    colors: from which value on it has which colour; green below all of them. named: with the legend, also a lone one.
     """
     panel = dressed(stat.Panel(), text, width, height)
     if colors:
@@ -127,8 +142,10 @@ def number(
         panel.thresholds(ThresholdsConfig().mode(ThresholdsMode.ABSOLUTE).steps(steps))
     for target in targets(queries):
         panel.with_target(target.instant())
-    if text.unit == "short":
-        panel.decimals(0)  # an increase is extrapolated: two restarts come out as 2.03
+    if text.unit == "short" and decimals is not None:
+        panel.decimals(decimals)  # an increase is extrapolated: two restarts come out as 2.03
+    if named:
+        panel.text_mode(BigValueTextMode.VALUE_AND_NAME)
     last = common.ReduceDataOptions().calcs(["lastNotNull"]).values(False)
     return panel.graph_mode(BigValueGraphMode.NONE).reduce_options(last)
 

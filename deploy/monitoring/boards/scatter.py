@@ -13,15 +13,24 @@ SERIES = ("training_namespace", "training_name")
 
 
 def scatter(
-    text: Text, x: Column, ys: Sequence[Column], several: bool, width: int = 12, height: int = 10
+    text: Text,
+    x: Column,
+    ys: Sequence[Column],
+    several: bool,
+    width: int = 12,
+    height: int = 10,
+    mark: tuple[Column, Column] | None = None,
 ) -> xychart.Panel:
-    """Each y over x, of several trainings or of one. Scrapes see an x many times; only the last y of each is drawn."""
-    columns = [x, *ys]
+    """Each y over x, of several trainings or of one, and a mark at an x of its own.
+
+    Scrapes see an x many times; only the last y of each is drawn.
+    """
+    columns = [x, *ys, *(mark or ())]
     panel = dressed(xychart.Panel(), text, width, height)
     for target in targets([Query(column.expr) for column in columns]):
         panel.with_target(target.range().format(PromQueryFormat.TABLE))
     panel.with_transformation(Transformation("merge", options={}))
-    panel.with_transformation(_last_of_each(len(ys)))
+    panel.with_transformation(_last_of_each(len(columns) - 1))
     panel.with_transformation(_named(columns))
     panel.with_transformation(Transformation("sortBy", options={"fields": {}, "sort": [{"field": x.name}]}))
     if several:
@@ -29,7 +38,10 @@ def scatter(
         options = {"fields": list(SERIES), "naming": naming, "keepFields": False}
         panel.with_transformation(Transformation("partitionByValues", options=options))
     panel.mapping(SeriesMapping.AUTO if several else SeriesMapping.MANUAL)
-    panel.series([_over_x(REFS[index], several) for index in range(1, len(columns))])
+    fields = [("Value #A", _last(ref)) for ref in REFS[1 : len(ys) + 1]]
+    if mark:
+        fields.append((_last(REFS[len(ys) + 1]), _last(REFS[len(ys) + 2])))
+    panel.series([_over(x_field, y_field, several) for x_field, y_field in fields])
     return panel.show(XYShowMode.POINTS_AND_LINES).axis_label("")
 
 
@@ -41,18 +53,23 @@ def _last_of_each(ys: int) -> Transformation:
 
 def _named(columns: Sequence[Column]) -> Transformation:
     x, *ys = columns
-    names = {"Value #A": x.name} | {f"Value #{ref} (lastNotNull)": y.name for ref, y in zip(REFS[1:], ys, strict=False)}
+    names = {"Value #A": x.name} | {_last(ref): y.name for ref, y in zip(REFS[1:], ys, strict=False)}
     return Transformation("organize", options={"excludeByName": {}, "indexByName": {}, "renameByName": names})
 
 
-def _over_x(ref: str, several: bool) -> xychart.XYSeriesConfig:
+def _last(ref: str) -> str:
+    """What grouping calls it."""
+    return f"Value #{ref} (lastNotNull)"
+
+
+def _over(x: str, y: str, several: bool) -> xychart.XYSeriesConfig:
     """By the names that fields had at first: those shown get the trainings' names. One training has one frame."""
 
     def by_name(name: str) -> xychart.MatcherConfig:
         return xychart.MatcherConfig().id("byName").options(name)
 
-    series = xychart.XYSeriesConfig().x(xychart.XychartXYSeriesConfigX().matcher(by_name("Value #A")))
-    series.y(xychart.XychartXYSeriesConfigY().matcher(by_name(f"Value #{ref} (lastNotNull)")))
+    series = xychart.XYSeriesConfig().x(xychart.XychartXYSeriesConfigX().matcher(by_name(x)))
+    series.y(xychart.XychartXYSeriesConfigY().matcher(by_name(y)))
     if not several:
         first = xychart.MatcherConfig().id("byIndex").options(0)
         series.frame(xychart.XychartXYSeriesConfigFrame().matcher(first))

@@ -7,7 +7,21 @@ from grafana_foundation_sdk.models.xychart import XYShowMode
 
 from boards.board import annotation, training_variables
 from boards.board import board as made
-from boards.panels import ACTIVITIES, PHASES, Column, Panels, Query, Text, colored, curve, dashed, number, timeline
+from boards.panels import (
+    ACTIVITIES,
+    PHASES,
+    SAMPLES_PER_SECOND,
+    Column,
+    Panels,
+    Query,
+    Text,
+    colored,
+    curve,
+    dashed,
+    logarithmic,
+    number,
+    timeline,
+)
 from boards.queries import (
     MIRROR,
     PODS,
@@ -22,6 +36,7 @@ from boards.queries import (
 from boards.scatter import scatter
 
 OTHER_TASK = "Nothing to show: only trainings of the other task report this, or no epoch has ended in this time range."
+UNTESTED = "not over, no test rows, or the other task"
 ENDED = "Nothing to show: no pod of this training was scraped in this time range."
 
 
@@ -100,15 +115,17 @@ def _quality() -> Panels:
         "Precision, recall, F1, ROC AUC", "On validation rows, the mean over classes.", "percentunit", OTHER_TASK
     )
     drawn = [("Train", "train_loss"), ("Validation", "validation_loss")]
-    is_best = f"{of_the_last('best_validation_loss')} and {of_the_last('best_epoch')} == {of_the_last('epoch')}"
-    ys = [*(Column(name, of_the_last(metric)) for name, metric in drawn), Column("Best", is_best)]
+    ys = [Column(name, of_the_last(metric)) for name, metric in drawn]
+    best = Column("Best epoch", of_the_last("best_epoch")), Column("Best", of_the_last("best_validation_loss"))
+    over_epochs = scatter(by_epoch, Column("Epoch", of_the_last("epoch")), ys, several=False, mark=best)
     best_loss = Query(f"max({mirror('best_validation_loss')})", "best")
     return [
+        *_reached(),
         dashed(
             curve(loss, *_splits("loss", "train_loss", "validation_loss"), best_loss, width=12, height=10, floor=None),
             "best",
         ),
-        scatter(by_epoch, Column("Epoch", of_the_last("epoch")), ys, several=False).override_by_name("Best", _mark()),
+        over_epochs.override_by_name("Best", _mark()),
         dashed(
             curve(
                 accuracy,
@@ -119,12 +136,15 @@ def _quality() -> Panels:
             ),
             "best",
         ),
-        curve(
-            errors,
-            Query(live_or_mirrored("mae", "validation", "validation_mae"), "MAE {{split}}"),
-            Query(rank_0("mae", 'split="train"', "split"), "MAE {{split}}"),
-            Query(rank_0("mse", by="split"), "MSE {{split}}"),
-            Query(rank_0("rmse", 'split="validation"', "split"), "RMSE {{split}}"),
+        logarithmic(
+            curve(
+                errors,
+                Query(live_or_mirrored("mae", "validation", "validation_mae"), "MAE {{split}}"),
+                Query(rank_0("mae", 'split="train"', "split"), "MAE {{split}}"),
+                Query(rank_0("mse", by="split"), "MSE {{split}}"),
+                Query(rank_0("rmse", 'split="validation"', "split"), "RMSE {{split}}"),
+                floor=None,
+            )
         ),
         curve(
             classes,
@@ -134,6 +154,23 @@ def _quality() -> Panels:
             ),
             floor=None,
         ),
+    ]
+
+
+def _reached() -> Panels:
+    """What one looks for first, from the mirror: also of a training that has ended."""
+    regression, classification = "no regression, or no epoch yet", "no classification, or no epoch yet"
+    told = [
+        ("Validation loss", "Of the last epoch.", "short", "validation_loss", "none yet"),
+        ("Best validation loss", "Of the best epoch.", "short", "best_validation_loss", "none yet"),
+        ("Best accuracy", "On validation rows.", "percentunit", "best_validation_accuracy_ratio", classification),
+        ("Best MAE", "On validation rows, in the target's unit.", "short", "best_validation_mae", regression),
+        ("Test accuracy", "Of the finished model, on the test rows.", "percentunit", "test_accuracy_ratio", UNTESTED),
+        ("Test MAE", "Of the finished model, on the test rows.", "short", "test_mae", UNTESTED),
+    ]
+    return [
+        number(Text(title, said, unit, empty), Query(mirror(metric)), decimals=None)
+        for title, said, unit, metric, empty in told
     ]
 
 
@@ -150,12 +187,18 @@ def _splits(metric: str, train: str, validation: str) -> list[Query]:
 
 def _speed() -> Panels:
     histogram = "trainingjob_step_duration_seconds"
-    rate = Text("Rate", "Training samples a second.", "short")
+    rate = Text("Rate", "Training samples a second.", SAMPLES_PER_SECOND)
     steps = Text("Step time", "Quantiles over all ranks, and the mean of the slowest rank.", "s", ENDED)
     epoch = Text("Epoch duration", "Of the last epoch, its evaluation included.", "s", ENDED)
-    still = Text("Since the last step", "By pod: the first one to stand still is the one to look at.", "s", ENDED)
+    still = Text(
+        "Since the last step",
+        "By pod, when it was scraped: the first one to stand still is the one to look at.",
+        "s",
+        ENDED,
+    )
     waits = Text("Waiting for data", "Share of the time, by pod.", "percentunit", ENDED)
     activity = Text("Time by activity", "What rank 0 was doing, and how long it was not there.", "percentunit")
+    last_step = f"trainingjob_last_step_timestamp_seconds{{{PODS}}}"
     activities = f'sum by (activity) (rate(trainingjob_activity_seconds_total{{{PODS}, rank="0"}}[$__rate_interval]))'
     stood = f'max by (phase) (trainingjob_operator_job_phase{{{MIRROR}, phase=~"Paused|Queued|Pending|Restarting"}})'
     return [
@@ -170,7 +213,7 @@ def _speed() -> Panels:
             Query(f"training:step_duration_seconds:mean5m{{{PODS}}}", "mean"),
         ),
         curve(epoch, Query(rank_0("epoch_duration_seconds", by="rank"), "epoch")),
-        curve(still, Query(f"time() - trainingjob_last_step_timestamp_seconds{{{PODS}}}", "{{pod}}")),
+        curve(still, Query(f"clamp_min(timestamp({last_step}) - {last_step}, 0)", "{{pod}}")),
         curve(
             waits,
             Query(f"rate(trainingjob_data_wait_seconds_total{{{PODS}}}[$__rate_interval])", "{{pod}}"),
@@ -210,14 +253,15 @@ def _storage() -> Panels:
     )
     size = Text("Checkpoint size", "Of the last checkpoint.", "bytes", ENDED)
     duration = Text("Saving", "How long the last save took; 1 in *failed* while the last one failed.", "s", ENDED)
-    saved = mirror("last_checkpoint_timestamp_seconds")
+    saved = f'trainingjob_last_checkpoint_timestamp_seconds{{{PODS}, rank="0"}}'
+    mirrored = running(f"time() - {mirror('last_checkpoint_timestamp_seconds')}")
     return [
         curve(
             memory,
             Query(f"trainingjob_memory_bytes{{{PODS}}}", "{{pod}}"),
             width=6,
         ),
-        curve(age, Query(running(f"time() - {saved}"), "age"), width=6),
+        curve(age, Query(f"max(timestamp({saved}) - {saved}) or max({mirrored})", "age"), width=6),
         curve(size, Query(rank_0("checkpoint_size_bytes", by="rank"), "size"), width=6),
         curve(
             duration,

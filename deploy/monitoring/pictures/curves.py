@@ -8,7 +8,7 @@ from itertools import groupby
 import matplotlib.dates as dates
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator, NullFormatter
 
 from pictures import look
 from pictures.board import Panel
@@ -98,18 +98,20 @@ def _spans(series: Series, step: float) -> list[tuple[float, float]]:
 
 def xychart(axes: Axes, panel: Panel, view: View) -> Legend | None:
     """The last y for each x: queries are joined by their labels and the moment."""
-    (_, x, _), *ys = panel.queries
-    names = _renamed(panel)
-    over = {_identity(series): dict(series.points) for series in view.over(x)}
-    found = [(reference, series) for reference, expr, _ in ys for series in view.over(expr)]
-    several = len({_identity(series) for _, series in found}) > 1
+    names, axis_of = _renamed(panel), _axes_of(panel)
+    exprs = {reference: expr for reference, expr, _ in panel.queries}
+    found = [(x, y, series) for x, y in axis_of for series in view.over(exprs[_reference(y)])]
+    over = {
+        (x, _identity(series)): dict(series.points) for x, _ in axis_of for series in view.over(exprs[_reference(x)])
+    }
+    several = len({_identity(series) for *_, series in found}) > 1
     legend: Legend = []
-    for index, (reference, series) in enumerate(found):
-        name = names.get(f"Value #{reference} (lastNotNull)", reference)
-        points = _last_of_each(over.get(_identity(series), {}), series)
+    for index, (x, y, series) in enumerate(found):
+        name = names.get(y, y)
+        points = _last_of_each(over.get((x, _identity(series)), {}), series)
         if not points:
             continue
-        label = "/".join(_identity(series)) if several or len(ys) == 1 else name
+        label = "/".join(_identity(series)) if several or len(axis_of) == 1 else name
         color = look.color(index, panel.override(name))
         only_marks = panel.override(name).get("custom.show") == "points"
         xs, heights = zip(*points, strict=True)
@@ -122,6 +124,17 @@ def xychart(axes: Axes, panel: Panel, view: View) -> Legend | None:
     axes.xaxis.set_major_locator(MaxNLocator(6))
     axes.set_xlabel(names.get("Value #A", ""), color=look.FAINT, fontsize=7, labelpad=2)
     return _once(legend)
+
+
+def _axes_of(panel: Panel) -> list[tuple[str, str]]:
+    """The fields that each series has as x and y."""
+    series = panel.json["options"]["series"]
+    return [(each["x"]["matcher"]["options"], each["y"]["matcher"]["options"]) for each in series]
+
+
+def _reference(field: str) -> str:
+    """Value #B (lastNotNull) -> B."""
+    return field.split("#")[1][0]
 
 
 def _identity(series: Series) -> tuple[str, ...]:
@@ -148,6 +161,11 @@ def _over_time(axes: Axes, view: View) -> None:
 
 
 def _numbers(axes: Axes, panel: Panel) -> None:
+    if panel.defaults.get("custom", {}).get("scaleDistribution", {}).get("type") == "log":
+        axes.set_yscale("log")
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: written(value, panel.unit)))
+        axes.yaxis.set_minor_formatter(NullFormatter())
+        return
     low, high = panel.defaults.get("min"), panel.defaults.get("max")
     if low is not None:
         largest = axes.dataLim.y1

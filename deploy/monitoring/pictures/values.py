@@ -21,12 +21,13 @@ def stat(axes: Axes, panel: Panel, view: View) -> list[tuple[str, str]] | None:
     if not shown:
         return None
     axes.axis("off")
+    is_named = len(shown) > 1 or panel.json["options"].get("textMode") == "value_and_name"
     size = 23 if len(shown) == 1 else 15
     for index, each in enumerate(shown):
         at = 1 - (index + 0.5) / len(shown)
         text = written(each.series.last, panel.unit, panel.defaults.get("decimals"))
         axes.text(0.5, at, text, ha="center", va="center", fontsize=size, color=_threshold(panel, each.series.last))
-        if len(shown) > 1:
+        if is_named:
             axes.text(0.02, at, each.name, ha="left", va="center", fontsize=8, color=look.FAINT)
     return []
 
