@@ -176,15 +176,17 @@ async function requestOf(fields) {
     if (value() !== undefined) request[name] = value();
     else if (name === "early_stopping_patience") request[name] = null; // the API's word for never
   }
-  const chosen = fields.get("file");
-  const file = chosen.element.hidden ? null : chosen.value();
-  if (!file) return request;
-  if (file.size > LARGEST_FILE)
-    throw Object.assign(new Error(), {
-      errors: [{ field: "file", message: t("new.file.large", { size: bytes(file.size) }) }],
-    });
+  const source = fields.get("source").value();
+  if (source === "path" && !request.data_path) throw errorAt("data_path", t("new.data_path.none"));
+  if (source !== "upload") return request;
+  const file = fields.get("file").value();
+  if (!file) throw errorAt("file", t("new.file.none")); // without any data the server would draw points
+  if (file.size > LARGEST_FILE) throw errorAt("file", t("new.file.large", { size: bytes(file.size) }));
   return { ...request, dataset_id: (await upload(file, request.namespace)).dataset_id };
 }
+
+/** An error as the server would tell it. */
+const errorAt = (field, message) => Object.assign(new Error(message), { errors: [{ field, message }] });
 
 function showErrors(error, fields, summary) {
   const elsewhere = [];
