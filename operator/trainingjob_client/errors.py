@@ -1,5 +1,6 @@
 """What can go wrong between this client and the API server. Every error is one line that can be shown to a person."""
 
+import re
 from collections.abc import Sequence
 
 from pydantic_core import from_json
@@ -124,9 +125,25 @@ def _status(text: bytes) -> tuple[str, str, list[tuple[str, str]]]:
         status = from_json(text)
         causes = (status.get("details") or {}).get("causes") or []
         found = [(str(cause.get("field", "")), str(cause.get("message", ""))) for cause in causes]
-        return str(status.get("reason", "")), str(status.get("message", "")), found
+        message = str(status.get("message", ""))
+        return str(status.get("reason", "")), message, _of_fields(found) or _unknown_fields(message)
     except (ValueError, AttributeError):
         return "", text[:200].decode(errors="replace").strip(), []
+
+
+def _of_fields(causes: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Without "some validation rules were not checked", which the API server says of the field <nil>."""
+    return [cause for cause in causes if cause[0] != "<nil>"] or causes
+
+
+def _unknown_fields(message: str) -> list[tuple[str, str]]:
+    """What does not belong into a manifest at all: the API server says it in one sentence, and nothing else of it."""
+    _, strict, fields = message.partition("strict decoding error: ")
+    return (
+        [(field, "there is no such field") for field in re.findall(r'unknown field "([^"]+)"', fields)]
+        if strict
+        else []
+    )
 
 
 def _names_one(text: bytes) -> bool:

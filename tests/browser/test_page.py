@@ -36,6 +36,7 @@ def test_a_training_is_started_by_the_form_and_watched_to_its_end(
     page: Page, token: str, namespace: str, operator: OperatorProcess
 ) -> None:
     page.log_in(token, "/new")
+    page.choose("select[name=source]", "default")
     page.type("input[name=name]", "第一次训练 <b>first</b>")
     page.type("input[name=namespace]", namespace)
     page.type("input[name=epochs]", "0")
@@ -48,7 +49,7 @@ def test_a_training_is_started_by_the_form_and_watched_to_its_end(
     page.has_state("completed")
     page.find(lambda: page.points("Validation") == 3, "three epochs in the curve")
     page.press("[role=tab]", "What happened")
-    page.wait(".timeline li", "All epochs are done.")
+    page.wait(".timeline li", "The training is complete.")
 
     page.open("/")
     page.wait(".jobs .job-name", "第一次训练 <b>first</b>")

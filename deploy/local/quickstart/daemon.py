@@ -46,8 +46,9 @@ class Daemon(ABC):
         return f"http://127.0.0.1:{self.port}"
 
     def start(self) -> None:
-        """Start it unless it runs; returns once it is ready."""
-        with reserved_ports(1) as (port,):
+        """Start it unless it runs, where it was before if that is free; returns once it is ready."""
+        before = [self.port] if self._port_file.exists() else []
+        with reserved_ports(1, before) as (port,):
             if self.process is None:
                 self.folder.mkdir(parents=True, exist_ok=True)
                 self._port_file.write_text(str(port))

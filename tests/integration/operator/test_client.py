@@ -146,7 +146,7 @@ async def test_what_is_refused_is_named(training: Training, jobs: AsyncTrainingJ
     with pytest.raises(RefusedError) as refused:
         await jobs.submit(wrong)
     assert {field for field, _ in refused.value.causes} == {"spec.training.epochs", "spec.nodes"}
-    with pytest.raises(RefusedError, match="unknown field"):
+    with pytest.raises(RefusedError, match="there is no such field"):
         await jobs.submit(training.manifest(epochen=3))
     with pytest.raises(NotFoundError, match="there is no trainingjob none"):
         await jobs.pause("none")

@@ -48,3 +48,16 @@ def test_fields_are_passed_on() -> None:
     error = errors.error_of(422, _status("Invalid", "long", causes=_CAUSES))
     assert isinstance(error, errors.RefusedError)
     assert error.causes == (("spec.nodes", "too many"), ("", "and more"))
+
+
+def test_fields_that_there_are_not_are_named_like_others() -> None:
+    told = 'cannot be handled: strict decoding error: unknown field "spec.a", unknown field "spec.b[0].c"'
+    error = errors.error_of(400, _status("BadRequest", told))
+    assert isinstance(error, errors.RefusedError)
+    assert error.causes == (("spec.a", "there is no such field"), ("spec.b[0].c", "there is no such field"))
+
+
+def test_that_not_all_was_looked_at_is_no_mistake_of_anybody() -> None:
+    aside = {"field": "<nil>", "message": "some validation rules were not checked"}
+    error = errors.error_of(422, _status("Invalid", "long", causes=[*_CAUSES, aside]))
+    assert str(error) == "spec.nodes: too many; and more"

@@ -53,6 +53,9 @@ export function moment(time) {
   return new Intl.DateTimeFormat(language(), { dateStyle: "medium", timeStyle: "medium" }).format(new Date(time));
 }
 
+/** As clocks in logs show it. */
+export const timeOfDay = (time) => new Date(time).toTimeString().slice(0, 8);
+
 export function bytes(count) {
   if (!isNumber(count)) return NOTHING;
   const unit = Math.min(4, Math.floor(Math.log2(Math.max(1, count)) / 10));

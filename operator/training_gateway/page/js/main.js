@@ -31,9 +31,10 @@ function show({ anew = false } = {}) {
   fill(main, view.element);
   document.title = `${view.title} · ${t("title")}`;
   drawHeader(where);
-  if (isFirst) return;
+  const first = main.querySelector("[autofocus]");
+  if (isFirst) return void first?.focus();
   scrollTo(0, 0);
-  (main.querySelector("[autofocus], h1") ?? main).focus({ preventScroll: true });
+  (first ?? main.querySelector("h1") ?? main).focus({ preventScroll: true });
 }
 
 function drawAll() {

@@ -38,6 +38,7 @@ export function chart(title, { small = false } = {}) {
   const canvas = h("div", { class: small ? "canvas small" : "canvas" });
   const note = h("p", { class: "canvas-note soft", hidden: true });
   const element = h("div", { class: "figure", role: "img", "aria-label": title }, canvas, note);
+  plotly().catch(() => {}); // while the first epoch is awaited; drawing asks again, and says what is wrong
   let latest = null;
   let busy = false;
   const draw = async (content) => {

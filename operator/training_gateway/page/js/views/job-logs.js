@@ -2,6 +2,7 @@
 
 import { logs } from "../api.js";
 import { h, setText } from "../dom.js";
+import { number, timeOfDay } from "../format.js";
 import { t } from "../i18n.js";
 import { isOver } from "../parts/words.js";
 
@@ -29,7 +30,7 @@ export function logsPanel() {
   const write = (text) => {
     const whole = (state.rest + text).split("\n");
     state.rest = whole.pop();
-    lines.append(...whole.map((line) => h("span", { class: "log-line" }, `${line}\n`)));
+    lines.append(...whole.map((line) => h("span", { class: "log-line" }, `${readable(line)}\n`)));
     while (lines.childElementCount > MOST_LINES) lines.firstChild.remove();
     if (follow.checked) lines.scrollTop = lines.scrollHeight;
   };
@@ -41,6 +42,25 @@ export function logsPanel() {
     readAll(state, { write, note, lines, signal: stop.signal });
   };
   return { element, update, close: () => stop.abort() };
+}
+
+/** What the trainer tells in JSON, for people; everything else as it is. */
+function readable(line) {
+  const told = parsed(line);
+  if (!told?.event) return line;
+  const { time, event, ...values } = told;
+  const said = Object.entries(values).map(([key, value]) => `${key} ${typeof value === "number" ? number(value) : value}`);
+  return [timeOfDay(time), ...(event in values ? [] : [event]), ...said].join("  ");
+}
+
+/** An object of plain values; null for any other line. */
+function parsed(line) {
+  try {
+    const value = line.startsWith("{") ? JSON.parse(line) : null;
+    return Object.values(value ?? {}).some((one) => typeof one === "object") ? null : value;
+  } catch {
+    return null;
+  }
 }
 
 /** Until the job is over; a log that breaks off is read again, from its end on. */

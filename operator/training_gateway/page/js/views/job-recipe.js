@@ -63,10 +63,12 @@ function useAgain({ apiVersion, kind, metadata, spec }) {
   go("new", ["yaml"]);
 }
 
+/** The kind of it first. */
 const words = (section, skip = []) =>
   section &&
   Object.entries(section)
     .filter(([key]) => !skip.includes(key))
+    .sort(([a], [b]) => (b === "type") - (a === "type"))
     .map(([key, value]) =>
       key === "type" ? value : `${key} ${typeof value === "object" ? JSON.stringify(value) : value}`,
     )

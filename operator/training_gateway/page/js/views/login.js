@@ -20,7 +20,7 @@ export function loginView() {
       h(
         "pre",
         { tabindex: "0" },
-        h("code", {}, "kubectl create token ACCOUNT -n NAMESPACE --audience trainingjob-gateway --duration 8h"),
+        h("code", {}, "kubectl create token ACCOUNT -n NAMESPACE \\\n  --audience trainingjob-gateway --duration 8h"),
       ),
       h("p", { class: "soft" }, t("login.how.up")),
     ),

@@ -27,7 +27,7 @@ const SCHEDULES = {
   one_cycle: [],
   constant: [],
 };
-const SOURCES = { default: [], path: ["data_path"], upload: ["file"] };
+const SOURCES = { upload: ["file"], path: ["data_path"], default: [] };
 /** How the server calls what the form calls otherwise. */
 const ALSO = { dataset_id: "file" };
 const SOURCE_FIELDS = new Set(Object.values(SOURCES).flat());
@@ -39,7 +39,15 @@ const sections = () => ({
     ["namespace", {}],
   ],
   data: [
-    ["source", { kind: "select", initial: "default", options: options("new.source", Object.keys(SOURCES)) }],
+    [
+      "source",
+      {
+        kind: "select",
+        initial: "upload",
+        options: options("new.source", Object.keys(SOURCES)),
+        ...hint("source"),
+      },
+    ],
     ["data_path", hint("data_path")],
     ["file", { kind: "file", accept: ".csv,.parquet", ...hint("file") }],
     [
@@ -109,28 +117,31 @@ export function newForm() {
     {
       class: "stack",
       novalidate: true,
-      oninput: () => keep(fields),
+      oninput: () => {
+        showFitting(fields);
+        keep(fields);
+      },
       onsubmit: (event) => submit(event, { fields, summary, button }),
     },
     groups,
     h("div", { class: "form-end" }, summary, button),
   );
-  const shown = () => showFitting(fields);
-  fields.get("source").input.addEventListener("change", shown);
-  fields.get("learning_rate_scheduler").input.addEventListener("change", shown);
   fields.get("file").input.addEventListener("change", () => offerColumns(fields));
-  shown();
+  showFitting(fields);
   offerNamespaces(fields.get("namespace").input);
   return { element };
 }
 
 function showFitting(fields) {
+  const source = fields.get("source").value();
+  fields.get("source").say(source === "default" ? t("new.source.hint") : "");
   const wanted = new Set([
-    ...SOURCES[fields.get("source").value()],
+    ...SOURCES[source],
     ...SCHEDULES[fields.get("learning_rate_scheduler").value()],
   ]);
   const conditional = new Set([...SOURCE_FIELDS, ...Object.values(SCHEDULES).flat()]);
   for (const [name, one] of fields) if (conditional.has(name)) one.show(wanted.has(name));
+  fields.get("min_delta").show(fields.get("early_stopping_patience").value() !== undefined);
 }
 
 function keep(fields) {
@@ -196,7 +207,7 @@ function showErrors(error, fields, summary) {
     if (!one || one.element.hidden) elsewhere.push(path ? `${path}: ${message}` : message);
     else wrong.push(one) && one.complain(message);
   }
-  wrong[0]?.input.focus();
+  [...fields.values()].find((one) => wrong.includes(one))?.input.focus();
   const words = wrong.length
     ? [t("new.errors", { n: wrong.length }), ...elsewhere]
     : elsewhere.length

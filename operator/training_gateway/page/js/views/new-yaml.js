@@ -42,7 +42,7 @@ export function newYaml() {
     autocapitalize: "off",
     autocomplete: "off",
     wrap: "off",
-    rows: 24,
+    rows: 18,
     "aria-describedby": `${id}-hint`,
     value: sessionStorage.getItem(DRAFT) ?? EXAMPLE,
   });
@@ -128,11 +128,9 @@ async function send(event, editor) {
 
 function say(editor, { ok, error }) {
   const text = editor.area.value;
-  const found = (error?.errors ?? []).map(({ field, message }) => ({
-    field,
-    message,
-    line: field ? lineOf(text, field) : null,
-  }));
+  const found = (error?.errors ?? [])
+    .map(({ field, message }) => ({ field, message, line: lineOfError(text, field, message) }))
+    .sort((a, b) => a.line - b.line);
   editor.status.dataset.kind = ok ? "good" : "bad";
   setText(editor.status, ok ?? (found.length ? t("new.errors", { n: found.length }) : problemText(error)));
   fill(
@@ -145,6 +143,13 @@ function say(editor, { ok, error }) {
   );
 }
 
+/** What is no YAML has a line and no field. */
+function lineOfError(text, field, message) {
+  const said = /\bline (\d+)/.exec(message);
+  if (field === "body") return said ? Math.min(Number(said[1]), text.split("\n").length) - 1 : null;
+  return field ? lineOf(text, field) : null;
+}
+
 function errorLine({ field, message, line }, area) {
   const where =
     line === null
@@ -154,7 +159,7 @@ function errorLine({ field, message, line }, area) {
           { type: "button", class: "link", onclick: () => select(area, line) },
           t("new.line", { line: line + 1 }),
         );
-  return h("li", {}, icon("fail"), h("span", {}, field && h("code", {}, field), field && " ", message), where);
+  return h("li", {}, icon("fail"), h("span", {}, field !== "body" && [h("code", {}, field), " "], message), where);
 }
 
 function select(area, line) {
