@@ -67,12 +67,16 @@ class Services:
         """From memory, or, of one that was made a moment ago, from the API server."""
         if not is_task_id(task_id):
             return []
-        found = [known.view for known in self.store.by_task_id(task_id)]
-        if not found:
-            for scope in self.settings.namespaces or (None,):
-                answer = await self.api.list(TRAINING_JOBS, scope, labels=f"{TASK_LABEL}={task_id}")
-                found += [View(Job(raw)) for raw in answer["items"]]
+        found = [known.view for known in self.store.by_task_id(task_id)] or [*map(View, await self.labelled(task_id))]
         return [view for view in found if namespace in (None, view.job.namespace)]
+
+    async def labelled(self, task_id: str) -> list[Job]:
+        """Those that have this id at this moment, as the API server says."""
+        found: list[Job] = []
+        for scope in self.settings.namespaces or (None,):
+            answer = await self.api.list(TRAINING_JOBS, scope, labels=f"{TASK_LABEL}={task_id}")
+            found += map(Job, answer["items"])
+        return found
 
     async def _sees(self, user: User, view: View) -> bool:
         return user is ANONYMOUS or await self.gate.may(user, Action("get", view.job.namespace))

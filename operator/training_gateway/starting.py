@@ -3,19 +3,31 @@
 import json
 from dataclasses import dataclass
 from hashlib import sha256
+from random import randint
 from typing import Any
 
 from training_gateway.gate import User
-from training_gateway.identity import REQUEST_ANNOTATION, key_digest, keyed_name, object_name, task_id_of
+from training_gateway.identity import (
+    REQUEST_ANNOTATION,
+    TASK_LABEL,
+    key_digest,
+    keyed_name,
+    object_name,
+    task_id_of,
+)
 from training_gateway.objects import training_job
 from training_gateway.refusal import FieldError, Refusal, invalid
 from training_gateway.services import Services
 from training_gateway.start_request import StartRequest
-from trainingjob_client.errors import AlreadyExistsError, NotFoundError
+from trainingjob_client.errors import AlreadyExistsError, NotFoundError, UnavailableError
 from trainingjob_client.job import Job
 from trainingjob_client.resources import TRAINING_JOBS
 
 _TRIES = 100
+
+
+def _none_free() -> Refusal:
+    return Refusal(409, "no task id is free at the moment: try again")
 
 
 @dataclass(frozen=True)
@@ -38,15 +50,15 @@ class Start:
         for _ in range(_TRIES):
             task_id = self._free_task_id()
             try:
-                return await self._create(object_name(task_id), task_id)
+                return await self._alone(await self._create(object_name(task_id), task_id))
             except AlreadyExistsError:  # another gateway was quicker in this second
                 continue
-        raise Refusal(409, "no task id is free at the moment: try again")
+        raise _none_free()
 
     async def _under_key(self) -> Job:
         digest = key_digest(self.user.name, self.key)
         try:
-            return await self._create(keyed_name(digest), self._free_task_id(), digest)
+            return await self._alone(await self._create(keyed_name(digest), self._free_task_id(), digest))
         except AlreadyExistsError:
             before = Job(await self.services.api.get(TRAINING_JOBS, keyed_name(digest), self.namespace))
         if before.annotations.get(REQUEST_ANNOTATION) != self._digest:
@@ -63,6 +75,26 @@ class Start:
             return Job(await create(TRAINING_JOBS, manifest, self.namespace, dry_run=self.dry_run))
         except NotFoundError:
             raise invalid(FieldError("namespace", f"there is no namespace {self.namespace}")) from None
+
+    async def _alone(self, job: Job) -> Job:
+        """With an id that no other has: another gateway may have given it in the same second, in another namespace.
+
+        Whoever wrote it later sees both and takes a later one, so that of two at most one keeps it.
+        """
+        for most in range(1, _TRIES):
+            if self.dry_run or not await self._shares_its_id(job):
+                return job
+            for _ in range(randint(1, most)):  # noqa: S311  (not in step with the other)
+                task_id = self._free_task_id()
+            change = {"metadata": {"uid": job.uid, "labels": {TASK_LABEL: task_id}}}
+            job = Job(await self.services.api.patch(TRAINING_JOBS, job.name, change, self.namespace))
+        raise _none_free()
+
+    async def _shares_its_id(self, job: Job) -> bool:
+        try:
+            return any(other.uid != job.uid for other in await self.services.labelled(task_id_of(job)))
+        except UnavailableError:
+            return False  # it is made: whoever asked is to hear that, and not to ask again
 
     def _free_task_id(self) -> str:
         while self.services.store.by_task_id(task_id := self.services.task_ids.next()):
