@@ -1,10 +1,9 @@
 """A table that somebody has uploaded: what is in it, and the ConfigMap that it becomes. Pure."""
 
-import csv
 import io
 import json
 from base64 import b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Literal
@@ -14,6 +13,7 @@ from training_gateway.objects import MANAGED_BY_LABEL, MANAGER
 from training_gateway.refusal import FieldError, Refusal, invalid
 from training_gateway.sources import MOUNT, VOLUME, Source
 from trainingjob_api.contract import GROUP
+from trainingjob_client.tables import Table, TableError, look_at
 
 LIMIT = 512 * 1000
 """Bytes."""
@@ -22,39 +22,45 @@ TOO_LARGE = (
     "data_path: claim://CLAIM/path/in/it.csv, or into object storage and give data_path: s3://bucket/key.csv"
 )
 FACTS_ANNOTATION = f"{GROUP}/dataset"
-_MOST_CLASSES = 20
-_DELIMITERS = (",", ";", "\t")
 _PARQUET = b"PAR1"
 
 Kind = Literal["csv", "parquet"]
 
 
 @dataclass(frozen=True)
-class Table:
-    """What is known of it. Of parquet, which is not looked into, nothing but that."""
+class Dataset:
+    """What is known of it. Into parquet nobody looks here."""
 
     kind: Kind
     content: bytes
-    columns: tuple[str, ...] = ()
-    rows: int | None = None
-    delimiter: str = ","
-    numeric: tuple[str, ...] = ()
-    """Columns of many different numbers: to predict one of them is regression."""
+    table: Table | None = None
+    """Of csv."""
 
     @property
     def id(self) -> str:
         return f"dataset-{sha256(self.content).hexdigest()[:16]}"
 
-    def task_of(self, target: str) -> str:
-        return "regression" if target in self.numeric else "classification"
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return self.table.columns if self.table else ()
+
+    @property
+    def target(self) -> str | None:
+        """Where nobody names one: the last column."""
+        return self.columns[-1] if self.columns else None
+
+    @property
+    def task(self) -> str | None:
+        return self.table.task_of(self.columns[-1]) if self.table else None
 
     def facts(self) -> dict[str, Any]:
+        table = self.table
         return {
             "kind": self.kind,
             "columns": list(self.columns),
-            "rows": self.rows,
-            "delimiter": self.delimiter,
-            "numeric": list(self.numeric),
+            "rows": table.rows if table else None,
+            "delimiter": table.delimiter if table else ",",
+            "numeric": list(table.measured) if table else [],
         }
 
     def config_map(self, user: str, file_name: str) -> dict[str, Any]:
@@ -83,51 +89,19 @@ def _base64(content: bytes) -> str:
     return b64encode(content).decode()
 
 
-def read(content: bytes) -> Table:
+def read(content: bytes) -> Dataset:
     """Refusal (413, 422) for what is too large, or neither csv nor parquet. Blocking: some 100 ms."""
     if len(content) > LIMIT:
         raise Refusal(413, TOO_LARGE)
     if content.startswith(_PARQUET) and content.endswith(_PARQUET):
-        return Table("parquet", content)
+        return Dataset("parquet", content)
     try:
         text = content.decode("utf-8-sig")
+        return Dataset("csv", text.encode(), look_at(io.StringIO(text, newline="")))
     except UnicodeDecodeError:
         raise invalid(FieldError("file", "must be csv in UTF-8, or parquet")) from None
-    return _csv(text)
-
-
-def _csv(text: str) -> Table:
-    header, _, _ = text.partition("\n")
-    delimiter = max(_DELIMITERS, key=header.count)
-    try:
-        first, *rows = [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter) if row]
-    except (csv.Error, ValueError):
-        raise invalid(FieldError("file", "must be csv with a header, or parquet")) from None
-    _check(first, rows)
-    numeric = tuple(name for index, name in enumerate(first) if _is_measured([row[index] for row in rows]))
-    return Table("csv", text.encode(), tuple(first), len(rows), delimiter, numeric)
-
-
-def _check(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """What the trainer would find minutes later."""
-    if len(header) < 2 or len(set(header)) < len(header) or any(not name.strip() or len(name) > 256 for name in header):
-        raise invalid(FieldError("file", "the first line must name at least two columns, each differently"))
-    if any("\x00" in name for name in header):
-        raise invalid(FieldError("file", "must be csv in UTF-8, or parquet"))
-    if len(rows) < 2:
-        raise invalid(FieldError("file", "at least two rows are needed below the header"))
-    for number, row in enumerate(rows, 1):
-        if len(row) != len(header):
-            raise invalid(FieldError("file", f"row {number} has {len(row)} cells, the header {len(header)}"))
-
-
-def _is_measured(cells: Sequence[str]) -> bool:
-    """Many different numbers, or numbers with fractions."""
-    try:
-        numbers = {float(cell) for cell in cells if cell.strip()}
-    except ValueError:
-        return False
-    return len(numbers) > _MOST_CLASSES or any(number % 1 for number in numbers)
+    except TableError as error:
+        raise invalid(FieldError("file", str(error))) from None
 
 
 def source_of_config_map(raw: Mapping[str, Any], target: str | None) -> Source:

@@ -13,6 +13,7 @@ from training_gateway.start_request import StartRequest
 from training_gateway.words import camel_keys
 from trainingjob_api.contract import CHECKPOINT_PATH
 from trainingjob_api.spec import TrainingJobSpec
+from trainingjob_client.manifest import own_volume
 
 Section = dict[str, Any]
 
@@ -148,8 +149,7 @@ def _pod(request: StartRequest, source: Source) -> Section:
 def _checkpoint(request: StartRequest, defaults: Defaults) -> Section:
     if "volume" in request.checkpoint:
         return {}
-    mode = "ReadWriteMany" if (request.nodes or 1) > 1 else "ReadWriteOnce"
-    return {"volume": {"claimTemplate": {"size": defaults.claim_size, "accessModes": [mode]}}}
+    return {"volume": own_volume(defaults.claim_size, request.nodes or 1)}
 
 
 def _contradictions(request: StartRequest, given: Section) -> Iterator[FieldError]:

@@ -10,6 +10,7 @@ from typing import Any
 from trainingjob_api.contract import API_VERSION, KIND
 from trainingjob_cli.words import size
 from trainingjob_client.errors import ManifestError
+from trainingjob_client.manifest import own_volume
 
 Raw = dict[str, Any]
 
@@ -92,6 +93,7 @@ def _config_map(program: Program, name: str, keys: dict[str, str]) -> Raw:
 def _job(program: Program, name: str, config_map: str, keys: dict[str, str], wanted: Wanted) -> Raw:
     start = [_INSTALLER, program.main] if program.installs else [program.main]
     items = [{"key": key, "path": path} for path, key in keys.items()]
+    volume = {"claimName": wanted.claim} if wanted.claim else own_volume(wanted.storage, wanted.nodes)
     script = {"path": f"{MOUNT}/{start[0]}", "args": [*start[1:], *wanted.args]}
     return {
         "apiVersion": API_VERSION,
@@ -101,7 +103,7 @@ def _job(program: Program, name: str, config_map: str, keys: dict[str, str], wan
             "nodes": wanted.nodes,
             **({"processesPerNode": "auto"} if wanted.gpus else {}),
             "script": {key: value for key, value in script.items() if value},
-            "checkpoint": {"volume": _volume(wanted)},
+            "checkpoint": {"volume": volume},
             "pod": {
                 **({"image": wanted.image} if wanted.image else {}),
                 **({"resources": {"limits": {"nvidia.com/gpu": str(wanted.gpus)}}} if wanted.gpus else {}),
@@ -119,13 +121,6 @@ def _job(program: Program, name: str, config_map: str, keys: dict[str, str], wan
             },
         },
     }
-
-
-def _volume(wanted: Wanted) -> Raw:
-    if wanted.claim:
-        return {"claimName": wanted.claim}
-    mode = "ReadWriteMany" if wanted.nodes > 1 else "ReadWriteOnce"
-    return {"claimTemplate": {"size": wanted.storage, "accessModes": [mode]}}
 
 
 def _belongs(file: Path, root: Path) -> bool:

@@ -82,3 +82,8 @@ def _dumped(job: TrainingJob) -> Raw:
 def _where(error: yaml.YAMLError) -> str:
     mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None) or str(error)
     return f"line {mark.line + 1}: {problem}" if mark else str(problem)
+
+
+def own_volume(size: str, nodes: int) -> Raw:
+    """checkpoint.volume of a job that gets a claim of its own; several pods need one that they share."""
+    return {"claimTemplate": {"size": size, "accessModes": ["ReadWriteMany" if nodes > 1 else "ReadWriteOnce"]}}

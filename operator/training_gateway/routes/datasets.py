@@ -28,23 +28,22 @@ async def upload(
     """csv in UTF-8 with a header, or parquet, up to 512 kB. The same content again is the same dataset."""
     where = services.namespace(namespace_field or namespace)
     await services.gate.require(user, Action("create", where), Action("create", where, "configmaps", ""))
-    table = await asyncio.to_thread(datasets.read, await file.read())
+    dataset = await asyncio.to_thread(datasets.read, await file.read())
     name = (file.filename or "")[:200]
     try:
-        await services.api.create(CONFIG_MAPS, table.config_map(user.name, name), where)
+        await services.api.create(CONFIG_MAPS, dataset.config_map(user.name, name), where)
     except AlreadyExistsError:
         pass
     except NotFoundError:
         raise invalid(FieldError("namespace", f"there is no namespace {where}")) from None
-    target = table.columns[-1] if table.columns else None
     return {
         "success": True,
-        "dataset_id": table.id,
+        "dataset_id": dataset.id,
         "namespace": where,
-        "format": table.kind,
-        "columns": list(table.columns),
-        "rows": table.rows,
-        "target_column": target,
-        "task": table.task_of(target) if target else None,
-        "message": f"{name or 'the table'} is stored; start a training with dataset_id {table.id}",
+        "format": dataset.kind,
+        "columns": list(dataset.columns),
+        "rows": dataset.table.rows if dataset.table else None,
+        "target_column": dataset.target,
+        "task": dataset.task,
+        "message": f"{name or 'the table'} is stored; start a training with dataset_id {dataset.id}",
     }

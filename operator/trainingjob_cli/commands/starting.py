@@ -34,13 +34,14 @@ def init(
     from trainingjob_cli.connected import complain
     from trainingjob_cli.packing import slug
     from trainingjob_cli.program import program
-    from trainingjob_cli.starting import Choices, dumped, look_at, manifest
+    from trainingjob_cli.starting import Choices, dumped, find, manifest
     from trainingjob_client.errors import ClientError, ManifestError
 
     asks = sys.stdin.isatty() and not yes
     try:
-        table = look_at(data)
-        wanted = target or _asked(asks, f"Column to foresee ({', '.join(table.columns[-8:])})", table.usual_target)
+        found = find(data)
+        table = found.table
+        wanted = target or _asked(asks, f"Column to foresee ({', '.join(table.columns[-8:])})", found.usual_target)
         if wanted not in table.columns:
             raise ManifestError(f"{data} has no column {wanted}; its columns are {', '.join(table.columns)}")
         kind = task or _asked(asks, "classification or regression", table.task_of(wanted))
@@ -48,7 +49,7 @@ def init(
         file = output or Path(f"{called}.yaml")
         if file.exists() and not yes and output is None:
             raise ManifestError(f"{file} is there already: --output names another, --yes overwrites it")
-        file.write_text(dumped(manifest(table, Choices(called, wanted, kind, epochs, nodes, claim))))
+        file.write_text(dumped(manifest(found, Choices(called, wanted, kind, epochs, nodes, claim))))
     except (ClientError, OSError) as error:
         raise typer.Exit(complain(error)) from error
     print(f"{file}: {kind} of {wanted} by {len(table.columns) - 1} columns")

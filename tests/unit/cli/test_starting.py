@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from trainingjob_api.resource import TrainingJob
-from trainingjob_cli.starting import FITS, Choices, dumped, look_at, manifest
+from trainingjob_cli.starting import FITS, Choices, dumped, find, manifest
 from trainingjob_client.errors import ManifestError
 
 
@@ -23,38 +23,45 @@ from trainingjob_client.errors import ManifestError
 )
 def test_target_and_task_are_guessed(text: str, target: str, task: str, tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text(text)
-    table = look_at(tmp_path / "t.csv")
-    assert (table.usual_target, table.task_of(target)) == (target, task)
+    found = find(tmp_path / "t.csv")
+    assert (found.usual_target, found.table.task_of(target)) == (target, task)
 
 
 def test_the_manifest_holds_its_data_and_is_valid(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("a,b\n1,x\n2,y\n")
-    table = look_at(tmp_path / "t.csv")
-    config_map, job = yaml.safe_load_all(dumped(manifest(table, Choices("net", "b", "classification", nodes=2))))
+    found = find(tmp_path / "t.csv")
+    config_map, job = yaml.safe_load_all(dumped(manifest(found, Choices("net", "b", "classification", nodes=2))))
     assert config_map["data"] == {"t.csv": "a,b\n1,x\n2,y\n"}
     read = TrainingJob.model_validate(job)
     assert read.spec.training is not None
     assert read.spec.training.data.path == "/data/t.csv"
-    [alone] = manifest(table, Choices("net", "b", "classification", claim="mine"))
+    assert "csv" not in job["spec"]["training"]["data"]
+    [alone] = manifest(found, Choices("net", "b", "classification", claim="mine"))
     assert alone["spec"]["pod"]["volumes"][0]["persistentVolumeClaim"] == {"claimName": "mine"}
+
+
+def test_a_semicolon_between_cells_is_noticed(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("a;b\n1,5;x\n2,5;y\n")
+    _, job = manifest(find(tmp_path / "t.csv"), Choices("net", "b", "classification"))
+    assert job["spec"]["training"]["data"]["csv"] == {"delimiter": ";"}
 
 
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("", "needs a line of names, two columns at least, and rows"),
-        ("a,b\n", "needs a line of names"),
+        ("", "must be csv with a header"),
+        ("a,b\n", "at least two rows"),
         ("1,2\n3,4\n", "begins with numbers"),
-        ("a,b\n1,2\n3\n", "line 3: another number of values than the 2 names"),
+        ("a,b\n1,2\n3\n", "t.csv: row 2 has 1 cells, the header 2"),
     ],
 )
 def test_what_is_no_table_is_told_so(text: str, words: str, tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text(text)
     with pytest.raises(ManifestError, match=words):
-        look_at(tmp_path / "t.csv")
+        find(tmp_path / "t.csv")
 
 
 def test_what_does_not_fit_goes_into_a_claim(tmp_path: Path) -> None:
     (tmp_path / "t.csv").write_text("a,b\n" + "1,2\n" * (FITS // 4))
     with pytest.raises(ManifestError, match="upload it into a claim"):
-        manifest(look_at(tmp_path / "t.csv"), Choices("net", "b", "regression"))
+        manifest(find(tmp_path / "t.csv"), Choices("net", "b", "regression"))
