@@ -90,6 +90,11 @@ def attempt_name(job: str, attempt: int) -> str:
     return f"{job}-{attempt}"
 
 
+def own_claim_name(job: str) -> str:
+    """Name of the claim that is made for a job."""
+    return f"{job}-checkpoints"
+
+
 def default_sub_path(namespace: str, name: str) -> str:
     """Folder of a job in its volume."""
     return f"{namespace}/{name}"

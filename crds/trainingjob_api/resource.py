@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import ConfigDict, Field
 
 from trainingjob_api.base import Model, Report, Time, rule, rules
-from trainingjob_api.contract import RESTART_ANNOTATION, default_sub_path
+from trainingjob_api.contract import RESTART_ANNOTATION, default_sub_path, own_claim_name
 from trainingjob_api.spec import TrainingJobSpec
 from trainingjob_api.status import TrainingJobStatus
 
@@ -71,6 +71,12 @@ class TrainingJob(Model):
     metadata: Metadata
     spec: TrainingJobSpec
     status: TrainingJobStatus = TrainingJobStatus()
+
+    @property
+    def checkpoint_claim(self) -> str | None:
+        """Where checkpoints and results lie, also before it is made; None: in an emptyDir."""
+        volume = self.spec.checkpoint.volume
+        return volume.claim_name if volume.claim_template is None else own_claim_name(self.metadata.name)
 
     @property
     def checkpoint_folder(self) -> str:

@@ -8,9 +8,7 @@ from training_gateway.measured import Numbers, api_name, epoch_of
 from training_gateway.views import Document, View
 from trainingjob_api.history import History, Row, TrainingHistory
 from trainingjob_api.progress import EpochMetrics
-from trainingjob_client.api import Api, Raw
-from trainingjob_client.errors import NotFoundError
-from trainingjob_client.resources import TRAINING_HISTORIES
+from trainingjob_client.api import Raw
 
 _ALWAYS = ("epoch", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "learning_rate", "time_per_epoch")
 
@@ -51,15 +49,6 @@ def _numbers(row: Row) -> Numbers:
     measured = {api_name(name): number for name, number in row.metrics.items()}
     known = {} if row.attempt is None else {"attempt": row.attempt}
     return {**dict.fromkeys(_ALWAYS), "epoch": row.epoch, **measured, **row.extra, **known}
-
-
-async def kept_of(api: Api, view: View) -> Raw | None:
-    """The TrainingHistory, unless it is that of another job of the same name; None: nothing was kept yet."""
-    try:
-        raw = await api.get(TRAINING_HISTORIES, view.job.name, view.job.namespace)
-    except NotFoundError:
-        return None
-    return raw if raw.get("jobUid") == view.job.uid else None
 
 
 def past_of(raw: Raw | None, since: Iterable[EpochMetrics]) -> Past:

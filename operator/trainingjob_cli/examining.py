@@ -103,7 +103,8 @@ async def _rights(jobs: AsyncTrainingJobs) -> dict[str, bool]:
 async def _missing(api: Api, job: Job) -> list[str]:
     """What its pods mount and is not there."""
     wanted: list[tuple[Resource, str, str]] = []
-    if claim := job.spec.checkpoint.volume.claim_name:
+    claim = job.model.checkpoint_claim
+    if claim and (job.spec.checkpoint.volume.claim_name or job.status.volume_claim):  # else it is still to be made
         wanted.append((CLAIMS, "claim", claim))
     for volume in job.spec.pod.volumes or ():
         if volume.config_map and not volume.config_map.optional:

@@ -103,12 +103,11 @@ def _epoch_line(which: str, epoch: EpochMetrics | None) -> str:
 
 def _saved(job: Job, now: datetime) -> list[tuple[str, str]]:
     saved = job.status.checkpoint
-    where = job.status.volume_claim or job.spec.checkpoint.volume.claim_name
     return [
         ("Step", f"{saved.step} (epoch {saved.epoch}), {since(saved.save_time, now)} ago" if saved else ""),
         ("Size", f"{size(saved.size_bytes)}, saved in {number(saved.save_seconds)} s" if saved else ""),
         ("Path", saved.path if saved else ""),
-        ("Claim", where or ""),
+        ("Claim", job.model.checkpoint_claim or ""),
     ]
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from trainingjob_api.history import AttemptStart, History, Row, Span, TrainingHistory
-from trainingjob_client.api import Api
+from trainingjob_client.api import Api, Raw
 from trainingjob_client.errors import ClientError, NotFoundError, NotInstalledError
 from trainingjob_client.job import Job
 from trainingjob_client.resources import TRAINING_HISTORIES
@@ -91,18 +91,24 @@ def value_of(row: Row, metric: str) -> float | None:
 
 async def read_history(api: Api, job: Job) -> JobHistory:
     """What is kept of a job; without rows while no epoch was done."""
-    nothing = JobHistory(job.name, History(uid=job.uid))
+    raw = await fetch_history(api, job)
+    if raw is None:
+        return JobHistory(job.name, History(uid=job.uid))
+    try:
+        return JobHistory(job.name, TrainingHistory.model_validate(raw).history())
+    except ValueError as error:
+        raise ClientError(f"the history of {job.name} cannot be read: {error}") from error
+
+
+async def fetch_history(api: Api, job: Job) -> Raw | None:
+    """As it is written; None: nothing is kept of this job, of another of its name at most."""
     try:
         raw = await api.get(TRAINING_HISTORIES, job.name, job.namespace)
     except NotInstalledError:
         raise
     except NotFoundError:
-        return nothing
-    try:
-        kept = TrainingHistory.model_validate(raw)
-        return JobHistory(job.name, kept.history()) if kept.job_uid == job.uid else nothing
-    except ValueError as error:
-        raise ClientError(f"the history of {job.name} cannot be read: {error}") from error
+        return None
+    return raw if raw.get("jobUid") == job.uid else None
 
 
 def names(histories: Sequence[JobHistory]) -> list[str]:

@@ -10,14 +10,14 @@ from trainingjob_client.resources import CLAIMS
 
 async def decide_claim(api: Api, job: Job, keep: bool | None) -> str | None:
     """The claim to delete after the job, if any; one that is to stay is no longer the job's when this returns."""
-    template = job.spec.checkpoint.volume.claim_template
+    template, claim = job.spec.checkpoint.volume.claim_template, job.model.checkpoint_claim
     if keep is None:
         return None
-    if template is None:
+    if template is None or claim is None:
         if not keep:
-            raise RefusedError(f"the checkpoints of {job.name} lie in {_place(job)}, which was not made for it")
+            place = f"claim {claim}" if claim else "an emptyDir"
+            raise RefusedError(f"the checkpoints of {job.name} lie in {place}, which was not made for it")
         return None
-    claim = job.status.volume_claim or f"{job.name}-checkpoints"
     if not keep:
         return claim
     if not template.retain:
@@ -41,6 +41,13 @@ async def _disown(api: Api, job: Job, claim: str) -> None:
         await api.patch(CLAIMS, claim, change, job.namespace)
 
 
-def _place(job: Job) -> str:
-    name = job.spec.checkpoint.volume.claim_name
-    return f"claim {name}" if name else "an emptyDir"
+def what_stays(job: Job, keep: bool | None) -> str:
+    """Where checkpoints and model are once the job was deleted, in words."""
+    template, claim = job.spec.checkpoint.volume.claim_template, job.model.checkpoint_claim
+    if claim is None:
+        return "Its emptyDir has gone with it."
+    if template is None:
+        return f"Checkpoints and model stay in claim {claim}."
+    if not (template.retain if keep is None else keep):
+        return f"Claim {claim} is deleted with it."
+    return f"Checkpoints and model stay in claim {claim}, and a job of the same name goes on from them."

@@ -16,7 +16,6 @@ from local_cluster.settings import default_directory
 from quickstart import demo, prometheus
 from quickstart.kubectl import Kubectl
 from quickstart.product import GatewayProcess, OperatorProcess, install
-from trainingjob_api.contract import default_sub_path
 from trainingjob_api.resource import TrainingJob
 
 ROOT = Path(__file__).parents[3]
@@ -49,10 +48,9 @@ def run_demo(cluster: LocalCluster, console: Console) -> None:
 
 
 def show_files(cluster: LocalCluster, job: TrainingJob, console: Console) -> None:
-    metadata = job.metadata
-    volume = cluster.claim_directory(metadata.namespace, job.status.volume_claim or "")
-    folder = volume / default_sub_path(metadata.namespace, metadata.name)
-    console.print(f"The job's folder (claim {job.status.volume_claim}): {folder}", soft_wrap=True)
+    claim = job.checkpoint_claim
+    folder = cluster.claim_directory(job.metadata.namespace, claim or "") / job.checkpoint_folder
+    console.print(f"The job's folder (claim {claim}): {folder}", soft_wrap=True)
     for name, what in (
         ("curves.png", "curves"),
         ("model", "trained model"),

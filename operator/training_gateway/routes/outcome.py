@@ -10,13 +10,15 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from training_gateway.asking import Asker, Reader, Served
 from training_gateway.documents import TEXT, HistoryAnswer, ResultAnswer, answers
 from training_gateway.gate import Action
-from training_gateway.past import kept_of, past_of
+from training_gateway.past import past_of
 from training_gateway.refusal import Refusal
 from training_gateway.routes.streams import counted
 from training_gateway.routes.training import Namespace
 from trainingjob_client.errors import NoLogError
+from trainingjob_client.history import fetch_history
 from trainingjob_client.job import Job
 from trainingjob_client.jobs import AsyncTrainingJobs
+from trainingjob_client.places import folder_of, model_of
 
 router = APIRouter(tags=["outcome"])
 
@@ -31,7 +33,7 @@ async def history(
 ) -> Response:
     """Every epoch since the first, over pauses and restarts. `missing`: those that were done and could not be had."""
     view = await services.view(task_id, user, "get", namespace)
-    raw = await kept_of(services.api, view)
+    raw = await fetch_history(services.api, view.job)
     since = services.store.epochs_of(view)
     metrics = view.job.status.metrics
     best = metrics.best.epoch if metrics and metrics.best else None
@@ -76,15 +78,13 @@ async def _text(first: str | None, lines: AsyncIterator[str]) -> AsyncIterator[b
 
 
 def _files(job: Job) -> dict[str, Any]:
-    """Where they are in which claim; model is absolute where the recipe says so."""
-    checkpoint = job.spec.checkpoint
-    folder = job.model.checkpoint_folder
-    export = job.spec.training.export if job.spec.training else None
-    model = export.path if export and export.path else f"{folder}/model"
+    """In which claims they are, and where there; of what is in none the path in the pods."""
+    folder, model = folder_of(job), model_of(job)
     return {
-        "claim": job.status.volume_claim or checkpoint.volume.claim_name,
-        "folder": folder,
-        "model": model.replace("/checkpoints/", f"{folder}/", 1) if model.startswith("/checkpoints/") else model,
-        "report": f"{folder}/report.json",
-        "history": f"{folder}/history.jsonl",
+        "claim": folder.claim,
+        "folder": folder.path,
+        "model": model.path,
+        "model_claim": model.claim,
+        "report": folder.below("report.json").path,
+        "history": folder.below("history.jsonl").path,
     }

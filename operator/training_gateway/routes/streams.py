@@ -11,12 +11,13 @@ from training_gateway.asking import Asker, Reader, Served
 from training_gateway.documents import EVENTS
 from training_gateway.events import HEADERS
 from training_gateway.gate import ANONYMOUS, Action, User
-from training_gateway.past import as_progress, kept_of, past_of
+from training_gateway.past import as_progress, past_of
 from training_gateway.refusal import Refusal
 from training_gateway.routes.training import Namespace
 from training_gateway.services import Services
 from training_gateway.streams import ListStream, ProgressStream
 from training_gateway.views import Document, View
+from trainingjob_client.history import fetch_history
 
 router = APIRouter(tags=["streams"])
 LastEventId = Annotated[str, Header(max_length=100, description="The id of the last event that was received.")]
@@ -40,7 +41,7 @@ async def stream_progress(
             await services.gate.require(await _same(request, services), Action(verb, view.job.namespace))
 
     async def missed(view: View, epoch: int) -> list[tuple[int, Document]]:
-        raw = await kept_of(services.api, view)
+        raw = await fetch_history(services.api, view.job)
         since = services.store.epochs_of(view)
         return await asyncio.to_thread(lambda: list(as_progress(view, past_of(raw, since).rows(epoch))))
 

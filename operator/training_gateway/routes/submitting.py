@@ -18,6 +18,7 @@ from training_gateway.submission import Submission
 from trainingjob_client.errors import AlreadyExistsError, NotFoundError, RefusedError
 from trainingjob_client.job import Job
 from trainingjob_client.jobs import AsyncTrainingJobs
+from trainingjob_client.keeping import what_stays
 from trainingjob_client.resources import CONFIG_MAPS, TRAINING_JOBS
 
 router = APIRouter(tags=["tasks"])
@@ -102,4 +103,5 @@ async def delete(
         await services.gate.require(user, Action(verb, view.job.namespace, "persistentvolumeclaims", ""))
     jobs = AsyncTrainingJobs(services.api, view.job.namespace)
     await jobs.delete(view.job.name, keep_checkpoints=keep_checkpoints)
-    return {"success": True, "task_id": view.task_id, "message": f"{view.task_id} is deleted; its pods end"}
+    told = f"{view.task_id} is deleted; its pods end. {what_stays(view.job, keep_checkpoints)}"
+    return {"success": True, "task_id": view.task_id, "message": told}

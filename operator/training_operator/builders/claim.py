@@ -1,12 +1,9 @@
 """The claim for checkpoints that `checkpoint.volume.claimTemplate` asks for."""
 
 from training_operator.builders.metadata import Manifest, metadata
+from trainingjob_api.contract import own_claim_name
 from trainingjob_api.resource import TrainingJob
 from trainingjob_api.spec import ClaimTemplate
-
-
-def claim_name(job: TrainingJob) -> str:
-    return f"{job.metadata.name}-checkpoints"
 
 
 def build_claim(job: TrainingJob, template: ClaimTemplate) -> Manifest:
@@ -15,7 +12,7 @@ def build_claim(job: TrainingJob, template: ClaimTemplate) -> Manifest:
     return {
         "apiVersion": "v1",
         "kind": "PersistentVolumeClaim",
-        "metadata": metadata(job, claim_name(job), owned=not template.retain),
+        "metadata": metadata(job, own_claim_name(job.metadata.name), owned=not template.retain),
         "spec": {
             "accessModes": list(template.access_modes),
             "resources": {"requests": {"storage": template.size}},

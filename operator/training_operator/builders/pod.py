@@ -1,6 +1,5 @@
 """The pod template: meets Pod Security `restricted`, one container that is ours, the rest as the user asked."""
 
-from training_operator.builders.claim import claim_name
 from training_operator.builders.environment import build_environment
 from training_operator.builders.metadata import Manifest, labels, queue_labels
 from training_operator.builders.service import service_name
@@ -116,7 +115,5 @@ def _volumes(job: TrainingJob) -> list[Manifest]:
 
 
 def _checkpoint_source(job: TrainingJob) -> Manifest:
-    volume = job.spec.checkpoint.volume
-    if volume.empty_dir is not None:
-        return {"emptyDir": {}}
-    return {"persistentVolumeClaim": {"claimName": volume.claim_name or claim_name(job)}}
+    claim = job.checkpoint_claim
+    return {"emptyDir": {}} if claim is None else {"persistentVolumeClaim": {"claimName": claim}}

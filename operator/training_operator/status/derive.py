@@ -3,7 +3,6 @@
 from datetime import datetime
 from typing import Literal
 
-from training_operator.builders.claim import claim_name
 from training_operator.builders.service import service_name
 from training_operator.observe import Observed
 from training_operator.obstacle import Obstacle
@@ -96,6 +95,6 @@ def _with_children(observed: Observed) -> TrainingJobStatus:
         update={
             "job": status.job.model_copy(update={"uid": job.uid}),
             "service": service_name(observed.job) if observed.spec.nodes > 1 else status.service,
-            "volume_claim": claim_name(observed.job) if template else status.volume_claim,
+            "volume_claim": observed.job.checkpoint_claim if template else status.volume_claim,
         }
     )

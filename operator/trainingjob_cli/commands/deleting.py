@@ -26,7 +26,7 @@ async def delete(
     ] = None,
 ) -> None:
     """Delete jobs, with their pods; what they have saved stays unless it is said otherwise."""
-    from trainingjob_cli.keeping import what_stays
+    from trainingjob_client.keeping import what_stays
 
     for name in names:
         job = await jobs.get(name)
