@@ -55,7 +55,7 @@ def _usual(job: Job, pods: Sequence[Pod]) -> list[str]:
         return []
     if job.is_paused:
         return ["{program} resume {name}"]
-    if not job.status.observed_generation:
+    if job.status.observed_generation < 1:
         return ["If nothing happens the operator does not run: {program} doctor"]
     if job.is_running:
         return ["{program} watch {name}", "{program} pause {name}"]

@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 
-from trainingjob_api.contract import API_VERSION, GROUP
+from trainingjob_api.contract import API_VERSION, GROUP, KIND
+from trainingjob_api.schema import structural_schema
 from trainingjob_cli import findings
 from trainingjob_cli.findings import Finding
 from trainingjob_cli.program import program
@@ -38,6 +39,8 @@ async def examine_cluster(jobs: AsyncTrainingJobs) -> AsyncIterator[Finding]:
     for found in findings.kinds(served):
         yield found
     if "trainingjobs" in served:
+        for found in findings.fields(await _schema(jobs.api), structural_schema()):
+            yield found
         now = datetime.now(UTC)
         for found in findings.operator(
             await _items(jobs.api, DEPLOYMENTS, labels=OPERATOR_LABEL), await _jobs(jobs), now
@@ -65,6 +68,16 @@ async def _served(api: Api) -> list[str]:
         return [str(each["name"]) for each in (await api.request("GET", f"/apis/{API_VERSION}"))["resources"]]
     except NotFoundError:
         return []
+
+
+async def _schema(api: Api) -> Raw | None:
+    """Of TrainingJobs; None: it is not told, such as right after the CRD was made."""
+    try:
+        described = await api.request("GET", f"/openapi/v3/apis/{API_VERSION}")
+    except (NotFoundError, ForbiddenError):
+        return None
+    schemas: dict[str, Raw] = (described.get("components") or {}).get("schemas") or {}
+    return next((schema for name, schema in schemas.items() if name.endswith(f".{KIND}")), None)
 
 
 async def _items(api: Api, resource: Resource, labels: str = "") -> list[Raw] | None:

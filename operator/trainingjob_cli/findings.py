@@ -1,6 +1,6 @@
 """What `doctor` says of a cluster and of a job, from what was read. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -55,6 +55,40 @@ def kinds(served: Sequence[str]) -> list[Finding]:
     return [Finding("ok", f"the cluster knows {' and '.join(wanted)}")]
 
 
+def fields(served: Raw | None, known: Raw) -> list[Finding]:
+    """Of a TrainingJob's spec and status: as the API server describes them, and as this client has them."""
+    if served is None:
+        return []
+    theirs, ours = set(_paths(served)), set(_paths(known))
+    if missing := _outermost(ours - theirs):
+        text = f"the cluster's CRD is older than this client: it does not know {_some(missing)}"
+        return [Finding("bad", text, "upgrade it with the operator: docs/install.md")]
+    if more := _outermost(theirs - ours):
+        text = f"the cluster's CRD is newer than this client, which does not know {_some(more)}"
+        return [Finding("note", text, "pip install --upgrade 'trainingjob[cli]'")]
+    return [Finding("ok", "the cluster's CRD has the fields that this client has")]
+
+
+def _paths(schema: Raw, path: str = "") -> Iterator[str]:
+    """Of all fields below spec and status."""
+    for name, below in (schema.get("properties") or {}).items():
+        if path or name in ("spec", "status"):
+            here = f"{path}.{name}".lstrip(".")
+            yield here
+            yield from _paths(below, here)
+    for inside in (schema.get("items"), schema.get("additionalProperties")):
+        if isinstance(inside, Mapping):
+            yield from _paths(inside, path)
+
+
+def _outermost(paths: Set[str]) -> list[str]:
+    return sorted(path for path in paths if path.rpartition(".")[0] not in paths)
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
 def operator(deployments: Sequence[Raw] | None, jobs: Sequence[Job] | None, now: datetime) -> list[Finding]:
     """None: may not be read. Whether it works its jobs tell better than its Deployment."""
     found = [_deployment(each) for each in deployments or ()]
@@ -62,15 +96,15 @@ def operator(deployments: Sequence[Raw] | None, jobs: Sequence[Job] | None, now:
         found = [
             Finding("note", "there is no Deployment of the operator", "unless it runs as a process: docs/install.md")
         ]
-    waiting = [job for job in jobs or () if not job.status.observed_generation and _old(job, now)]
+    waiting = [job for job in jobs or () if _is_left_alone(job, now)]
     if waiting:
         text = f"nobody has looked at {count(len(waiting), 'job')} for over a minute, such as {waiting[0].name}"
         return [*found, Finding("bad", text, "see whether the operator runs, and its log")]
     return [*found, Finding("ok", "the operator looks after every job there is")] if jobs else found
 
 
-def _old(job: Job, now: datetime) -> bool:
-    return job.created is not None and (now - job.created).total_seconds() > _PATIENCE
+def _is_left_alone(job: Job, now: datetime) -> bool:
+    return job.unseen_since is not None and (now - job.unseen_since).total_seconds() > _PATIENCE
 
 
 def _deployment(raw: Raw) -> Finding:
@@ -133,8 +167,10 @@ def prometheus(groups: Sequence[str]) -> list[Finding]:
 
 def of_job(job: Job, pods: Sequence[Pod], missing: Sequence[str], program: str, now: datetime) -> list[Finding]:
     """Why it does not run, the most telling first, and what to do."""
-    level: Level = "ok" if job.is_running or job.has_succeeded else "bad" if _is_bad(job) or missing else "note"
-    words = job.message or _silence(job, now)
+    silence = _silence(job, now)
+    is_well = (job.is_running or job.has_succeeded) and not silence
+    level: Level = "ok" if is_well else "bad" if _is_bad(job) or missing or silence else "note"
+    words = silence or job.message
     found = [Finding(level, f"{job.name} is {job.phase}" + (f": {words.rstrip('.')}" if words else ""))]
     found += [Finding("bad", f"it needs {each}, which is not there", f"make it: {_create(each)}") for each in missing]
     if not job.is_running:
@@ -146,7 +182,7 @@ def of_job(job: Job, pods: Sequence[Pod], missing: Sequence[str], program: str, 
         found.append(
             Finding("note", f"attempt {failure.attempt} ended with {failure.reason} {ago} ago: {failure.message}")
         )
-    steps = [step for step in next_steps(job, [], program) if "doctor" not in step]
+    steps = [f"See whether the operator runs: {program} doctor"] if silence else next_steps(job, [], program)
     return [*found, *(Finding("next", step) for step in steps[:2])]
 
 
@@ -161,7 +197,7 @@ def _is_bad(job: Job) -> bool:
 
 
 def _silence(job: Job, now: datetime) -> str:
-    if job.status.observed_generation or not _old(job, now):
+    if not _is_left_alone(job, now):
         return ""
     return "nobody has looked at it: the operator does not run, or does not watch this namespace"
 

@@ -97,6 +97,17 @@ class Job:
     def is_running(self) -> bool:
         return self.status.is_true(ConditionType.RUNNING)
 
+    @property
+    def unseen_since(self) -> datetime | None:
+        """When its spec was last written, if the operator has not looked at it since; None: it has."""
+        metadata = self.raw["metadata"]
+        if self.status.observed_generation >= int(metadata.get("generation") or 1):
+            return None
+        written = (
+            time_of(each.get("time")) for each in metadata.get("managedFields") or () if not each.get("subresource")
+        )
+        return max((time for time in written if time), default=self.created)
+
 
 _TELLING = (
     ConditionType.FAILED,

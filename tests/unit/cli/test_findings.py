@@ -1,18 +1,20 @@
 """What doctor makes of what it has read."""
 
+import copy
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from support.manifests import manifest
+from trainingjob_api.schema import structural_schema
 from trainingjob_cli import findings
 from trainingjob_client.job import Job, Pod
 
 _NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
-def _job(phase: str = "Starting", age: int = 3, observed: int = 1, **conditions: tuple[str, str]) -> Job:
+def _job(phase: str = "Starting", age: int = 3, observed: int = 2, **conditions: tuple[str, str]) -> Job:
     """conditions: reason and message of those that are true."""
     told = [
         {
@@ -25,7 +27,14 @@ def _job(phase: str = "Starting", age: int = 3, observed: int = 1, **conditions:
         }
         for kind, (reason, message) in conditions.items()
     ]
-    metadata = {"name": "job", "namespace": "n", "creationTimestamp": f"2026-01-01T11:{59 - age:02d}:00Z"}
+    written = [{"time": f"2026-01-01T11:{59 - age:02d}:00Z"}, {"time": "2026-01-01T11:59:59Z", "subresource": "status"}]
+    metadata = {
+        "name": "job",
+        "namespace": "n",
+        "creationTimestamp": "2026-01-01T11:00:00Z",
+        "generation": 2,
+        "managedFields": written,
+    }
     status = {"phase": phase, "conditions": told, "observedGeneration": observed}
     return Job({**manifest(), "metadata": metadata, "status": status})
 
@@ -64,7 +73,15 @@ def _said(found: list[findings.Finding]) -> list[str]:
             "note job is Paused: Step 3",
             ["resume"],
         ),
-        (_job("Pending", observed=0), [], [], "note job is Pending: nobody has looked at it", []),
+        (_job("Pending", observed=-1), [], [], "bad job is Pending: nobody has looked at it", ["trainingjob doctor"]),
+        (
+            _job("Paused", observed=1, Suspended=("PausedByUser", "Step 3 is saved.")),
+            [],
+            [],
+            "bad job is Paused: nobody has looked at it",
+            ["trainingjob doctor"],
+        ),
+        (_job("Paused", age=0, observed=1, Suspended=("PausedByUser", "Step 3.")), [], [], "note job is Paused", []),
         (
             _job("Failed", Failed=("DataError", "no file"), Stalled=("DataError", "no file")),
             [],
@@ -93,8 +110,23 @@ def test_an_operator_that_does_nothing_is_found_by_its_jobs() -> None:
         "ok the operator looks after every job there is",
     ]
     assert _said(findings.operator([deployment], [], _NOW)) == ["bad the operator s/op: no replica is ready"]
-    assert _said(findings.operator([ready], [_job(observed=0)], _NOW))[1].startswith("bad nobody has looked at 1 job")
-    assert _said(findings.operator(None, [_job(observed=0, age=0)], _NOW))[0].startswith("ok"), "it was made just now"
+    assert _said(findings.operator([ready], [_job(observed=-1)], _NOW))[1].startswith("bad nobody has looked at 1 job")
+    assert _said(findings.operator(None, [_job(observed=-1, age=0)], _NOW))[0].startswith("ok"), "it was made just now"
+
+
+def test_a_crd_of_another_release_is_noticed() -> None:
+    known = structural_schema()
+    older = copy.deepcopy(known)
+    del older["properties"]["spec"]["properties"]["queue"]
+    del older["properties"]["spec"]["properties"]["training"]["properties"]["schedule"]["properties"]["gamma"]
+    served = {name: schema for name, schema in known.items() if name != "properties"}
+    served["properties"] = {**known["properties"], "apiVersion": {}, "metadata": {"allOf": [{"$ref": "#/x"}]}}
+    assert [each.level for each in findings.fields(served, known)] == ["ok"]
+    assert _said(findings.fields(older, known)) == [
+        "bad the cluster's CRD is older than this client: it does not know spec.queue, spec.training.schedule.gamma"
+    ]
+    assert _said(findings.fields(known, older))[0].startswith("note the cluster's CRD is newer than this client")
+    assert findings.fields(None, known) == []
 
 
 def test_a_cluster_is_told_what_it_lacks() -> None:
