@@ -46,6 +46,7 @@ RENDEZVOUS_HOST_ENV: Final = "PET_MASTER_ADDR"
 RENDEZVOUS_PORT_ENV: Final = "PET_MASTER_PORT"
 
 CHECKPOINT_PATH: Final = "/checkpoints"  # the job's own folder of the volume is mounted here
+OUTPUT_FOLDER: Final = "output"  # in that folder: where a program of one's own starts, and writes
 TEMPORARY_PATH: Final = "/tmp"  # noqa: S108  (a writable emptyDir, also HOME: the root file system is read-only)
 SHARED_MEMORY_PATH: Final = "/dev/shm"  # noqa: S108
 TERMINATION_LOG_PATH: Final = "/dev/termination-log"

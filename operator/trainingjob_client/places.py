@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from trainingjob_api.contract import CHECKPOINT_PATH
+from trainingjob_api.contract import CHECKPOINT_PATH, OUTPUT_FOLDER
 from trainingjob_client.job import Job
 
 
@@ -25,9 +25,11 @@ def folder_of(job: Job) -> Place:
 
 
 def model_of(job: Job) -> Place:
-    """The folder of the finished model."""
+    """The folder of the finished model; of a program of one's own that in which it has written."""
     training = job.spec.training
-    asked = training.export.path if training and training.export else None
+    if training is None:
+        return folder_of(job).below(OUTPUT_FOLDER)
+    asked = training.export.path if training.export else None
     return _place(job, asked) if asked else folder_of(job).below("model")
 
 

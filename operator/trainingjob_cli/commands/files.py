@@ -45,7 +45,7 @@ async def download(
         str,
         typer.Option(
             metavar="|".join(_WHAT),
-            help="The model; report, curves and history; or the job's whole folder.",
+            help="The model, or what a program has written; report, curves and history; or the job's whole folder.",
             callback=one_of(*_WHAT),
             autocompletion=lambda: list(_WHAT),
         ),
@@ -53,7 +53,7 @@ async def download(
     to: Annotated[Path | None, typer.Option(metavar="FOLDER", help="Default: ./NAME.", show_default=False)] = None,
     image: Image = None,
 ) -> None:
-    """Take the model, the report or everything out of a job's claim."""
+    """Take the model, the report or everything out of a job's claim; of a program what it has written."""
     from trainingjob_cli.file_pod import DEFAULT_IMAGE
     from trainingjob_cli.job_files import download as taken
     from trainingjob_cli.words import size

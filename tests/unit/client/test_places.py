@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from support.manifests import manifest
+from support.manifests import ABSENT, manifest
 from trainingjob_client.job import Job
 from trainingjob_client.keeping import what_stays
 from trainingjob_client.places import folder_of, model_of
@@ -49,6 +49,12 @@ def _job(volume: Any, **changes: Any) -> Job:
             ("net-checkpoints", "team/net"),
             ("models", "team/net"),
             id="a model in another claim",
+        ),
+        pytest.param(
+            _job(_OWN, training=ABSENT, script={"path": "/a.py"}),
+            ("net-checkpoints", "team/net"),
+            ("net-checkpoints", "team/net/output"),
+            id="what a program has written",
         ),
         pytest.param(
             _job(_OWN, training__export={"path": "/models/tmp/net"}, **_MODELS),

@@ -16,6 +16,7 @@ from trainer.checkpoint.occupancy import Occupant, occupied
 from trainer.checkpoint.store import Store
 from trainer.errors import CheckpointMismatch, FolderInUse, Superseded, VolumeNotWritable
 from trainingjob_api.base import Report
+from trainingjob_api.contract import OUTPUT_FOLDER
 from trainingjob_api.progress import Outcome, Progress, RunConfig
 from trainingjob_api.spec.identity import identity_of
 from trainingjob_api.spec.script import Script
@@ -138,7 +139,7 @@ class Folder:
 
     def output(self) -> Path:
         """Where a program of the user's own starts: what it writes beside itself stays with its checkpoints."""
-        path = self.path / "output"
+        path = self.path / OUTPUT_FOLDER
         with _writing_to(path):
             if path.is_symlink():
                 raise VolumeNotWritable(f"{path} is a link; programs only start where they belong")
