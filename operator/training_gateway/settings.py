@@ -2,6 +2,7 @@
 
 import argparse
 import re
+import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -45,7 +46,7 @@ class Settings:
         if bool(self.tls_certificate) != bool(self.tls_key):
             raise ValueError("--tls-certificate and --tls-key belong together")
         if "*" in self.cors_origins:
-            raise ValueError("--cors-origin: name each origin, such as https://example.org")
+            raise ValueError("--cors-origins: name each origin, such as https://example.org")
         if self.namespaces and self.default_namespace not in self.namespaces:
             raise ValueError(f"--default-namespace must be one of --namespaces, not {self.default_namespace}")
 
@@ -62,9 +63,20 @@ def parse(arguments: Sequence[str] | None = None) -> Settings:
     try:
         if token_file is not None:
             values["development_token"] = token_file.read_text().strip() or "empty"
-        return Settings(**values)
+        settings = Settings(**values)
+        _try_certificate(settings)
     except (OSError, ValueError) as error:
         parser.error(str(error))
+    return settings
+
+
+def _try_certificate(settings: Settings) -> None:
+    if not settings.tls_certificate:
+        return
+    try:
+        ssl.create_default_context(ssl.Purpose.CLIENT_AUTH).load_cert_chain(settings.tls_certificate, settings.tls_key)
+    except OSError as error:  # ssl's own are OSErrors
+        raise ValueError(f"--tls-certificate and --tls-key cannot be used: {error}") from error
 
 
 def _names(text: str) -> tuple[str, ...]:
