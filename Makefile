@@ -90,8 +90,12 @@ test-cluster: $(READY) ## cluster-independent integration tests on $KUBECONFIG (
 	@CLUSTER_UNDER_TEST=1 $(LEASHED) -m pytest -m any_cluster tests/integration $(ARGS)
 
 .PHONY: test-gateway
-test-gateway: prepared ## the HTTP API by its own description (schemathesis), 500 streams, an API server that goes away
+test-gateway: prepared ## the HTTP API by its own description (schemathesis), its flags, 500 streams, an API server that goes away
 	@$(LEASHED) -m pytest tests/gateway $(ARGS)
+
+.PHONY: test-doors
+test-doors: prepared ## the command line and the HTTP API on the whole product: programs, data, doctor, completion in three shells
+	@$(LEASHED) -m pytest tests/doors $(ARGS)
 
 .PHONY: test-delivery
 test-delivery: prepared ## install, upgrade and uninstall with a real helm, which is built once (minutes)

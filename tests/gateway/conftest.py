@@ -48,6 +48,10 @@ class Shown:
 
 @pytest.fixture
 def shown(gateway: GatewayProcess, kubectl: Kubectl) -> Shown:
+    return job_in(kubectl)
+
+
+def job_in(kubectl: Kubectl) -> Shown:
     training = {
         "task": "classification",
         "data": {"format": "synthetic", "validation": {"fraction": 0.2}},

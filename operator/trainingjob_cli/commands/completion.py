@@ -12,13 +12,23 @@ _BASH = """_trainingjob() {
 }
 complete -o default -F _trainingjob trainingjob
 """
-_SCRIPTS = {
-    "bash": _BASH,
-    "zsh": f"autoload -U +X bashcompinit && bashcompinit\n{_BASH}",
-    "fish": "complete --command trainingjob --arguments '(env _TRAININGJOB_COMPLETE=complete_bash"
-    ' COMP_WORDS=(string join " " (commandline -opc) (commandline -ct)) COMP_CWORD=(count (commandline -opc))'
-    " trainingjob)'\n",
+_ZSH = """(( $+functions[compdef] )) || { autoload -Uz compinit && compinit -u }
+_trainingjob() {
+    local -a found
+    found=( ${(f)"$( env COMP_WORDS="${(pj:\\n:)words}" COMP_CWORD=$(( CURRENT - 1 )) \\
+        _TRAININGJOB_COMPLETE=complete_bash trainingjob )"} )
+    if (( $#found )); then compadd -a found; else _files; fi
 }
+compdef _trainingjob trainingjob
+"""
+_FISH = """function __trainingjob
+    env COMP_WORDS=(string join -- " " (commandline -opc) (commandline -ct)) COMP_CWORD=(count (commandline -opc)) \\
+        _TRAININGJOB_COMPLETE=complete_bash trainingjob
+end
+complete --command trainingjob --no-files --arguments '(__trainingjob)'
+complete --command trainingjob --condition '__fish_seen_subcommand_from submit upload init run' --force-files
+"""
+_SCRIPTS = {"bash": _BASH, "zsh": _ZSH, "fish": _FISH}
 
 
 def completion(

@@ -1,12 +1,8 @@
 """`trainingjob` in a terminal, on a real control plane: one job, and the commands of a day."""
 
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,60 +13,14 @@ import yaml
 from integration.operator.operator_process import OperatorProcess
 from integration.operator.training import Training
 from support.kubectl import Kubectl
-from support.waiting import PATIENCE
+from support.terminal import Terminal, ended, terminal_in
 from trainingjob_api.history import AttemptStart, History, Row, TrainingHistory
 from trainingjob_api.resource import Metadata
-
-_ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
-
-
-@dataclass(frozen=True)
-class Terminal:
-    """Someone who types commands."""
-
-    kubectl: Kubectl
-    folder: Path
-
-    def typed(self, *args: str) -> pexpect.spawn:
-        """A command that runs, in 100 columns."""
-        command = ["-m", "trainingjob_cli", *args]
-        options = {"env": self._environment, "cwd": str(self.folder), "encoding": "utf-8", "dimensions": (40, 100)}
-        return pexpect.spawn(sys.executable, command, timeout=PATIENCE, **options)
-
-    def says(self, *args: str, code: int = 0) -> str:
-        """What it has printed once it has ended."""
-        process = self.typed(*args)
-        return _ended(process, code)
-
-    def piped(self, *args: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "trainingjob_cli", *args]
-        return subprocess.run(command, env=self._environment, cwd=self.folder, capture_output=True, text=True)
-
-    @property
-    def _environment(self) -> dict[str, str]:
-        return {
-            "PATH": os.environ["PATH"],
-            "HOME": str(self.folder),
-            "TERM": "xterm-256color",
-            "KUBECONFIG": str(self.folder / "kubeconfig"),
-        }
-
-
-def _ended(process: pexpect.spawn, code: int = 0) -> str:
-    process.expect(pexpect.EOF)
-    process.close()
-    text = _ESCAPES.sub("", process.before).replace("\r\n", "\n")
-    assert process.exitstatus == code, text
-    return text
 
 
 @pytest.fixture
 def terminal(kubectl: Kubectl, tmp_path: Path) -> Terminal:
-    """Its kubeconfig's context names the test's namespace."""
-    config = yaml.safe_load(kubectl.kubeconfig.read_text())
-    config["contexts"][0]["context"]["namespace"] = kubectl.namespace
-    (tmp_path / "kubeconfig").write_text(yaml.safe_dump(config))
-    return Terminal(kubectl, tmp_path)
+    return terminal_in(kubectl, tmp_path)
 
 
 @contextmanager
@@ -107,8 +57,8 @@ def test_a_day_with_a_job(operator: OperatorProcess, training: Training, termina
             r"job (trains|has trained) on from step \d+ \(Bitwise\)", terminal.says("resume", "job", "--wait")
         )
         assert "job is complete (Succeeded)" in terminal.says("wait", "job", "--for", "complete")
-        assert "Succeeded" in _ended(watching)
-        assert "leaving with 0" in _ended(log)
+        assert "Succeeded" in ended(watching)
+        assert "leaving with 0" in ended(log)
     assert "error: job is over (Succeeded): make a new" in terminal.says("pause", "job", code=1)
     told = terminal.says("delete", "job", "--delete-checkpoints")
     assert "job is deleted. Claim job-checkpoints is deleted with it." in told

@@ -1,11 +1,6 @@
 """Data in object storage: a real server for S3's protocol, and a plain web server."""
 
-import http.server
-import subprocess
-import sys
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,14 +10,14 @@ import pytest
 import torch
 from pyarrow import parquet
 
+from support.object_storage import object_storage
 from support.trainer import recipe
-from support.waiting import wait_for
+from support.web import Quiet, served
 from trainer.config import Mounts
 from trainer.data import pieces, stream
 from trainer.data.dataset import Dataset
 from trainer.data.loading import load_dataset
 from trainer.errors import DataError, UserError
-from trainer.pod.ports import reserved_port
 from trainingjob_api.spec.training import Training
 
 CSV = "a,y\n" + "".join(f"{number},{'pq'[number % 2]}\n" for number in range(60))
@@ -41,35 +36,11 @@ def values(data: Dataset) -> list[int]:
 @pytest.fixture(scope="module")
 def bucket() -> Iterator[Any]:
     """The credentials and the address come from the environment, as in a pod."""
-    import s3fs
-
-    with reserved_port() as port, pytest.MonkeyPatch.context() as environment:
-        server = subprocess.Popen(
-            [sys.executable, "-W", "ignore", "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        environment.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{port}")
-        environment.setenv("AWS_ACCESS_KEY_ID", "key")
-        environment.setenv("AWS_SECRET_ACCESS_KEY", "secret")
-        environment.setenv("AWS_DEFAULT_REGION", "us-east-1")
-        environment.setenv("AWS_EC2_METADATA_DISABLED", "true")
-        try:
-            wait_for(lambda: _answers(port), "the S3 server")
-            system = s3fs.S3FileSystem()
-            system.mkdir("bucket")
-            _fill(system)
-            yield system
-        finally:
-            server.kill()
-            server.wait()
-
-
-def _answers(port: int) -> bool:
-    import socket
-
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
+    with object_storage() as storage, pytest.MonkeyPatch.context() as environment:
+        for name, value in storage.environment.items():
+            environment.setenv(name, value)
+        _fill(storage.system)
+        yield storage.system
 
 
 def _fill(system: Any) -> None:
@@ -145,20 +116,15 @@ def test_a_protocol_that_needs_a_package_names_it() -> None:
         load("nonsense://bucket/x.csv")
 
 
-class _Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, format: str, *args: object) -> None:
-        pass
-
-
-class _Simple(_Quiet):
+class _Simple(Quiet):
     """A server that only sends whole files; below /chunked/ it does not say how long they are."""
 
     protocol_version = "HTTP/1.1"
 
-    def do_HEAD(self) -> None:
+    def do_HEAD(self) -> None:  # noqa: N802  (http.server's own name)
         self._answer(b"")
 
-    def do_GET(self) -> None:
+    def do_GET(self) -> None:  # noqa: N802
         content = CSV.encode()
         self._answer(b"%x\r\n%s\r\n0\r\n\r\n" % (len(content), content) if "chunked" in self.path else content)
 
@@ -172,23 +138,9 @@ class _Simple(_Quiet):
         self.wfile.write(body)
 
 
-@contextmanager
-def served(handler: Callable[..., http.server.BaseHTTPRequestHandler]) -> Iterator[str]:
-    """The address of a web server."""
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-
-
 def test_a_web_server_is_read_as_well(tmp_path: Path) -> None:
     (tmp_path / "x.csv").write_text(CSV)
-    with served(partial(_Quiet, directory=str(tmp_path))) as address:
+    with served(partial(Quiet, directory=str(tmp_path))) as address:
         assert values(load(f"{address}/x.csv")) == list(range(60))
         with pytest.raises(DataError, match=r"y\.csv does not exist"):
             load(f"{address}/y.csv")
