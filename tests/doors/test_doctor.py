@@ -66,7 +66,7 @@ JOBS: dict[str, tuple[dict[str, Any], str, str]] = {
     "a quota that is spent": (
         {"pod__labels": {"quota": "spent"}},
         r"bad +job is \w+: Job job-1 gets no pod; a quota",
-        "kubectl describe job job-1",
+        "A quota, a policy or a missing right refuses it: kubectl get events",
     ),
 }
 

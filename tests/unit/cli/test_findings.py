@@ -8,7 +8,9 @@ import pytest
 
 from support.manifests import manifest
 from trainingjob_api.schema import structural_schema
+from trainingjob_api.status import Reason
 from trainingjob_cli import findings
+from trainingjob_cli.advice import next_steps
 from trainingjob_client.job import Job, Pod
 
 _NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -143,3 +145,26 @@ def test_a_cluster_is_told_what_it_lacks() -> None:
     assert findings.gpus([node, {"metadata": {"name": "b"}}])[0].text == "8 GPUs on 1 node"
     assert findings.gpus([])[0].level == "note"
     assert [findings.prometheus(groups)[0].level for groups in ([], ["monitoring.coreos.com"])] == ["note", "ok"]
+
+
+NEEDS_NOBODY = {
+    *("Pending", "Starting", "Training", "Finishing", "Completed", "EarlyStopped", "AlreadyCompleted", "Finished"),
+    *(
+        "AsSpecified",
+        "NotRequested",
+        "Restarting",
+        "PausedByUser",
+        "SavingCheckpoint",
+        "SpecChanged",
+        "CheckpointSaved",
+    ),
+    *("NoCheckpoint", "NotReported", "EphemeralVolume", "Preempted", "Disrupted", "Evicted"),
+}
+"""Reasons that are no trouble, or pass by themselves."""
+
+
+@pytest.mark.parametrize("reason", sorted({*Reason} - NEEDS_NOBODY))
+def test_whatever_stands_in_the_way_has_a_next_step(reason: str) -> None:
+    steps = next_steps(_job(Stalled=(reason, "words")), [], "trainingjob")
+    assert len(steps[0]) > 20
+    assert "{" not in steps[0]
