@@ -23,6 +23,12 @@ DIGEST_ANNOTATION: Final = f"{GROUP}/spec-digest"
 # On the TrainingJob: whatever is written there anew begins a new attempt, as `kubectl rollout restart` does.
 RESTART_ANNOTATION: Final = f"{GROUP}/restarted-at"
 
+# On a TrainingJob that somebody started or changed by way of the HTTP API.
+TASK_LABEL: Final = f"{GROUP}/task-id"
+TITLE_ANNOTATION: Final = f"{GROUP}/title"  # what a person calls it, in any language
+REQUESTED_BY_ANNOTATION: Final = f"{GROUP}/requested-by"
+CHANGED_BY_ANNOTATION: Final = f"{GROUP}/changed-by"
+
 # On the Job: why the operator suspended it. A suspended Job without it was suspended by somebody else, such as a queue.
 STOP_ANNOTATION: Final = f"{GROUP}/stopped-for"
 # Kueue's, on Job and pods.

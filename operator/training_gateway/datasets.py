@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any, Literal
 
-from training_gateway.identity import REQUESTED_BY_ANNOTATION
 from training_gateway.objects import MANAGED_BY_LABEL, MANAGER
 from training_gateway.refusal import FieldError, Refusal, invalid
 from training_gateway.sources import MOUNT, VOLUME, Source
-from trainingjob_api.contract import GROUP
+from trainingjob_api.contract import GROUP, REQUESTED_BY_ANNOTATION
 from trainingjob_client.tables import Table, TableError, look_at
 
 LIMIT = 512 * 1000

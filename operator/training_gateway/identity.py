@@ -6,17 +6,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
-from trainingjob_api.contract import GROUP
+from trainingjob_api.contract import GROUP, TASK_LABEL
 from trainingjob_client.job import Job
 
-TASK_LABEL = f"{GROUP}/task-id"
 IDEMPOTENCY_LABEL = f"{GROUP}/idempotency-key"
 """Digest of user and key."""
 REQUEST_ANNOTATION = f"{GROUP}/request-digest"
-TITLE_ANNOTATION = f"{GROUP}/title"
-"""What a person calls it, in any language."""
-REQUESTED_BY_ANNOTATION = f"{GROUP}/requested-by"
-CHANGED_BY_ANNOTATION = f"{GROUP}/changed-by"
 PREFIX = "epoch_training_"
 _TASK_ID = re.compile(r"^epoch_training_\d{8}_\d{6}$")
 _KEY = re.compile(r"^([a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?)\.([a-z](?:[-a-z0-9]{0,46}[a-z0-9])?)$")
@@ -36,10 +31,6 @@ def key_of(task_id: str) -> tuple[str, str] | None:
     """Namespace and name, of an id that consists of them."""
     found = _KEY.match(task_id)
     return (found[1], found[2]) if found else None
-
-
-def title_of(job: Job) -> str:
-    return job.annotations.get(TITLE_ANNOTATION) or job.name
 
 
 def object_name(task_id: str) -> str:

@@ -3,14 +3,8 @@
 from typing import Any
 
 from training_gateway.gate import User
-from training_gateway.identity import (
-    IDEMPOTENCY_LABEL,
-    REQUEST_ANNOTATION,
-    REQUESTED_BY_ANNOTATION,
-    TASK_LABEL,
-    TITLE_ANNOTATION,
-)
-from trainingjob_api.contract import API_VERSION, KIND
+from training_gateway.identity import IDEMPOTENCY_LABEL, REQUEST_ANNOTATION
+from trainingjob_api.contract import API_VERSION, KIND, REQUESTED_BY_ANNOTATION, TASK_LABEL, TITLE_ANNOTATION
 
 MANAGER = "training-gateway"
 MANAGED_BY_LABEL = "app.kubernetes.io/managed-by"

@@ -3,13 +3,14 @@
 from dataclasses import dataclass, field
 
 from training_gateway.gate import ANONYMOUS, Action, Gate, User
-from training_gateway.identity import TASK_LABEL, TaskIds, is_task_id, key_of
+from training_gateway.identity import TaskIds, is_task_id, key_of
 from training_gateway.rates import Rates
 from training_gateway.refusal import FieldError, Refusal, invalid, not_found
 from training_gateway.settings import Settings
 from training_gateway.store import JobStore
 from training_gateway.telemetry import Telemetry
 from training_gateway.views import View
+from trainingjob_api.contract import TASK_LABEL
 from trainingjob_client.api import Api
 from trainingjob_client.errors import NotFoundError
 from trainingjob_client.job import Job

@@ -9,7 +9,6 @@ from typing import Any
 from training_gateway.gate import User
 from training_gateway.identity import (
     REQUEST_ANNOTATION,
-    TASK_LABEL,
     key_digest,
     keyed_name,
     object_name,
@@ -19,6 +18,7 @@ from training_gateway.objects import training_job
 from training_gateway.refusal import FieldError, Refusal, invalid
 from training_gateway.services import Services
 from training_gateway.start_request import StartRequest
+from trainingjob_api.contract import TASK_LABEL
 from trainingjob_client.errors import AlreadyExistsError, NotFoundError, UnavailableError
 from trainingjob_client.job import Job
 from trainingjob_client.resources import TRAINING_JOBS

@@ -7,8 +7,9 @@ from typing import Any
 import yaml
 
 from training_gateway.gate import User
-from training_gateway.identity import IDEMPOTENCY_LABEL, REQUEST_ANNOTATION, REQUESTED_BY_ANNOTATION, TASK_LABEL
+from training_gateway.identity import IDEMPOTENCY_LABEL, REQUEST_ANNOTATION
 from training_gateway.refusal import FieldError, invalid
+from trainingjob_api.contract import REQUESTED_BY_ANNOTATION, TASK_LABEL
 from trainingjob_client import manifest as manifests
 from trainingjob_client.errors import ManifestError
 

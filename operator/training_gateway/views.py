@@ -5,7 +5,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-from training_gateway.identity import task_id_of, title_of
+from training_gateway.identity import task_id_of
 from training_gateway.measured import best_of, epoch_of, test_of
 from training_gateway.states import FAILED, state_of
 from trainingjob_api.spec import TrainingJobSpec
@@ -80,7 +80,7 @@ class View:
         training = spec.training
         return {
             "task_id": self.task_id,
-            "name": title_of(job),
+            "name": job.title,
             "object_name": job.name,
             "namespace": job.namespace,
             "state": self.state,

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from trainingjob_api.contract import REQUESTED_BY_ANNOTATION, TASK_LABEL
 from trainingjob_api.progress import EpochMetrics
 from trainingjob_cli.advice import next_steps
 from trainingjob_cli.columns import eta
@@ -46,6 +47,9 @@ def _head(job: Job, now: datetime) -> list[tuple[str, str]]:
     return [
         ("Name", job.name),
         ("Namespace", job.namespace),
+        ("Title", job.title if job.title != job.name else ""),
+        ("Task", job.labels.get(TASK_LABEL, "")),
+        ("Asked by", job.annotations.get(REQUESTED_BY_ANNOTATION, "")),
         ("Age", since(job.created, now)),
         ("Phase", job.phase),
         ("Message", job.message),

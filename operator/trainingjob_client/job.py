@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any, Literal
 
-from trainingjob_api.contract import ATTEMPT_LABEL, CONTAINER_NAME, JOB_NAME_LABEL
+from trainingjob_api.contract import ATTEMPT_LABEL, CONTAINER_NAME, JOB_NAME_LABEL, TITLE_ANNOTATION
 from trainingjob_api.reading import read_training_job
 from trainingjob_api.resource import TrainingJob
 from trainingjob_api.spec import TrainingJobSpec
@@ -45,6 +45,11 @@ class Job:
     @property
     def annotations(self) -> Mapping[str, str]:
         return self.raw["metadata"].get("annotations") or {}
+
+    @property
+    def title(self) -> str:
+        """What people call it, in any language; its name where nobody gave it another."""
+        return self.annotations.get(TITLE_ANNOTATION) or self.name
 
     @property
     def created(self) -> datetime | None:

@@ -10,7 +10,7 @@ from training_gateway import submission
 from training_gateway.asking import Asker, Served
 from training_gateway.documents import Deleted, Submitted, answers
 from training_gateway.gate import Action
-from training_gateway.identity import task_id_of, title_of
+from training_gateway.identity import task_id_of
 from training_gateway.refusal import FieldError, Refusal, invalid
 from training_gateway.routes.training import Namespace
 from training_gateway.services import Services
@@ -57,7 +57,7 @@ async def submit(
     answer = {
         "success": True,
         "task_id": task_id_of(job),
-        "name": title_of(job),
+        "name": job.title,
         "namespace": job.namespace,
         "message": f"TrainingJob {job.name} {verb} in namespace {job.namespace}",
     }

@@ -9,7 +9,7 @@ from training_gateway.asking import Asker, Reader, Served
 from training_gateway.datasets import source_of_config_map
 from training_gateway.documents import Changed, ProgressAnswer, Started, answers
 from training_gateway.gate import Action, User
-from training_gateway.identity import CHANGED_BY_ANNOTATION, task_id_of
+from training_gateway.identity import task_id_of
 from training_gateway.recipe import Defaults, config_of, spec_of
 from training_gateway.refusal import FieldError, Refusal, invalid
 from training_gateway.services import Services
@@ -17,6 +17,7 @@ from training_gateway.sources import Source
 from training_gateway.start_request import StartRequest
 from training_gateway.starting import Start
 from training_gateway.views import View
+from trainingjob_api.contract import CHANGED_BY_ANNOTATION
 from trainingjob_client.errors import FinishedError, NotFoundError
 from trainingjob_client.jobs import AsyncTrainingJobs
 from trainingjob_client.resources import CONFIG_MAPS

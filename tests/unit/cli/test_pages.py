@@ -96,6 +96,14 @@ def test_a_page_tells_everything_and_leaves_out_what_is_not_there() -> None:
     assert page.splitlines() == [each.rstrip() for each in page.splitlines()]
 
 
+def test_a_page_tells_who_asked_by_the_http_api_and_what_they_call_it() -> None:
+    annotations = {"trainingjob.dev/title": "鸢尾花", "trainingjob.dev/requested-by": "ada"}
+    labels = {"trainingjob.dev/task-id": "epoch_training_20260101_114000"}
+    job = Job({**_JOB.raw, "metadata": {**_JOB.raw["metadata"], "annotations": annotations, "labels": labels}})
+    head = describe(job, [], [], _NOW, "trainingjob")[2:5]
+    assert head == ["Title:      鸢尾花", "Task:       epoch_training_20260101_114000", "Asked by:   ada"]
+
+
 def test_a_frame_has_curves_as_soon_as_there_are_two_epochs() -> None:
     assert bar(_JOB, 70) == "█" * 12 + "░" * 30 + "  30%  epoch 3/10  90s left"
     assert line(_JOB) == "Running  epoch 3/10  train loss 0.5124, val. accuracy 0.9"
