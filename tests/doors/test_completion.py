@@ -48,4 +48,4 @@ def test_names_commands_options_and_files_complete(name: str, terminal: Terminal
         for typed, wanted in TYPED.values():
             process.send(f"{typed}\t")
             process.expect(wanted[len(typed.split()[-1]) :])
-            process.sendcontrol("c")
+            process.sendcontrol("u")

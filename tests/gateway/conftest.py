@@ -3,11 +3,13 @@
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from local_cluster.cluster import LocalCluster
+from quickstart.daemon import Daemon
 from quickstart.product import GatewayProcess
 from support.kubectl import Kubectl
 from support.product import install_product
@@ -22,6 +24,18 @@ def gateway(cluster: LocalCluster) -> Iterator[GatewayProcess]:
     process.start()
     yield process
     process.stop()
+
+
+class Another(GatewayProcess):
+    """A gateway beside the first one."""
+
+    def __init__(self, cluster: LocalCluster, folder: Path, *flags: str) -> None:
+        super().__init__(cluster, *flags)
+        Daemon.__init__(self, folder, folder / "gateway.log")
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.token}"}
 
 
 @dataclass(frozen=True)

@@ -7,27 +7,14 @@ from pathlib import Path
 import pytest
 import requests
 
-from gateway.conftest import API, Shown, job_in
+from gateway.conftest import API, Another, Shown, job_in
 from local_cluster.certificates import Identity
 from local_cluster.cluster import LocalCluster
-from quickstart.daemon import Daemon
 from quickstart.product import GatewayProcess
 from support.cluster import new_namespace
 
 ORIGIN = "https://pages.example.org"
 TASK = "epoch_training_20240101_120000"
-
-
-class Another(GatewayProcess):
-    """A gateway beside the first one."""
-
-    def __init__(self, cluster: LocalCluster, folder: Path, *flags: str) -> None:
-        super().__init__(cluster, *flags)
-        Daemon.__init__(self, folder, folder / "gateway.log")
-
-    @property
-    def headers(self) -> dict[str, str]:
-        return {"Authorization": f"Bearer {self.token}"}
 
 
 @dataclass(frozen=True)
