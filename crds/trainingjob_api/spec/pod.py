@@ -233,7 +233,10 @@ class Pod(Model):
     runtime_class_name: Name | None = None
     scheduler_name: Name | None = None
     service_account_name: Name | None = None
-    labels: Annotated[dict[Name, Label], Field(max_length=32)] | None = None
+    labels: Annotated[dict[Name, Label], Field(max_length=32)] | None = Field(
+        default=None,
+        description="Such as a team's. Of the TrainingJob's own labels only a queue's are handed on.",
+    )
     annotations: Annotated[dict[Name, Text], Field(max_length=32)] | None = None
     shared_memory: Quantity | None = Field(default=None, description="Size of /dev/shm. Default: 1Gi.")
     security_context: SecurityContext | None = Field(
