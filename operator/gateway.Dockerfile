@@ -1,5 +1,5 @@
 # The HTTP API with the web page; neither torch nor kopf in it. Build context: the repository's root.
-#   docker build -f operator/gateway.Dockerfile -t ghcr.io/trainingjob/gateway:0.1.0 .
+#   docker build -f operator/gateway.Dockerfile -t ghcr.io/trainingjob/gateway:0.2.0 .
 # deploy/release/image.sh builds it in a way that gives the same digest again.
 ARG BASE=python:3.11-slim
 
@@ -20,7 +20,7 @@ COPY operator/training_gateway /app/training_gateway
 RUN python -m compileall -q --invalidation-mode unchecked-hash /app
 
 FROM ${BASE}
-ARG VERSION=0.1.0
+ARG VERSION=0.2.0
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="TrainingJob gateway" \
       org.opencontainers.image.description="HTTP API and web page over TrainingJobs" \

@@ -12,7 +12,7 @@ PLURAL: Final = "trainingjobs"
 HISTORY_KIND: Final = "TrainingHistory"
 HISTORY_PLURAL: Final = "traininghistories"
 MANAGED_BY: Final = f"{GROUP}/operator"
-RELEASE: Final = "0.1.0"  # of this project: the images hold no package that could be asked
+RELEASE: Final = "0.2.0"  # of this project: the images hold no package that could be asked
 
 # Labels of every child; the operator's watches select on the first.
 JOB_NAME_LABEL: Final = f"{GROUP}/name"

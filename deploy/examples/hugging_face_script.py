@@ -2,7 +2,7 @@
 
 The trainer's image brings neither transformers nor scikit-learn. Build one on it, and name it in spec.pod.image:
 
-    FROM ghcr.io/trainingjob/trainer:0.1.0
+    FROM ghcr.io/trainingjob/trainer:0.2.0
     USER root
     RUN pip install --no-cache-dir transformers accelerate scikit-learn
     USER 65532:65532

@@ -6,7 +6,9 @@ cd "$(dirname "$0")/../.."
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 missing=()
-echo "version $(deploy/release/version.sh)"
+version=$(deploy/release/version.sh)
+lines=$(deploy/release/notes.sh | wc -l)
+echo "version $version, $lines lines of notes"
 deploy/release/artifacts.sh "$folder/first"
 deploy/release/artifacts.sh "$folder/second"
 diff -r "$folder/first" "$folder/second"

@@ -6,7 +6,8 @@ found=$(
   sed -nE 's/^version = "(.*)"$/\1/p' pyproject.toml | head -1
   sed -nE 's/^RELEASE: Final = "([^"]*)".*/\1/p' crds/trainingjob_api/contract.py
   sed -nE 's/^(version|appVersion): (.*)$/\2/p' deploy/chart/Chart.yaml
-  grep -hoE 'ghcr\.io/trainingjob/[a-z]+:[^" ]+' deploy/base/deployment.yaml deploy/gateway/deployment.yaml deploy/install.yaml | sed 's/.*://'
+  grep -rhoE '(ghcr\.io/trainingjob|REGISTRY)/[a-z]+:[0-9][^" ,]*' deploy docs README.md --exclude=releasing.md | sed -E 's/.*:([^-]*).*/\1/'
+  sed -nE 's/.*newTag: ([^}]*)}.*/\1/p' deploy/gitops/example/*/kustomization.yaml
   sed -nE 's/^ARG VERSION=(.*)$/\1/p' */Dockerfile */*.Dockerfile 2>/dev/null || true
 )
 if [ "$(sort -u <<<"$found" | wc -l)" != 1 ]; then

@@ -46,20 +46,20 @@ def test_paused_changed_and_resumed_by_commits(repository: Repository, environme
     assert not stored["metadata"].keys() & {"labels", "annotations", "finalizers"}
 
     repository.replace("production/pause.yaml", "suspend: false", "suspend: true")
-    repository.replace("production/kustomization.yaml", "newTag: 0.1.0", "newTag: 0.2.0")
+    repository.replace("production/kustomization.yaml", "newTag: 0.2.0", "newTag: 0.3.0")
     repository.commit("Pause, and go on with the next image")
     assert environment.deploy().returncode == 0
     step = saved_step(job)
     assert job.pods() == []
 
     repository("revert", "--no-commit", "HEAD")
-    repository.replace("production/kustomization.yaml", "newTag: 0.1.0", "newTag: 0.2.0")
+    repository.replace("production/kustomization.yaml", "newTag: 0.2.0", "newTag: 0.3.0")
     repository.commit("Resume")
     assert environment.deploy().returncode == 0
     goes_on_from(job, step)
-    assert job.pods()[0]["spec"]["containers"][0]["image"].endswith("/trainer:0.2.0")
+    assert job.pods()[0]["spec"]["containers"][0]["image"].endswith("/trainer:0.3.0")
 
-    repository.replace("production/kustomization.yaml", "newTag: 0.2.0", "newTag: 0.3.0")
+    repository.replace("production/kustomization.yaml", "newTag: 0.3.0", "newTag: 0.4.0")
     repository.commit("Change the image of a training that runs")
     refused = environment.deploy()
     assert refused.returncode != 0

@@ -54,8 +54,9 @@ def test_rights_are_given_job_by_job() -> None:
     assert "${{" not in "".join(step.get("run", "") for step in STEPS), "values reach a shell as variables only"
 
 
-def test_one_version_is_released_and_no_other() -> None:
+def test_one_version_is_released_with_notes_and_no_other() -> None:
     assert run("deploy/release/version.sh", f"v{RELEASE}").stdout.strip() == RELEASE
+    assert len(run("deploy/release/notes.sh").stdout.splitlines()) > 1
     other = run("deploy/release/version.sh", "v9.9.9")
     assert other.returncode == 1
     assert "v9.9.9" in other.stderr
