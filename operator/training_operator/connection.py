@@ -2,12 +2,12 @@
 
 import os
 from pathlib import Path
-from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 from kubernetes.aio.client.api_client import ApiClient
 from kubernetes.aio.client.configuration import Configuration
 from kubernetes.aio.config import load_incluster_config, load_kube_config
+
+from trainingjob_api.proxy import proxy_of
 
 SERVICE_ACCOUNT_TOKEN = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
 
@@ -22,15 +22,9 @@ async def connect() -> ApiClient:
     configuration.retries = None  # tries again only where it is known to be safe
     # Asked of the environment once: else every request looks there, into ~/.netrc and whatever else may name a proxy.
     configuration.client_session_kwargs = {"trust_env": False}
-    configuration.proxy = configuration.proxy or _proxy_of(configuration.host)
+    configuration.proxy = configuration.proxy or proxy_of(configuration.host)
     return ApiClient(configuration)
 
 
 def _runs_in_pod() -> bool:
     return SERVICE_ACCOUNT_TOKEN.exists() and not os.environ.get("KUBECONFIG")
-
-
-def _proxy_of(url: str) -> str | None:
-    """The proxy that the environment names for the API server."""
-    parts = urlsplit(url)
-    return None if proxy_bypass(parts.hostname or "") else getproxies().get(parts.scheme)

@@ -5,11 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
-from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 
+from trainingjob_api.proxy import proxy_of
 from trainingjob_client.errors import NotConfiguredError
 
 if TYPE_CHECKING:  # it takes a moment to import, and who asks for help only does not wait for it
@@ -42,7 +41,7 @@ class Connection:
             ssl = _ssl_of(configuration)
         except (ConfigException, OSError, ValueError, KeyError, TypeError) as error:
             raise NotConfiguredError(f"no cluster can be reached by {_source(kubeconfig)}: {error}") from error
-        configuration.proxy = configuration.proxy or _proxy_of(configuration.host)
+        configuration.proxy = configuration.proxy or proxy_of(configuration.host)
         connector = aiohttp.TCPConnector(ssl=ssl, limit=0)
         session = aiohttp.ClientSession(connector=connector, read_bufsize=_LARGEST_LINE // 2, trust_env=False)
         return cls(configuration, session, namespace)
@@ -105,9 +104,3 @@ def _ssl_of(configuration: "Configuration") -> Any:
     from kubernetes.aio.client.rest import RESTClientObject
 
     return RESTClientObject(configuration).ssl_context
-
-
-def _proxy_of(url: str) -> str | None:
-    """The proxy that the environment names for the API server."""
-    parts = urlsplit(url)
-    return None if proxy_bypass(parts.hostname or "") else getproxies().get(parts.scheme)
