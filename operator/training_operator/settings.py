@@ -78,6 +78,10 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
 
 
 def _parsed(name: str, text: str) -> Any:
+    if left := re.search(r"\$\(\w+\)", text):
+        raise ValueError(
+            f"{PREFIX}{name.upper()} has {left[0]}, which must come before it among the container's variables"
+        )
     default: Any = next(field.default for field in fields(Settings) if field.name == name)
     if isinstance(default, tuple):
         return tuple(part.strip() for part in text.split(",") if part.strip())

@@ -2,8 +2,10 @@
 
 import copy
 import os
+import re
 import subprocess
 import tarfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -32,9 +34,17 @@ def _plain(given: Object) -> Object:
     metadata["labels"] = {name: value for name, value in metadata.get("labels", {}).items() if name not in HELMS}
     metadata.get("annotations", {}).pop("helm.sh/resource-policy", None)
     for container in plain.get("spec", {}).get("template", {}).get("spec", {}).get("containers", ()):
+        _is_expanded_in_order(container.get("env", ()))
         env = [_resolved(each, metadata["namespace"]) for each in container.get("env", ())]
         container["env"] = sorted(env, key=lambda each: str(each["name"]))
     return {**plain, "metadata": {name: value for name, value in metadata.items() if value}}
+
+
+def _is_expanded_in_order(env: Sequence[Object]) -> None:
+    """Kubernetes leaves `$(NAME)` as it is where that variable comes later."""
+    for place, variable in enumerate(env):
+        named = re.findall(r"\$\((\w+)\)", variable.get("value", ""))
+        assert set(named) <= {each["name"] for each in env[:place]}, variable["name"]
 
 
 def _resolved(variable: Object, namespace: str) -> Object:

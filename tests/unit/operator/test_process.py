@@ -51,6 +51,7 @@ class TestSettings:
             ("PROGRESS_WRITES_PER_SECOND", "0"),
             ("POLL_SECONDS", "nan"),
             ("WORKERS", "-1"),
+            ("NETWORK_POLICY_FROM", "$(POD_NAMESPACE),metrics=enabled"),
         ],
     )
     def test_what_is_wrong_is_named(self, name: str, value: str) -> None:
