@@ -179,15 +179,19 @@ BODY = {
     "spec": VALID["spec"],
 }
 JOBS = "/apis/trainingjob.dev/v1alpha1/namespaces/{}/trainingjobs"
+HISTORIES = "/apis/trainingjob.dev/v1alpha1/namespaces/{mine}/traininghistories"
+ACCOUNTS = "/api/v1/namespaces/trainingjob-system/serviceaccounts"
 FORBIDDEN = [
     ("a TrainingJob in another namespace", "POST", JOBS.format("default"), BODY),
     ("a look at another namespace's", "GET", JOBS.format("default"), None),
     ("a look at all", "GET", "/apis/trainingjob.dev/v1alpha1/trainingjobs", None),
     ("its status", "PUT", JOBS.format("{mine}") + "/job/status", BODY),
+    ("a history that never was", "POST", HISTORIES, {}),
+    ("another history of one's own training", "PUT", f"{HISTORIES}/job", {}),
     ("the CRD", "DELETE", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/trainingjobs.trainingjob.dev", None),
     ("the operator's Deployment", "GET", "/apis/apps/v1/namespaces/trainingjob-system/deployments", None),
-    ("the operator's token", "POST",
-     "/api/v1/namespaces/trainingjob-system/serviceaccounts/trainingjob-operator/token", {"spec": {}}),
+    ("the operator's token", "POST", f"{ACCOUNTS}/trainingjob-operator/token", {"spec": {}}),
+    ("the gateway's token", "POST", f"{ACCOUNTS}/trainingjob-gateway/token", {"spec": {}}),
     ("the operator's Lease", "GET", "/apis/coordination.k8s.io/v1/namespaces/trainingjob-system/leases", None),
     ("a role for oneself", "POST", "/apis/rbac.authorization.k8s.io/v1/namespaces/{mine}/rolebindings", {}),
 ]  # fmt: skip
@@ -199,18 +203,28 @@ def test_forbidden(tenant: Kubectl, method: str, path: str, body: Object | None)
     assert (status, answer["reason"]) == (403, "Forbidden")
 
 
-def test_the_operator_itself_may_read_no_secret_and_change_no_spec(cluster: LocalCluster, tenant: Kubectl) -> None:
-    """Whoever takes over the operator has its rights: those that matter most are not among them."""
-    operator = kubectl_of(
-        cluster.service_account_kubeconfig("trainingjob-system", "trainingjob-operator"), tenant.namespace
-    )
-    for verb, resource in [
-        *(("get", "secrets"), ("list", "secrets"), ("get", "configmaps"), ("create", "pods"), ("create", "pods/exec")),
-        *(("patch", "trainingjobs"), ("update", "trainingjobs"), ("delete", "trainingjobs"), ("get", "pods/log")),
-        *(("create", "rolebindings"), ("escalate", "roles"), ("impersonate", "users"), ("delete", "networkpolicies")),
-    ]:
-        assert not operator.may(verb, resource), f"{verb} {resource}"
-    assert operator.may("update", "trainingjobs/status"), "and this is how it would look"
+OF_NOBODY = [
+    *("get secrets", "list secrets", "create pods", "create pods/exec", "create serviceaccounts/token"),
+    *("create rolebindings", "escalate roles", "impersonate users", "delete networkpolicies", "update trainingjobs"),
+]
+WITHOUT: list[tuple[str, list[str], str]] = [
+    ("operator",
+     ["get configmaps", "get pods/log", "patch trainingjobs", "delete trainingjobs"], "update trainingjobs/status"),
+    ("gateway",
+     [*("list configmaps", "patch configmaps", "delete configmaps", "create jobs", "delete pods"),
+      *("update trainingjobs/status", "update traininghistories", "list persistentvolumeclaims")], "get pods/log"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("program", "more", "has"), WITHOUT)
+def test_who_takes_over_a_program_of_ours_has_its_rights_and_not_these(
+    cluster: LocalCluster, tenant: Kubectl, program: str, more: list[str], has: str
+) -> None:
+    account = cluster.service_account_kubeconfig("trainingjob-system", f"trainingjob-{program}")
+    somebody = kubectl_of(account, tenant.namespace)
+    for right in [*OF_NOBODY, *more]:
+        assert not somebody.may(*right.split()), right
+    assert somebody.may(*has.split()), "and this is how it would look"
 
 
 def test_a_policy_of_one_training_lets_in_no_other(tenant: Kubectl) -> None:

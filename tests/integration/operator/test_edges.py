@@ -1,15 +1,12 @@
 """What other controllers and people do to Jobs and pods of ours, on a real control plane."""
 
-import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
+from integration.operator.admission import admission
 from integration.operator.operator_process import OperatorProcess
 from integration.operator.training import Object, Training, condition, is_true
 from support.waiting import wait_for
 
-GROUP = "admissionregistration.k8s.io"
 PATCH = "/spec/containers/-"
 PROXY = """Object.spec.containers{
   name: "mesh-proxy", image: "local/shell", command: ["/bin/sh", "-c", "sleep 100000"],
@@ -18,47 +15,6 @@ PROXY = """Object.spec.containers{
     capabilities: Object.spec.containers.securityContext.capabilities{drop: ["ALL"]}}}"""
 
 
-@contextmanager
-def admission(training: Training, resource: tuple[str, str], expression: str) -> Iterator[None]:
-    """A policy that changes objects of the test's namespace as they are made, as a webhook of somebody's would."""
-    group, plural = resource
-    name = f"{training.kubectl.namespace}-{plural}"
-    scope = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": training.kubectl.namespace}}}
-    rules = [{"apiGroups": [group], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": [plural]}]
-    policy = {
-        "apiVersion": f"{GROUP}/v1",
-        "kind": "MutatingAdmissionPolicy",
-        "metadata": {"name": name},
-        "spec": {
-            "failurePolicy": "Fail",
-            "reinvocationPolicy": "Never",
-            "matchConstraints": {"resourceRules": rules, **scope},
-            "mutations": [{"patchType": "JSONPatch", "jsonPatch": {"expression": f"[{expression}]"}}],
-        },
-    }
-    binding = {**policy, "kind": "MutatingAdmissionPolicyBinding", "spec": {"policyName": name}}
-    for each in (policy, binding):
-        training.kubectl("apply", "-f", "-", stdin=json.dumps(each))
-    try:
-        wait_for(lambda: _is_in_force(training, plural, expression), "the policy")
-        yield
-    finally:
-        for each in (binding, policy):
-            training.kubectl("delete", each["kind"].lower(), name)
-
-
-def _is_in_force(training: Training, plural: str, expression: str) -> bool:
-    """Tried on a Job or pod that is not stored."""
-    pod = {"restartPolicy": "Never", "containers": [{"name": "c", "image": "x", "securityContext": RESTRICTED}]}
-    pod["securityContext"] = {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
-    probe: Object = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "probe"}, "spec": pod}
-    if plural == "jobs":
-        probe = {**probe, "apiVersion": "batch/v1", "kind": "Job", "spec": {"template": {"spec": pod}}}
-    made = training.kubectl.create(probe, dryRun="All")
-    return bool(made["spec"].get("suspend") or len(made["spec"].get("containers", [])) > 1)
-
-
-RESTRICTED = {"allowPrivilegeEscalation": False, "capabilities": {"drop": ["ALL"]}}
 HOLD = 'JSONPatch{op: "add", path: "/spec/suspend", value: true}'
 """As Kueue's webhook does to every Job."""
 INJECT = f'JSONPatch{{op: "add", path: "{PATCH}", value: {PROXY}}}'

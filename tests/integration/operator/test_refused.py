@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from integration.operator.admission import admission
 from integration.operator.operator_process import OperatorProcess
 from integration.operator.training import Training, condition
 from support.waiting import wait_for
@@ -46,17 +47,36 @@ def test_a_policy_that_refuses_the_job_is_told_in_its_own_words(operator: Operat
     training.until_true("Complete")
 
 
-def test_a_limit_range_that_refuses_the_pods(operator: OperatorProcess, training: Training) -> None:
+PROXY = """Object.spec.initContainers{
+  name: "mesh-proxy", image: "local/shell", restartPolicy: "Always",
+  securityContext: Object.spec.initContainers.securityContext{runAsUser: 0}}"""
+LIST = "/spec/initContainers"
+AS_ROOT = f'JSONPatch{{op: "add", path: "{LIST}", value: []}}, JSONPatch{{op: "add", path: "{LIST}/-", value: {PROXY}}}'
+"""A native sidecar that may do more than `restricted` allows."""
+
+
+def test_what_refuses_the_pods_is_found_where_the_condition_says(operator: OperatorProcess, training: Training) -> None:
     limits = [{"type": "Container", "max": {"memory": "1Gi"}}]
-    manifest = {"apiVersion": "v1", "kind": "LimitRange", "metadata": {"name": "small"}, "spec": {"limits": limits}}
-    training.kubectl.apply(manifest)
-    job = training.manifest(step=0.01)
-    job["spec"]["pod"]["resources"] = {"limits": {"memory": "2Gi"}}
-    training.kubectl.apply(job)
-    status = training.until_stalled("Forbidden")
-    assert "kubectl describe job job-1" in condition(status, "Stalled")["message"]
+    limit_range = {"apiVersion": "v1", "kind": "LimitRange", "metadata": {"name": "small"}, "spec": {"limits": limits}}
+    refusals = {"proxied": 'violates PodSecurity "restricted', "large": "maximum memory usage per Container is 1Gi"}
+    with admission(training, ("", "pods"), AS_ROOT):
+        training.kubectl.apply(limit_range)
+        training.create("proxied", step=0.01)
+        large = training.manifest("large", step=0.01)
+        large["spec"]["pod"]["resources"] = {"limits": {"memory": "2Gi"}}
+        training.kubectl.apply(large)
+        for name, words in refusals.items():
+            is_told_where_its_words_are(training, name, words)
     training.kubectl("delete", "limitrange", "small")
-    training.until_true("Complete")
+    for name in refusals:
+        training.until_true("Complete", name)
+
+
+def is_told_where_its_words_are(training: Training, name: str, words: str) -> None:
+    """The command at the end of the condition's message shows them."""
+    message = condition(training.until_stalled("Forbidden", name), "Stalled")["message"]
+    command = message.rpartition(": kubectl ")[2].split()
+    wait_for(lambda: words in training.kubectl(*command), f"{words} in {command}")
 
 
 def test_each_training_has_a_network_policy_of_its_own_that_goes_with_it(

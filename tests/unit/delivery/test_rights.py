@@ -7,14 +7,15 @@ from typing import Any
 
 import yaml
 
-INSTALL = Path(__file__).parents[3] / "deploy/install.yaml"
+DEPLOY = Path(__file__).parents[3] / "deploy"
+MANIFESTS = DEPLOY / "install.yaml", DEPLOY / "gateway/cluster-role.yaml"
 GOLDEN = Path(__file__).with_name("rights.txt")
 
 Object = dict[str, Any]
 
 
 def roles() -> list[Object]:
-    objects = yaml.load_all(INSTALL.read_text(), yaml.CSafeLoader)
+    objects = [each for path in MANIFESTS for each in yaml.load_all(path.read_text(), yaml.CSafeLoader)]
     return [each for each in objects if each["kind"] in ("Role", "ClusterRole")]
 
 
