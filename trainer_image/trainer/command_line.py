@@ -66,7 +66,8 @@ def _train(options: argparse.Namespace, scratch: Path) -> int:
 
 def _tell_where(folder: Path) -> None:
     """For whoever sits in front of it."""
-    if found := [name for name in _LEFT_BEHIND if (folder / name).exists()]:
+    paths = [folder / name for name in _LEFT_BEHIND]
+    if found := [path.name for path in paths if path.is_file() or (path.is_dir() and any(path.iterdir()))]:
         print(f"in {folder}: {', '.join(found)}", file=sys.stderr)
 
 
