@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from trainingjob_api.progress import EpochMetrics
-from trainingjob_cli.table import table
+from trainingjob_cli.table import table, without_empty
 from trainingjob_cli.words import age, number, since
 from trainingjob_client.job import Job
 
@@ -13,13 +13,13 @@ _WIDE = ("NODES", "ATTEMPT", "SAVED STEP", "MESSAGE")
 
 
 def job_table(jobs: Sequence[Job], now: datetime, *, wide: bool = False, namespaces: bool = False) -> list[str]:
-    """Lines, the titles first."""
+    """Lines, the titles first; a column that no job has anything for is left out."""
     titles = [*(("NAMESPACE",) if namespaces else ()), *_TITLES, *(_WIDE if wide else ())]
     rows = [
         [*((job.namespace,) if namespaces else ()), *_cells(job, now), *(_wide_cells(job) if wide else ())]
         for job in jobs
     ]
-    return table(titles, rows)
+    return table(*without_empty(titles, rows))
 
 
 def _cells(job: Job, now: datetime) -> list[str]:

@@ -51,13 +51,14 @@ async def submit(
         bool | None,
         typer.Option(
             "--follow/--no-follow",
-            help="Show the log to the end. Default: for a program yes, for a manifest no.",
+            help="To the end: a program by its log, a recipe by its curves. Default: programs yes, manifests no.",
             show_default=False,
         ),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only ask whether it would be accepted.")] = False,
 ) -> int | None:
     """Start a training from a manifest (-f), or from a program and its arguments."""
+    from trainingjob_cli.following import follow as follow_job
     from trainingjob_cli.packing import Wanted, pack
     from trainingjob_cli.submitting import follow_log, submit_file, submit_program
 
@@ -72,5 +73,7 @@ async def submit(
         mounts = [_mount(each) for each in mount or ()]
         wanted = Wanted(args or (), nodes, gpus, image, claim, storage, mounts)
         job = await submit_program(jobs, packed, name or packed.name, wanted, dry_run=dry_run)
-    wants_log = program is not None if follow is None else follow
-    return await follow_log(jobs, job.name) if wants_log and not dry_run else None
+    is_followed = program is not None if follow is None else follow
+    if dry_run or not is_followed:
+        return None
+    return await (follow_log if job.spec.script else follow_job)(jobs, job.name)
