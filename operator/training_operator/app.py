@@ -4,12 +4,11 @@ import asyncio
 import gc
 import logging
 import time
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
 
 from prometheus_client import CollectorRegistry
 
@@ -27,6 +26,7 @@ from training_operator.metrics.page import Page
 from training_operator.poller import Poller
 from training_operator.queue import WorkQueue
 from training_operator.reconcile import Reconciler
+from training_operator.recorder import EventRecorder
 from training_operator.records import Key
 from training_operator.relist import Relist
 from training_operator.server import Health, guarded, health_pages, metrics_page, serving
@@ -81,8 +81,9 @@ async def run(settings: Settings) -> None:
             asker.ask,
             histories.catch_up,
             on_news=queue.add,
-            on_silence=lambda key: _start(background, reconciler.tell_silence(key)),
+            on_silence=lambda key: reconciler.tell_silence(key),
         )
+        recorder = EventRecorder(leaders, _now)
         actor = Actor(leaders, store, settings.trainer_image, settings.network_policy_from)
         reconciler = Reconciler(
             leaders,
@@ -93,6 +94,7 @@ async def run(settings: Settings) -> None:
             settings.retry_seconds,
             Budget(settings.progress_writes_per_second),
             histories,
+            recorder,
             may_read_nodes=settings.is_cluster_wide,
         )
         timed = _Timed(reconciler, metrics)
@@ -103,6 +105,7 @@ async def run(settings: Settings) -> None:
             try:
                 async with asyncio.TaskGroup() as group:
                     group.create_task(histories.run())
+                    group.create_task(recorder.run())
                     for _ in range(settings.workers):
                         group.create_task(queue.work(timed.work))
             finally:
@@ -136,10 +139,6 @@ def _spare_the_collector() -> None:
     gc.set_threshold(10_000, 20, 20)
 
 
-def _start(group: asyncio.TaskGroup, work: Coroutine[Any, Any, None]) -> None:
-    group.create_task(work)
-
-
 def _now() -> datetime:
     """Kubernetes' times have whole seconds."""
     return datetime.now(UTC).replace(microsecond=0)
@@ -149,7 +148,8 @@ class _Timed:
     """The reconciler with a stopwatch."""
 
     def __init__(self, reconciler: Reconciler, metrics: Metrics) -> None:
-        self._reconciler, self._metrics = reconciler, metrics
+        self._reconciler, self._duration = reconciler, metrics.duration
+        self._ended = {result: metrics.reconciles.labels(result) for result in ("ok", "error")}
 
     async def work(self, key: Key) -> float | None:
         began, result = time.monotonic(), "error"
@@ -158,5 +158,5 @@ class _Timed:
             result = "ok"
             return later
         finally:
-            self._metrics.reconciles.labels(result).inc()
-            self._metrics.duration.observe(time.monotonic() - began)
+            self._ended[result].inc()
+            self._duration.observe(time.monotonic() - began)

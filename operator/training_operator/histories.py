@@ -63,6 +63,11 @@ class End:
         done = max((report.epoch for report in reports if report), default=0)
         return cls(attempt.number, done, tuple(tail for word in said if (tail := tail_of(word))))
 
+    @property
+    def tells(self) -> bool:
+        """Whether any epoch is known to have been done."""
+        return self.done > 0 or bool(self.tails)
+
     def added_to(self, history: History) -> History:
         for tail in self.tails:
             history = history.with_page(tail)
@@ -133,10 +138,11 @@ class Histories:
         """
         key = job.metadata.key
         book = self._book(key, job.metadata.uid)
-        if book.is_refused:
+        end = End.of(attempt)
+        if book.is_refused or not (book.pages or end.tells):
             return
         try:
-            await self._write(key, book, End.of(attempt))
+            await self._write(key, book, end)
             book.tries = 0
         except TryAgainError as error:
             book.tries += 1

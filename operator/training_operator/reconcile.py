@@ -9,10 +9,10 @@ from datetime import datetime
 from training_operator.act import Actor
 from training_operator.asking import Source
 from training_operator.budget import Budget
-from training_operator.builders.event import Note, build_event
+from training_operator.builders.event import Note
 from training_operator.cluster import Cluster, StatusTarget
 from training_operator.deadlines import look_again
-from training_operator.errors import AlreadyExistsError, ConflictError, RefusedError, TryAgainError
+from training_operator.errors import ConflictError, RefusedError, TryAgainError
 from training_operator.failing import Failures
 from training_operator.histories import Histories
 from training_operator.lost_nodes import lost_nodes
@@ -20,6 +20,7 @@ from training_operator.observe import Observed, observe
 from training_operator.obstacle import Obstacle
 from training_operator.plan import Plan, decide
 from training_operator.poller import Poller
+from training_operator.recorder import EventRecorder
 from training_operator.records import Key
 from training_operator.situation import Situation
 from training_operator.status.derive import derive, has_ended, held_up, is_routine, same
@@ -47,6 +48,7 @@ class Reconciler:
     retry_seconds: float
     budget: Budget
     histories: Histories
+    recorder: EventRecorder
     may_read_nodes: bool = True
     failures: Failures = field(default_factory=Failures)
 
@@ -168,22 +170,12 @@ class Reconciler:
         if status.job is not None and status.job.end is not None:
             self.store.forget_ends(job.metadata.key, status.attempt)
         for note in notes(before, status):
-            await self.tell(job, status.attempt, note)
+            self.recorder.tell(job, status.attempt, note)
         return True
 
-    async def tell(self, job: TrainingJob, attempt: int, note: Note) -> None:
-        """Write an Event; nothing depends on it."""
-        logger.info("%s/%s: %s: %s", job.metadata.namespace, job.metadata.name, note.reason, note.message)
-        try:
-            await self.cluster.create("events", build_event(job, attempt, note, self.clock()))
-        except AlreadyExistsError:
-            pass
-        except (TryAgainError, RefusedError) as error:
-            logger.warning("%s/%s: no event: %s", job.metadata.namespace, job.metadata.name, error)
-
-    async def tell_silence(self, key: Key) -> None:
+    def tell_silence(self, key: Key) -> None:
         """Rank 0 runs but cannot be reached from here."""
         job = self.store.view(key).training_job
         if job is not None:
             words = "Rank 0 does not answer on /progress: training goes on, but its progress is not shown"
-            await self.tell(job, job.status.attempt, Note("ProgressUnreachable", words, "Warning"))
+            self.recorder.tell(job, job.status.attempt, Note("ProgressUnreachable", words, "Warning"))

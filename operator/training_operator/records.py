@@ -13,6 +13,7 @@ from pydantic_core import from_json, to_json
 from trainingjob_api.contract import JOB_NAME_LABEL, RESTART_ANNOTATION
 from trainingjob_api.reading import problems_of, read_training_job
 from trainingjob_api.resource import Metadata, TrainingJob
+from trainingjob_api.spec import TrainingJobSpec
 from trainingjob_api.status import TrainingJobStatus
 
 logger = logging.getLogger(__name__)
@@ -34,12 +35,14 @@ _USED_METADATA = {field.alias or name for name, field in Metadata.model_fields.i
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A TrainingJob as it was last seen; two are equal when nothing that is used differs."""
+    """A TrainingJob as it was last seen, as JSON; two are equal when nothing that is used differs."""
 
     key: Key
     uid: str
     version: int = field(compare=False)
-    text: bytes
+    metadata: bytes
+    spec: bytes
+    status: bytes
 
     @classmethod
     def of(cls, raw: Raw) -> Self:
@@ -47,31 +50,48 @@ class Record:
         used = {name: value for name, value in metadata.items() if name in _USED_METADATA}
         if stamp := (metadata.get("annotations") or {}).get(RESTART_ANNOTATION):
             used["annotations"] = {RESTART_ANNOTATION: stamp}
-        text = to_json({"metadata": used, "spec": raw.get("spec"), "status": raw.get("status") or {}})
         key = intern(metadata["namespace"]), metadata["name"]
-        return cls(key, metadata["uid"], int(metadata["resourceVersion"]), text)
+        parts = used, raw.get("spec"), raw.get("status") or {}
+        return cls(key, metadata["uid"], int(metadata["resourceVersion"]), *map(to_json, parts))
 
     def read(self) -> TrainingJob | None:
         """None: what must not be guessed of it cannot be read."""
-        return _read(self.text, self.version)
+        return _read(self.metadata, self.spec, self.status, self.version)
 
     def read_status(self) -> TrainingJobStatus | None:
         """It alone, in a quarter of the time; None: it cannot be read."""
         with suppress(ValidationError):
-            return TrainingJobStatus.model_validate(from_json(self.text)["status"])
+            return _read_status(self.status)
         return None
 
 
 @lru_cache(READ_AT_ONCE)
-def _read(text: bytes, version: int) -> TrainingJob | None:
-    raw: Raw = from_json(text)
-    raw["metadata"]["resourceVersion"] = str(version)
+def _read(metadata: bytes, spec: bytes, status: bytes, version: int) -> TrainingJob | None:
+    used: Raw = from_json(metadata) | {"resourceVersion": str(version)}
     try:
-        return read_training_job(raw)
+        return _read_in_parts(used, spec, status)
     except Exception as error:
-        name = f"{raw['metadata'].get('namespace')}/{raw['metadata'].get('name')}"
+        name = f"{used.get('namespace')}/{used.get('name')}"
         logger.warning("%s cannot be read, and is left alone: %s", name, problems_of(error))
         return None
+
+
+def _read_in_parts(metadata: Raw, spec: bytes, status: bytes) -> TrainingJob:
+    """A spec seldom changes, and a status is read as soon as it is seen: of most versions only the metadata is new."""
+    with suppress(ValidationError):
+        read = {"spec": _read_spec(spec), "status": _read_status(status)}
+        return TrainingJob.model_validate({"metadata": metadata, **read})
+    return read_training_job({"metadata": metadata, "spec": from_json(spec), "status": from_json(status)})
+
+
+@lru_cache(READ_AT_ONCE)
+def _read_spec(text: bytes) -> TrainingJobSpec:
+    return TrainingJobSpec.model_validate(from_json(text))
+
+
+@lru_cache(READ_AT_ONCE)
+def _read_status(text: bytes) -> TrainingJobStatus:
+    return TrainingJobStatus.model_validate(from_json(text))
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,11 @@
 
 import hashlib
 import json
+from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
+from training_operator.records import READ_AT_ONCE
 from trainingjob_api.contract import (
     API_VERSION,
     ATTEMPT_LABEL,
@@ -68,7 +71,27 @@ def spec_digest(spec: TrainingJobSpec, restarted_at: str = "") -> str:
 
     A person who asks for a restart changes it, too.
     """
-    written = spec.model_dump(mode="json", by_alias=True, exclude_unset=True, exclude_none=True, exclude=_NOT_IN_PODS)
+    return _digest(_Itself(spec), restarted_at)
+
+
+@dataclass(frozen=True, eq=False)
+class _Itself:
+    """A spec that equals nothing but itself: it never changes, and to compare two would take longer than a digest."""
+
+    spec: TrainingJobSpec
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Itself) and other.spec is self.spec
+
+    def __hash__(self) -> int:
+        return id(self.spec)
+
+
+@lru_cache(READ_AT_ONCE)
+def _digest(of: _Itself, restarted_at: str) -> str:
+    written = of.spec.model_dump(
+        mode="json", by_alias=True, exclude_unset=True, exclude_none=True, exclude=_NOT_IN_PODS
+    )
     # `deadlines: {totalSeconds: 5}` and no deadlines at all are the same to the pods.
     meaning = {key: value for key, value in written.items() if value != {}}
     if restarted_at:

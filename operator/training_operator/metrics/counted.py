@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from prometheus_client import CollectorRegistry, GCCollector, Info, ProcessCollector
+from prometheus_client import CollectorRegistry, Counter, GCCollector, Histogram, Info, ProcessCollector
 
 from training_operator.metrics import catalogue
 from training_operator.metrics.declared import counter, gauge, histogram
@@ -22,13 +22,23 @@ class Metrics:
         self.reconciles = counter(catalogue.RECONCILES, registry)
         self.duration = histogram(catalogue.RECONCILE_DURATION, _BUCKETS, registry)
         self.calls = counter(catalogue.API_REQUESTS, registry)
+        self._calls: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
         self.call_duration = histogram(catalogue.API_REQUEST_DURATION, _BUCKETS, registry)
         build = Info(catalogue.BUILD.family_name, catalogue.BUILD.meaning, registry=registry)
         build.info({"version": RELEASE})
 
     def count_call(self, verb: str, resource: str, code: int, seconds: float) -> None:
-        self.calls.labels(verb, resource, str(code)).inc()
-        self.call_duration.labels(verb).observe(seconds)
+        calls, durations = self._of_call(verb, resource, code)
+        calls.inc()
+        durations.observe(seconds)
+
+    def _of_call(self, verb: str, resource: str, code: int) -> tuple[Counter, Histogram]:
+        """Remembered: to find them by their labels takes longer than to count."""
+        known = self._calls.get((verb, resource, code))
+        if known is None:
+            known = self.calls.labels(verb, resource, str(code)), self.call_duration.labels(verb)
+            self._calls[verb, resource, code] = known
+        return known
 
     def watch_leadership(self, is_leading: Callable[[], bool]) -> None:
         """Show whether it is this replica that acts."""

@@ -15,6 +15,7 @@ from training_operator.errors import ConflictError, NotNowError, RefusedError, T
 from training_operator.histories import Histories
 from training_operator.poller import Poller
 from training_operator.reconcile import Reconciler
+from training_operator.recorder import EventRecorder
 from training_operator.store import Kind, Store
 from trainingjob_api.progress import Progress
 from trainingjob_api.status import Condition, Reason, TrainingJobStatus
@@ -46,6 +47,7 @@ class Life:
             15.0,
             Budget(per_second, lambda: self.seconds),
             cast(Histories, self),
+            EventRecorder(cluster, lambda: NOW),
         )
 
     async def passes(self, seconds: float, told: Progress) -> float | None:

@@ -14,6 +14,7 @@ from training_operator.histories import Histories
 from training_operator.poller import Poller
 from training_operator.queue import WorkQueue
 from training_operator.reconcile import Reconciler
+from training_operator.recorder import EventRecorder
 from training_operator.records import Key
 from training_operator.relist import Relist
 from training_operator.store import Kind, Store
@@ -70,8 +71,17 @@ class Operator:
         poller = Poller(POLL_SECONDS, self._ask, self._histories.catch_up, self._queue.add, self._on_silence)
         actor = Actor(cluster, self._store, IMAGE)
         budget = Budget(PROGRESS_WRITES_PER_SECOND, lambda: self.clock.seconds)
+        self._recorder = EventRecorder(cluster, lambda: self.clock.now)
         self._reconciler = Reconciler(
-            cluster, self._store, poller, actor, lambda: self.clock.now, RETRY_SECONDS, budget, self._histories
+            cluster,
+            self._store,
+            poller,
+            actor,
+            lambda: self.clock.now,
+            RETRY_SECONDS,
+            budget,
+            self._histories,
+            self._recorder,
         )
         self._poller = poller
         self._relist = Relist(cluster, self._store, (), RELIST_SECONDS, self._queue.add)
@@ -106,6 +116,7 @@ class Operator:
             self._begin(self._queue.work(self._pass))
         self._begin(self._relist.run())
         self._begin(self._histories.run())
+        self._begin(self._recorder.run())
 
     async def _pass(self, key: Key) -> float | None:
         self.on_pass()
@@ -128,7 +139,7 @@ class Operator:
         return self.history_of(source.pod_ip, after)
 
     def _on_silence(self, key: Key) -> None:
-        self._begin(self._reconciler.tell_silence(key))
+        self._reconciler.tell_silence(key)
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> None:
         self._tasks.append(asyncio.get_running_loop().create_task(work))
