@@ -118,6 +118,7 @@ class Item(BaseModel):
     namespace: str
     state: str
     suspended: bool
+    reason: str | None = Field(description="One word for the state: of the condition Ready, or of what failed last.")
     message: str
     epoch: int
     epochs: int | None

@@ -9,6 +9,7 @@ from training_gateway.identity import task_id_of
 from training_gateway.measured import best_of, epoch_of, test_of
 from training_gateway.states import FAILED, state_of
 from trainingjob_api.spec import TrainingJobSpec
+from trainingjob_api.status import ConditionType
 from trainingjob_client.job import Job
 
 Document = dict[str, Any]
@@ -66,11 +67,13 @@ class View:
         }
 
     @property
-    def reason(self) -> str:
-        """Why it failed, in one word: of the attempt that was the last, or what ended the job."""
-        failure = self.job.status.last_failure
-        failed = next((one for one in self.job.status.conditions if one.type == "Failed"), None)
-        return str(failure.reason if failure else failed.reason if failed else "Unknown")
+    def reason(self) -> str | None:
+        """Why it is as it is, in one word: what failed last, if it has failed; else what the condition Ready says."""
+        status = self.job.status
+        if self.state == FAILED and status.last_failure:
+            return str(status.last_failure.reason)
+        told = status.condition(ConditionType.FAILED if self.state == FAILED else ConditionType.READY)
+        return str(told.reason) if told else "Unknown" if self.state == FAILED else None
 
     @cached_property
     def item(self) -> Document:
@@ -85,6 +88,7 @@ class View:
             "namespace": job.namespace,
             "state": self.state,
             "suspended": job.is_suspended,
+            "reason": self.reason,
             "message": job.message,
             "epoch": self.epoch,
             "epochs": self.epochs,

@@ -33,7 +33,7 @@ export function colour(token) {
   return value;
 }
 
-/** One figure: draw({lines, log, marks, gaps, star}) again and again; what is hidden or zoomed stays so. */
+/** One figure: draw({lines, log, floor, marks, gaps, star}) again and again; what is hidden or zoomed stays so. */
 export function chart(title, { small = false } = {}) {
   const canvas = h("div", { class: small ? "canvas small" : "canvas" });
   const note = h("p", { class: "canvas-note soft", hidden: true });
@@ -99,7 +99,7 @@ function traces({ lines, star }) {
 /** Plotly reads a few tags in names: none of them is meant. */
 const escaped = (text) => String(text).replaceAll("&", "&amp;").replaceAll("<", "&lt;");
 
-function layout({ log = false, marks = [], gaps = [], lines }) {
+function layout({ log = false, floor = false, marks = [], gaps = [], lines }) {
   const [text, grid, surface] = [colour("text-2"), colour("grid"), colour("surface")];
   const axis = { gridcolor: grid, linecolor: grid, zeroline: false, tickcolor: grid, automargin: true };
   const most = Math.max(...lines.flatMap(({ rows }) => rows.map(({ epoch }) => epoch)));
@@ -125,6 +125,7 @@ function layout({ log = false, marks = [], gaps = [], lines }) {
     yaxis: {
       ...axis,
       type: log ? "log" : "linear",
+      rangemode: floor ? "tozero" : "normal",
       tickformat: log ? ".1~g" : ".3~g",
       fixedrange: true,
       dtick: log ? 1 : undefined,

@@ -59,7 +59,8 @@ export function jobCharts() {
       gaps,
       nothing,
     });
-    rate.draw({ lines: pair(["learning_rate"], found, rows), marks: bare(marks), gaps, nothing });
+    // from zero on: one that never changes would lie in the middle of nowhere
+    rate.draw({ lines: pair(["learning_rate"], found, rows), floor: true, marks: bare(marks), gaps, nothing });
     setText(
       notes,
       [...gaps.map(([first, last]) => t("chart.missing", { first, last })), history.thinned ? t("chart.thinned") : ""]

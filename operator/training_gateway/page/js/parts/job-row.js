@@ -8,7 +8,7 @@ import { link } from "../router.js";
 import { nextStep, toggle } from "./actions.js";
 import { toast } from "./notices.js";
 import { progressBar } from "./progress.js";
-import { badge } from "./words.js";
+import { badge, needsWord, reasonText } from "./words.js";
 
 const COLUMNS = ["loss", "validation", "best", "eta", "age"];
 
@@ -20,6 +20,7 @@ export class JobRow {
     this.bar = progressBar();
     this.name = h("a", { class: "job-name", href: link("job", [job.task_id]), title: job.name }, job.name);
     this.under = h("span", { class: "job-under" });
+    this.why = h("span", { class: "job-why" });
     this.box = h("input", {
       type: "checkbox",
       "aria-label": t("list.pick", { name: job.name }),
@@ -38,7 +39,7 @@ export class JobRow {
       "tr",
       { role: "row", dataset: { job: job.task_id, name: job.name } },
       h("td", { class: "col-pick", role: "cell" }, h("label", { class: "tick" }, this.box)),
-      h("th", { class: "col-name", scope: "row", role: "rowheader" }, this.name, this.under),
+      h("th", { class: "col-name", scope: "row", role: "rowheader" }, this.name, this.under, this.why),
       this.state,
       h("td", { class: "col-epoch", role: "cell" }, this.bar.element),
       COLUMNS.map((name) => this.cells[name]),
@@ -55,6 +56,8 @@ export class JobRow {
     }
     this.state.title = job.message ?? "";
     setText(this.under, [job.namespace, job.model_type].filter(Boolean).join(" · "));
+    setText(this.why, needsWord(job) ? reasonText(job.reason) : "");
+    this.why.dataset.state = job.state;
     this.bar.update(job);
     this.#numbers(job);
     this.#step(job);

@@ -43,6 +43,9 @@ export function badge(state) {
 export const reasonText = (reason) => (knows(`reason.${reason}`) ? t(`reason.${reason}`) : (reason ?? ""));
 export const advice = (reason) => (knows(`advice.${reason}`) ? t(`advice.${reason}`) : null);
 
+/** Whether somebody has to know why a job is as it is: it has failed, or there is something to do about it. */
+export const needsWord = ({ state, reason }) => state === "failed" || Boolean(advice(reason));
+
 export function problemText(error) {
   const key = `problem.${error.status}`;
   return t(knows(key) ? key : "problem", { message: error.message });
