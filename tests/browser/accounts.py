@@ -15,6 +15,7 @@ RULES = [
     {"apiGroups": [GROUP], "resources": ["traininghistories"], "verbs": ["get", "list", "watch"]},
     {"apiGroups": [""], "resources": ["events", "pods", "pods/log"], "verbs": ["get", "list", "watch"]},
     {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get", "create"]},
+    {"apiGroups": [""], "resources": ["persistentvolumeclaims"], "verbs": ["get", "patch", "delete"]},
 ]
 
 

@@ -77,7 +77,7 @@ def test_a_training_is_paused_and_resumed_while_one_watches(page: Page, token: s
 
 
 def test_a_training_is_deleted_only_after_a_question(page: Page, token: str, trainings: Trainings) -> None:
-    trainings.submit("unwanted")
+    trainings.submit("unwanted").wait_for_phase(Phase.RUNNING)
     page.log_in(token)
     page.press(".job-name", "unwanted")
     page.press("#delete")
@@ -85,8 +85,26 @@ def test_a_training_is_deleted_only_after_a_question(page: Page, token: str, tra
     page.wait("#delete")
 
     page.press("#delete")
+    page.press("#drop")
     page.press("dialog button", "Delete the training")
     page.wait(".empty", "No trainings yet")
+    (kept,) = trainings.kubectl.list("persistentvolumeclaims")
+    assert "ownerReferences" not in kept["metadata"]
+
+
+def test_a_training_that_does_not_begin_says_why_in_the_list(page: Page, token: str, trainings: Trainings) -> None:
+    trainings.submit("waiting", claim="nowhere")
+    page.log_in(token)
+    page.wait(f"{page.row('waiting')} .job-why", "Its volume claim does not exist.")
+    page.press(".job-name", "waiting")
+    page.wait(".story .note", "Create the claim")
+
+
+def test_a_file_that_was_meant_is_asked_for(page: Page, token: str) -> None:
+    page.log_in(token, "/new")
+    page.type("input[name=name]", "forgotten")
+    page.press("button.primary", "Start training")
+    page.wait(".field-error", "Choose a file")
 
 
 def test_trainings_are_compared(page: Page, token: str, trainings: Trainings) -> None:

@@ -76,7 +76,7 @@ function traces({ lines, star }) {
       mode: kept.length === 1 ? "markers" : "lines",
       line: { color: colour(token), width: 2, dash: dash ?? "solid" },
       marker: { color: colour(token), size: 6 },
-      hovertemplate: "%{y:.4~g}",
+      hovertemplate: "%{y:.5~g}",
     };
   });
   if (!star) return curves;
@@ -91,7 +91,7 @@ function traces({ lines, star }) {
       type: "scatter",
       showlegend: false,
       marker: { symbol: "star", size: 13, color: colour("best"), line: { color: colour("surface"), width: 1.5 } },
-      hovertemplate: "%{y:.4~g}",
+      hovertemplate: "%{y:.5~g}",
     },
   ];
 }
@@ -103,6 +103,7 @@ function layout({ log = false, floor = false, marks = [], gaps = [], lines }) {
   const [text, grid, surface] = [colour("text-2"), colour("grid"), colour("surface")];
   const axis = { gridcolor: grid, linecolor: grid, zeroline: false, tickcolor: grid, automargin: true };
   const most = Math.max(...lines.flatMap(({ rows }) => rows.map(({ epoch }) => epoch)));
+  const largest = Math.max(...lines.flatMap(({ rows, column }) => rows.map((row) => Math.abs(row[column] ?? 0))));
   return {
     uirevision: "same",
     paper_bgcolor: "rgba(0,0,0,0)",
@@ -126,7 +127,7 @@ function layout({ log = false, floor = false, marks = [], gaps = [], lines }) {
       ...axis,
       type: log ? "log" : "linear",
       rangemode: floor ? "tozero" : "normal",
-      tickformat: log ? ".1~g" : ".3~g",
+      tickformat: log ? ".1~g" : largest >= 1000 && largest < 1e6 ? ",.4~r" : ".3~g",
       fixedrange: true,
       dtick: log ? 1 : undefined,
     },

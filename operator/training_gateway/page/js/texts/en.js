@@ -119,7 +119,7 @@ export default {
   "delete.title": "Delete {name}?",
   "delete.text": "Its pods end, and what the cluster knows of its epochs goes with it.",
   "delete.drop": "Delete its checkpoints and model as well (claim {claim})",
-  "delete.kept": "Otherwise they stay, and a new training of the same name in this namespace goes on from them.",
+  "delete.kept": "Otherwise they stay: the model can still be fetched, and another training can go on from them.",
   "delete.own": "Its checkpoints and model stay in your claim {claim}.",
   "delete.ephemeral": "Its checkpoints and model lie in the pod alone, and go with it.",
   "delete.running": "It is not over yet: paused, it would save where it is, and could go on later.",

@@ -116,7 +116,7 @@ export default {
   "delete.title": "删除 {name}？",
   "delete.text": "其 Pod 会结束，集群中保存的各轮记录也一并删除。",
   "delete.drop": "同时删除检查点和模型（存储卷声明 {claim}）",
-  "delete.kept": "否则它们会保留，同一命名空间中同名的新训练会从那里继续。",
+  "delete.kept": "否则它们会保留：模型仍可取出，其他训练也可从那里继续。",
   "delete.own": "检查点和模型保留在您的存储卷声明 {claim} 中。",
   "delete.ephemeral": "检查点和模型只在 Pod 中，会一并删除。",
   "delete.running": "训练尚未结束：先暂停会保存当前进度，以后可以继续。",

@@ -8,7 +8,7 @@ import { empty } from "../parts/empty.js";
 import { jobCharts } from "../parts/job-charts.js";
 import { complain } from "../parts/notices.js";
 import { tabs } from "../parts/tabs.js";
-import { isOver, problemText } from "../parts/words.js";
+import { isOver, needsWord, problemText } from "../parts/words.js";
 import { link } from "../router.js";
 import { openStream } from "../stream.js";
 import { checkpointsPanel } from "./job-checkpoints.js";
@@ -172,6 +172,8 @@ class JobView {
     this.title = job.name;
     document.title = `${job.name} · ${t("title")}`;
     const rows = history.rows;
+    // what there is to know comes first where there are no curves, and may never be any
+    this.head.tiles.hidden = this.charts.element.hidden = !rows.length && (isOver(job.state) || needsWord(job));
     this.head.update(job, rows);
     this.charts.update({ job, history, rows });
     this.tabs.update({ job, history, rows });
