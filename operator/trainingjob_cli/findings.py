@@ -104,6 +104,8 @@ def operator(deployments: Sequence[Raw] | None, jobs: Sequence[Job] | None, now:
 
 
 def _is_left_alone(job: Job, now: datetime) -> bool:
+    if not job.spec.is_ours:
+        return False
     return job.unseen_since is not None and (now - job.unseen_since).total_seconds() > _PATIENCE
 
 
@@ -171,6 +173,8 @@ def of_job(job: Job, pods: Sequence[Pod], missing: Sequence[str], program: str, 
     is_well = (job.is_running or job.has_succeeded) and not silence
     level: Level = "ok" if is_well else "bad" if _is_bad(job) or missing or silence else "note"
     words = silence or job.message
+    if not job.spec.is_ours:
+        words = f"{job.spec.managed_by} looks after it, not the operator of this cluster (spec.managedBy)"
     found = [Finding(level, f"{job.name} is {job.phase}" + (f": {words.rstrip('.')}" if words else ""))]
     found += [Finding("bad", f"it needs {each}, which is not there", f"make it: {_create(each)}") for each in missing]
     if not job.is_running:

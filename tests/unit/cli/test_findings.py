@@ -41,6 +41,9 @@ def _job(phase: str = "Starting", age: int = 3, observed: int = 2, **conditions:
     return Job({**manifest(), "metadata": metadata, "status": status})
 
 
+_ELSEWHERE = Job({**_job("Pending", observed=-1).raw, "spec": {**manifest()["spec"], "managedBy": "example.org/other"}})
+
+
 def _pod(message: str) -> Pod:
     waiting = [{"name": "trainer", "state": {"waiting": {"message": message}}}]
     return Pod({"metadata": {"name": "job-1-0", "labels": {}}, "spec": {}, "status": {"containerStatuses": waiting}})
@@ -83,6 +86,7 @@ def _said(found: list[findings.Finding]) -> list[str]:
             "bad job is Paused: nobody has looked at it",
             ["trainingjob doctor"],
         ),
+        (_ELSEWHERE, [], [], "note job is Pending: example.org/other looks after it", []),
         (_job("Paused", age=0, observed=1, Suspended=("PausedByUser", "Step 3.")), [], [], "note job is Paused", []),
         (
             _job("Failed", Failed=("DataError", "no file"), Stalled=("DataError", "no file")),
