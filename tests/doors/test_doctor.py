@@ -107,11 +107,9 @@ def test_a_cluster_that_is_not_ready_is_told_what_it_lacks(bare: Terminal, clust
 
     older = copy.deepcopy(crds)
     spec = older[0]["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]
-    del spec["queue"]
+    del spec["deadlines"]["properties"]["totalSeconds"]
     kubectl("apply", "--server-side", "-f", "-", stdin=yaml.safe_dump_all(older))
-    words = (
-        "bad  the cluster's CRD is older than this client: it does not know spec.queue; upgrade it with the operator"
-    )
+    words = "bad  the cluster's CRD is older than this client: it does not know spec.deadlines.totalSeconds"
     wait_for(lambda: words in bare.piped("doctor").stdout, words, interval=5.0)
 
     install_product(cluster)

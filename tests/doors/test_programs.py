@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from support.terminal import Terminal
+from support.waiting import wait_for
 from support.web import Quiet, served
 
 PROGRAM = """
@@ -55,9 +56,10 @@ def test_a_file_becomes_a_training_on_two_pods(terminal: Terminal) -> None:
     assert "train/output" in taken
     assert (terminal.folder / "train/output/ranks.txt").read_text() == "2"
     assert (terminal.folder / "train/output/model.pt").stat().st_size > 0
-    config_maps = {each["metadata"]["name"] for each in terminal.kubectl.list("configmaps")}
-    assert "train-program" in config_maps
+    terminal.kubectl("get", "configmap", "train-program")
     terminal.says("delete", "train", "--delete-checkpoints")
+    program = terminal.kubectl.run
+    wait_for(lambda: program("get", "configmap", "train-program").returncode, "its files to go with it")
 
 
 def test_what_it_needs_comes_from_an_index(terminal: Terminal) -> None:
@@ -74,8 +76,9 @@ def test_what_it_needs_comes_from_an_index(terminal: Terminal) -> None:
     assert "good morning all" in told
 
     (terminal.folder / "requirements.txt").write_text(f"--index-url {address}\nno-such-package\n")
-    told = terminal.says("submit", "main.py", "--name", "lost", "--requirements", "requirements.txt", code=3)
-    assert "requirements.txt could not be installed: is there a network?" in told
+    lost = terminal.typed("submit", "main.py", "--name", "lost", "--requirements", "requirements.txt")
+    lost.expect("requirements.txt could not be installed: is there a network?")
+    lost.close(force=True)
 
 
 def wheel(index: Path, name: str, version: str, code: str, requires: str) -> None:
