@@ -55,7 +55,11 @@ COLUMNS: dict[str, list[Any]] = {
 CASES = pairwise(COLUMNS)
 TRIALS = [(case, 1) for case in CASES] + [(case, 2) for case in CASES[: 50 - len(CASES)]]
 """Cases and seeds of their interruptions."""
-QUICK = each_value_once(CASES)
+SINGLE_ROWS = next(
+    case for case in CASES if case["network"] == "mlp" and case["batch_norm"] and case["apart"] and case["ranks"] == 2
+)
+"""Batch norm normalises shares of one row with running statistics, of which each rank has its own."""
+QUICK = [*each_value_once(CASES), SINGLE_ROWS]
 """Every kind of everything, but not with every kind of everything else."""
 
 

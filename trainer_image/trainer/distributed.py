@@ -141,9 +141,9 @@ def join_on(device: torch.device, size: int, deadlines: Deadlines) -> World:
 
 
 def _has_statistics_only(model: nn.Module) -> bool:
-    """Whether its buffers are running statistics of batch norm, which a step in training only writes.
+    """Whether its buffers are running statistics of batch norm, which nearly all steps in training only write.
 
-    Rank 0's are those that count, and are shared before they are used: DDP need not do so in every step.
+    Rank 0's are those that count, and the learner shares them before they are used: DDP need not do so in every step.
     """
     norms = [each for each in model.modules() if isinstance(each, nn.modules.batchnorm._BatchNorm)]
     known = {id(buffer) for norm in norms for buffer in norm.buffers(recurse=False)}

@@ -21,6 +21,7 @@ from trainingjob_api.spec.training import Training
 
 _SMALLEST_SCALE = 2.0**-10
 _SCALER = "scaler."
+_DEVIATING = 2  # rows have a deviation
 
 
 class Learner:
@@ -42,6 +43,7 @@ class Learner:
         self._clip_norm = recipe.gradient.clip_norm
         self._precision = getattr(torch, recipe.precision)
         self._scaler = torch.amp.GradScaler(world.device.type) if recipe.precision == "float16" else None
+        self._has_norms = any(isinstance(each, nn.modules.batchnorm._BatchNorm) for each in model.modules())
         self._finite = torch.ones((), dtype=torch.bool, device=world.device)
         self._norm = self._no_norm = torch.zeros((), device=world.device)
         self._weights_of_losses: dict[int, Tensor] = {}
@@ -51,6 +53,8 @@ class Learner:
     def step(self, batch: Batch, pace: Pace) -> tuple[Tensor, Tensor]:
         """One optimizer step; returns the outputs for this rank's rows and the sum of their losses."""
         set_pace(self.optimizer, pace)
+        if self._has_norms and self._fewest_rows(batch) < _DEVIATING:
+            self.world.share(self.model.buffers())  # a share that small is normalised with them: see layers.BatchNorm1d
         for parameter in self._parameters:  # at the beginning: until then the last gradient can be looked at
             parameter.grad = None
         outputs, loss_sum = self._backward_in_parts(batch)
@@ -82,6 +86,11 @@ class Learner:
         for number in range(count):
             with self._gradients_summed(over_ranks=number == count - 1):
                 yield slice(number * share, (number + 1) * share)
+
+    def _fewest_rows(self, batch: Batch) -> int:
+        """That any rank has at a time."""
+        parts, share = -(-batch.size // batch.part_size), -(-batch.part_size // self.world.size)
+        return min(share, batch.size // self.world.size - (parts - 1) * share)
 
     def _gradients_summed(self, over_ranks: bool) -> contextlib.AbstractContextManager[None]:
         if over_ranks or self.world.size == 1:
