@@ -139,6 +139,35 @@ def test_who_writes_into_the_image_is_told_where_to_write(server: ForkServer, tm
     assert f"{tmp_path / 'c/output'}, which stays" in end.message
 
 
+STOPPED_WHILE_EVALUATING = """
+    import os, signal
+    import torch
+    from trainer.pod import program
+    from trainer.script import start
+
+    run = start(model=torch.nn.Linear(1, 1))
+    for epoch in run.epochs(2):
+        for batch in run.batches([1.0]):
+            loss = batch
+            run.step()
+        for _ in run.evaluate([1, 2]):
+            os.kill(os.getpid(), signal.SIGTERM)
+            while not program.running.around.stop.is_set:
+                os.sched_yield()
+        run.report(train_loss=loss)
+"""
+
+
+def test_who_relies_on_a_batch_that_is_done_is_told_what_to_do(server: ForkServer, tmp_path: Path) -> None:
+    script = write_script(tmp_path, STOPPED_WHILE_EVALUATING)
+    assert server.start(script_config(tmp_path / "c", script), 1).codes() == [ExitCode.STOPPED]
+    script.write_text(script.read_text().replace("run.evaluate([1, 2])", "()"))
+    again = server.start(script_config(tmp_path / "c", script, attempt=2), 1)
+    assert again.codes() == [ExitCode.USER_ERROR], again.end()
+    assert "name 'loss' is not defined" in str(again.end())
+    assert "Assign before the loop" in str(again.end())
+
+
 TOGETHER = """
     import os
     import torch

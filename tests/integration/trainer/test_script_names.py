@@ -59,6 +59,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ForkServer]:
 @pytest.mark.parametrize(
     ("step", "number", "code", "begun"),
     [
+        pytest.param(5, signal.SIGTERM, ExitCode.STOPPED, 2, id="asked to pause after the last batch of the first"),
         pytest.param(8, signal.SIGTERM, ExitCode.STOPPED, 2, id="paused in the second"),
         pytest.param(13, signal.SIGKILL, -signal.SIGKILL, 3, id="killed in the third"),
     ],

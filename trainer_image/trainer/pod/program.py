@@ -42,6 +42,8 @@ class Program:
     """Of the trainings that have begun; None: one without a name."""
     is_alone: bool = False
     """Without a pod's supervisor, or one that stands for it."""
+    is_without_batches: Callable[[], bool] = lambda: False
+    """Whether it is in an epoch of which an earlier attempt has done all batches."""
 
 
 running: Program | None = None
@@ -103,6 +105,13 @@ def _run(path: Path, output: Path) -> None:
             raise ProgramFailed(f"the program ended with {code}") from end
     except (ImportError, SyntaxError) as error:
         raise UserError(told(error)) from error
+    except NameError as error:
+        if running is None or not running.is_without_batches():
+            raise
+        raise UserError(
+            f"{told(error)}: a pause came after the last batch of this epoch, so that the loop over run.batches() had "
+            "nothing left to do. Assign before the loop what is used after it, or keep it in a dict given to start()"
+        ) from error
     except Exception as error:
         # torch.save tells it by text alone. A volume that has become read-only is not the program's fault.
         if os.strerror(errno.EROFS) not in str(error) or not os.access(output, os.W_OK):

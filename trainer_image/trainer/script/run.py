@@ -39,6 +39,7 @@ class ScriptRun:
         self._orders = Orders()
         self._clock = EpochClock(state)
         self._is_in_epoch = self._has_batches = self._has_reported = self._is_last = False
+        self._began_at = 0  # of the samples of this epoch
         self._reentry: Mark | None = None  # where a resumed program would go on
         self._files_due = state.is_loaded
         # DDP sums the first gradients of a process in another order than later ones; see `_rehearsed`.
@@ -57,6 +58,11 @@ class ScriptRun:
     def steps(self) -> int:
         """Steps done, those of earlier attempts included."""
         return self._state.position.step
+
+    @property
+    def is_without_batches(self) -> bool:
+        """Whether this epoch had none left: an earlier attempt has stopped after its last one."""
+        return self._is_in_epoch and self._has_batches and self._state.position.consumed == self._began_at > 0
 
     @property
     def cpus(self) -> int:
@@ -88,6 +94,7 @@ class ScriptRun:
             raise UserError("run.batches() is for the body of `for epoch in run.epochs(...)`, once in every epoch")
         self._has_batches, self._reentry = True, None
         world, position = self._run.world, self._state.position
+        self._began_at = position.consumed
         place = Place(self._state.seed, position.epoch, position.consumed, world.rank, world.size)
         entries = self._orders.entries(loader, place)
         self._be_where_it_was_saved()  # nothing may be drawn between this and the next batch
@@ -115,7 +122,8 @@ class ScriptRun:
         self._state.position = replace(position, step=position.step + 1)
         self._state.samples += together
         self._run.count_step(together)
-        if self._run.should_stop() or (self._run.save_is_due() and not self._is_last):
+        # Not after the last batch: the epoch's end is near, and what the loop's body has assigned is used until then.
+        if not self._is_last and (self._run.should_stop() or self._run.save_is_due()):
             self._clock.note(self._state)
             self._save()
 

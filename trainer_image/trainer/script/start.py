@@ -61,7 +61,7 @@ def start(*, name: str | None = None, own: Mapping[str, object] | None = None, *
     run.restore(state)
     is_alone = running is None or running.is_alone
     script_run = ScriptRun(run, state, is_alone, epochs_done(its, world) if name is not None else 0)
-    program.running = Program(around, script_run.finish, names, is_alone)
+    program.running = Program(around, script_run.finish, names, is_alone, lambda: script_run.is_without_batches)
     gc.freeze()  # torch's objects stay anyway; looking through them again and again took a tenth of a DataLoader's time
     atexit.register(gc.unfreeze)  # else packages take what is still there at the end for leaks, and say so
     return script_run
