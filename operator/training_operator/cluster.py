@@ -11,10 +11,9 @@ from typing import Any, Literal, Self
 from urllib.parse import urlencode
 
 import aiohttp
-from kubernetes.aio.client.api_client import ApiClient
-from pydantic_core import from_json
+from pydantic_core import from_json, to_json
 
-from training_operator.connection import connect
+from training_operator.connection import Connection, connect
 from training_operator.errors import LostTrackError, NotFoundError, TryAgainError, error_of
 from training_operator.records import Key
 from training_operator.store import Kind
@@ -91,7 +90,7 @@ Observer = Callable[[str, str, int, float], None]
 class Cluster:
     """A thin client: raw objects in, raw objects out."""
 
-    client: ApiClient
+    connection: Connection
     on_call: Observer = field(default=lambda verb, plural, code, seconds: None)
     may_write: Callable[[], bool] = field(default=lambda: True)
     """Is asked before every write."""
@@ -106,7 +105,7 @@ class Cluster:
     async def __aexit__(
         self, type: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        await self.client.close()
+        await self.connection.close()
 
     # Read
 
@@ -263,15 +262,10 @@ class Cluster:
     async def _request(
         self, method: str, path: str, query: dict[str, str], body: Raw | None, limits: aiohttp.ClientTimeout
     ) -> aiohttp.ClientResponse:
-        """Past the client's own `call_api`, which copies every body twice on its way."""
-        configuration = self.client.configuration
         headers = {"Accept": "application/json", "Content-Type": _CONTENT.get(method, "application/json"), **_AGENT}
-        if token := await configuration.get_api_key_with_prefix("BearerToken"):
-            headers["Authorization"] = token
-        url = f"{configuration.host}{path}{'?' if query else ''}{urlencode(query, safe='/')}"
-        answer = await self.client.rest_client.request(method, url, headers=headers, body=body, _request_timeout=limits)
-        response: aiohttp.ClientResponse = answer.response
-        return response
+        asked = f"{path}{'?' if query else ''}{urlencode(query, safe='/')}"
+        data = None if body is None else to_json(body)
+        return await self.connection.request(method, asked, headers, data=data, timeout=limits)
 
 
 @contextmanager

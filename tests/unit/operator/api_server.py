@@ -8,10 +8,10 @@ from typing import Any
 
 from aiohttp import web
 from aiohttp.test_utils import TestServer
-from kubernetes.aio.client.api_client import ApiClient
 from kubernetes.aio.client.configuration import Configuration
 
 from training_operator.cluster import Cluster
+from training_operator.connection import Connection
 
 Play = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -110,5 +110,5 @@ async def playing(server: ApiServer) -> AsyncIterator[Cluster]:
     application.router.add_get("/{path:.*}", server.answer)
     async with TestServer(application) as running:
         configuration = Configuration(host=str(running.make_url("")).rstrip("/"))
-        async with Cluster(ApiClient(configuration)) as cluster:
+        async with Cluster(Connection.of(configuration)) as cluster:
             yield cluster

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
-from kubernetes.aio.client.api_client import ApiClient
 from kubernetes.aio.client.configuration import Configuration
 
 from training_operator.cluster import Cluster, StatusTarget
+from training_operator.connection import Connection
 from training_operator.errors import AlreadyExistsError, ConflictError, NotNowError, RefusedError, TryAgainError
 from training_operator.store import Kind
 from unit.operator.factories import open_status
@@ -36,7 +36,7 @@ async def answering(code: int, body: Any) -> AsyncIterator[tuple[Cluster, Seen]]
     application.router.add_route("*", "/{path:.*}", handle)
     async with TestServer(application) as server:
         configuration = Configuration(host=str(server.make_url("")).rstrip("/"))
-        async with Cluster(ApiClient(configuration)) as cluster:
+        async with Cluster(Connection.of(configuration)) as cluster:
             yield cluster, seen
 
 
@@ -70,7 +70,7 @@ async def test_errors(code: int, body: Any, error: type[Exception]) -> None:
 
 
 async def test_a_server_that_is_away() -> None:
-    async with Cluster(ApiClient(Configuration(host="http://127.0.0.1:1"))) as cluster:
+    async with Cluster(Connection.of(Configuration(host="http://127.0.0.1:1"))) as cluster:
         with pytest.raises(TryAgainError):
             await cluster.get("jobs", "team", "x")
 
@@ -187,7 +187,7 @@ async def test_the_api_server_is_asked_what_a_user_may(allowed: bool) -> None:
 
 
 async def test_an_api_server_that_is_away_says_nothing_about_a_token() -> None:
-    async with Cluster(ApiClient(Configuration(host="http://127.0.0.1:9"))) as cluster:
+    async with Cluster(Connection.of(Configuration(host="http://127.0.0.1:9"))) as cluster:
         with pytest.raises(TryAgainError):
             await cluster.who_is("secret")
 

@@ -59,7 +59,7 @@ async def watching(
         kubeconfig = {
             "current-context": "x",
             "contexts": [{"name": "x", "context": {"cluster": "x", "user": "x"}}],
-            "clusters": [{"name": "x", "cluster": {"server": cluster.client.configuration.host}}],
+            "clusters": [{"name": "x", "cluster": {"server": cluster.connection.configuration.host}}],
             "users": [{"name": "x", "user": {"token": "x"}}],
         }
         (tmp_path / "kubeconfig").write_text(yaml.safe_dump(kubeconfig))

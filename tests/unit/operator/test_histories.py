@@ -51,7 +51,7 @@ class Life:
 
     def __init__(self) -> None:
         self.api = ApiServer(Clock(cast(VirtualTime, asyncio.get_running_loop())))
-        self.cluster = Wire(client=cast(Any, None), api=self.api)
+        self.cluster = Wire(connection=cast(Any, None), api=self.api)
         self.uid, self.attempt, self.began, self.rows = UID, 1, 0, dict[int, Row]()
         self.is_silent = False
         self.histories = self.new_operator()

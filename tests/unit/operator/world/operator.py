@@ -60,7 +60,7 @@ class Operator:
 
     def start(self) -> None:
         self._store, self._queue = Store(), WorkQueue()
-        cluster = _Wire(client=cast(Any, None), network=self.network)
+        cluster = _Wire(connection=cast(Any, None), network=self.network)
         self._histories = Histories(
             cluster,
             self._ask_history,
