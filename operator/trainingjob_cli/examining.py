@@ -12,10 +12,12 @@ from trainingjob_cli.program import program
 from trainingjob_cli.versions import OPERATOR_LABEL
 from trainingjob_client import AsyncTrainingJobs, ClientError, ForbiddenError, Job, NotFoundError
 from trainingjob_client.api import Api, Raw
+from trainingjob_client.job import event_of
 from trainingjob_client.resources import (
     CLAIMS,
     CONFIG_MAPS,
     DEPLOYMENTS,
+    EVENTS,
     NODES,
     OWN_ACCESS_REVIEWS,
     SECRETS,
@@ -60,7 +62,8 @@ async def examine_cluster(jobs: AsyncTrainingJobs) -> AsyncIterator[Finding]:
 async def examine_job(jobs: AsyncTrainingJobs, name: str) -> list[Finding]:
     job = await jobs.get(name)
     pods, missing = await asyncio.gather(jobs.pods(name), _missing(jobs.api, job))
-    return findings.of_job(job, pods, missing, program(), datetime.now(UTC))
+    refused = "" if pods else await _refusal(jobs.api, job)
+    return findings.of_job(job, pods, missing, program(), datetime.now(UTC), refused)
 
 
 async def _served(api: Api) -> list[str]:
@@ -111,6 +114,19 @@ async def _rights(jobs: AsyncTrainingJobs) -> dict[str, bool]:
         return f"{verb} {resource}", bool(answer["status"].get("allowed"))
 
     return dict(await asyncio.gather(*(may(*each) for each in _RIGHTS)))
+
+
+async def _refusal(api: Api, job: Job) -> str:
+    """Why its pods are not made, such as a quota; empty: nobody says so."""
+    if job.is_over or job.status.job is None:
+        return ""
+    fields = f"involvedObject.kind=Job,involvedObject.name={job.status.job.name},reason=FailedCreate"
+    try:
+        events = (await api.list(EVENTS, job.namespace, fields=fields))["items"]
+    except ForbiddenError:
+        return ""
+    newest = sorted(map(event_of, events), key=lambda event: event.time.timestamp() if event.time else 0.0)
+    return newest[-1].message if newest else ""
 
 
 async def _missing(api: Api, job: Job) -> list[str]:

@@ -167,8 +167,11 @@ def prometheus(groups: Sequence[str]) -> list[Finding]:
     return [Finding("note", "no Prometheus operator; docs/observability.md says how to have metrics without")]
 
 
-def of_job(job: Job, pods: Sequence[Pod], missing: Sequence[str], program: str, now: datetime) -> list[Finding]:
-    """Why it does not run, the most telling first, and what to do."""
+def of_job(
+    job: Job, pods: Sequence[Pod], missing: Sequence[str], program: str, now: datetime, refused: str = ""
+) -> list[Finding]:
+    """Why it does not run, the most telling first, and what to do; refused: what Kubernetes says of pods it does not
+    make."""
     silence = _silence(job, now)
     is_well = (job.is_running or job.has_succeeded) and not silence
     level: Level = "ok" if is_well else "bad" if _is_bad(job) or missing or silence else "note"
@@ -177,6 +180,7 @@ def of_job(job: Job, pods: Sequence[Pod], missing: Sequence[str], program: str, 
         words = f"{job.spec.managed_by} looks after it, not the operator of this cluster (spec.managedBy)"
     found = [Finding(level, f"{job.name} is {job.phase}" + (f": {words.rstrip('.')}" if words else ""))]
     found += [Finding("bad", f"it needs {each}, which is not there", f"make it: {_create(each)}") for each in missing]
+    found += [Finding("bad", refused)] if refused else []
     if not job.is_running:
         found += [Finding("bad", f"{pod.name} waits: {pod.waits_for}") for pod in pods if _adds(pod.waits_for, words)][
             :2

@@ -65,7 +65,7 @@ JOBS: dict[str, tuple[dict[str, Any], str, str]] = {
     ),
     "a quota that is spent": (
         {"pod__labels": {"quota": "spent"}},
-        r"bad +job is \w+: Job job-1 gets no pod; a quota",
+        r"bad +job is \w+: Job job-1 gets no pod; a quota(.|\n)*bad +Error creating: pods .* exceeded quota",
         "A quota, a policy or a missing right refuses it: kubectl get events",
     ),
 }

@@ -108,6 +108,11 @@ def test_a_job_is_told_why_it_does_not_run(
     assert not any("waits: no room" in line for line in said), "the job's own message says so"
 
 
+def test_what_kubernetes_says_of_pods_that_it_does_not_make_is_told() -> None:
+    found = findings.of_job(_job(), [], [], "trainingjob", _NOW, "pods is forbidden: exceeded quota: none")
+    assert _said(found)[1] == "bad pods is forbidden: exceeded quota: none"
+
+
 def test_an_operator_that_does_nothing_is_found_by_its_jobs() -> None:
     deployment: dict[str, Any] = {"metadata": {"namespace": "s", "name": "op"}, "spec": {"replicas": 2}, "status": {}}
     ready = {**deployment, "status": {"readyReplicas": 2}}
