@@ -109,6 +109,10 @@ test-gitops: prepared ## what Flux and kstatus make of a TrainingJob, by their o
 test-kueue: prepared ## TrainingJobs in a real Kueue, which is built once (minutes)
 	@$(LEASHED) -m pytest tests/kueue $(ARGS)
 
+.PHONY: test-gang
+test-gang: prepared ## TrainingJobs in a scheduler that places gangs (coscheduling), which is built once (minutes)
+	@$(LEASHED) -m pytest tests/gang $(ARGS)
+
 .PHONY: test-browser
 test-browser: prepared ## the web page in Chromium (chromium and chromedriver on PATH) before the real gateway
 	@$(LEASHED) -m pytest tests/browser $(ARGS)

@@ -3,19 +3,17 @@
 import base64
 import os
 import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from local_cluster import processes
-from local_cluster.build import find_go
 from local_cluster.certificates import Identity
 from local_cluster.cluster import LocalCluster
 from local_cluster.ports import reserved_ports
 from support.cluster import kubectl_of
-from support.go_programs import built
+from support.go_programs import built, sources_of
 from support.waiting import wait_for
 
 CONTROLLER = Path(__file__).parent / "controller"
@@ -37,7 +35,8 @@ class Kueue:
         return self._folder / "kueue.log"
 
     def start(self) -> None:
-        program, module = built("kueue", CONTROLLER, "sigs.k8s.io/kueue/cmd/kueue"), _module_folder()
+        program = built("kueue", CONTROLLER, "sigs.k8s.io/kueue/cmd/kueue")
+        module = sources_of(CONTROLLER, "sigs.k8s.io/kueue")
         self._kubectl("create", "namespace", "kueue-system")
         definitions = module / "config/components/crd/bases"
         self._kubectl("apply", "--server-side", "-f", str(definitions))
@@ -79,12 +78,6 @@ class Kueue:
             shutil.copy(authority.certificate("kueue"), target / "tls.crt")
             shutil.copy(authority.key("kueue"), target / "tls.key")
         return folder
-
-
-def _module_folder() -> Path:
-    command = [find_go(), "list", "-m", "-f", "{{.Dir}}", "sigs.k8s.io/kueue"]
-    found = subprocess.run(command, cwd=CONTROLLER, capture_output=True, text=True, check=True)
-    return Path(found.stdout.strip())
 
 
 def _configuration(port: int, certificates: Path) -> Object:

@@ -19,6 +19,13 @@ def built(name: str, module: Path, package: str = ".") -> Path:
     return program
 
 
+def sources_of(module: Path, dependency: str) -> Path:
+    """The folder in which Go keeps what a module needs: manifests lie there, too."""
+    command = [find_go(), "list", "-m", "-f", "{{.Dir}}", dependency]
+    found = subprocess.run(command, cwd=module, capture_output=True, text=True, check=True)
+    return Path(found.stdout.strip())
+
+
 def _build(program: Path, module: Path, package: str) -> None:
     print(f"building {program.name} from its Go module: once, some minutes", flush=True)
     program.parent.mkdir(parents=True, exist_ok=True)
