@@ -13,6 +13,7 @@ from training_operator.builders.metadata import spec_digest
 from training_operator.cluster import Cluster, Listed, StatusTarget
 from training_operator.errors import ConflictError, NotNowError, RefusedError, TryAgainError
 from training_operator.histories import Histories
+from training_operator.obstacle import BlockedError, Obstacle
 from training_operator.poller import Poller
 from training_operator.reconcile import Reconciler
 from training_operator.recorder import EventRecorder
@@ -197,3 +198,11 @@ async def test_a_number_that_the_api_server_refuses_makes_no_status_unwritable()
     life.edit(suspend=True)
     await life.passes(1, report(1, 10))
     assert life.written[-1].phase == "Pausing"
+
+
+@pytest.mark.parametrize(("needs_a_person", "seconds"), [(False, 2), (True, 15)])
+async def test_what_time_alone_removes_is_looked_at_soon(needs_a_person: bool, seconds: float) -> None:
+    life = Life(per_second=1)
+    life.begin_anew()
+    life.trouble = BlockedError(Obstacle(Reason.STILL_TERMINATING, "a claim of before", needs_a_person))
+    assert await life.reconciler.reconcile(KEY) == seconds
