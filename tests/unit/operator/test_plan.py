@@ -14,7 +14,7 @@ from training_operator.outcome import Verdict
 from training_operator.plan import CreateChildren, DeleteJob, DeleteService, SuspendJob, decide
 from training_operator.situation import Situation
 from trainingjob_api.progress import Progress, State
-from trainingjob_api.status import FailureStatus, PauseStatus, Reason, TrainingJobStatus
+from trainingjob_api.status import Condition, FailureStatus, PauseStatus, Reason, TrainingJobStatus
 from unit.operator.factories import (
     NOW,
     ago,
@@ -33,6 +33,9 @@ from unit.operator.factories import (
 
 SUSPEND = {"suspend": True}
 PAUSING = PauseStatus(request_time=ago(5), resources_released=False)
+SUSPENDED = Condition(
+    type="Suspended", status="True", observed_generation=1, last_transition_time=ago(9), reason="PausedByUser"
+)
 STRANGER = replace(job(), metadata=replace(job().metadata, owner_references=()))
 OLD_POD = pod(attempt=1, owner="a-job-of-before", age=700)
 
@@ -69,6 +72,12 @@ CASES: list[tuple[str, Observed, Situation, list[type]]] = [
         "a number that was given out but whose job was suspended since makes nothing",
         look(training_job(open_status(recorded=False), **SUSPEND)),
         Situation.PAUSED,
+        [],
+    ),
+    (
+        "a number that an older release left open in a pause: the resume says first that it is suspended no more",
+        look(training_job(open_status(recorded=False, conditions=[SUSPENDED]))),
+        Situation.BEGINNING,
         [],
     ),
     (
