@@ -1,6 +1,7 @@
 """What is served at /metrics: a mirror of every status, what changes tell of the fleet, and the operator's own."""
 
 import gzip
+import threading
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
@@ -175,6 +176,18 @@ class TestPage:
         found, plain = await scrape(page, Format(accept, encoding)), await scrape(page)
         assert mirrored(found) == mirrored(plain)
         assert found.keys() == plain.keys()
+
+    async def test_what_takes_long_is_done_beside_the_loop(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        threads, body = list[int](), Format.body
+
+        def noted(format: Format, *args: Any) -> bytes:
+            threads.append(threading.get_ident())
+            return body(format, *args)
+
+        monkeypatch.setattr(Format, "body", noted)
+        await page_of(status(**EVERYTHING)).render(PLAIN)
+        assert threads
+        assert threading.get_ident() not in threads
 
     async def test_units_are_told_where_the_format_can(self) -> None:
         body = (await page_of(status(**EVERYTHING)).render(Format("application/openmetrics-text", ""))).decode()
