@@ -27,7 +27,6 @@ from pictures.view import Range, View, named
         (1234, "short", "1.23 K"),
         (0.0861, "short", "0.0861"),
         (12, "reqps", "12 req/s"),
-        (3200, "count:samples/s", "3.2 K samples/s"),
         (0.003, "sci", "3.0e-03"),
         (math.nan, "short", "NaN"),
         (-math.inf, "s", "-∞"),

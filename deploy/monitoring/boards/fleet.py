@@ -6,9 +6,7 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 from boards.board import board as made
 from boards.board import training_variables
 from boards.panels import (
-    EPOCHS_PER_MINUTE,
     PHASES,
-    SAMPLES_PER_SECOND,
     Column,
     Panels,
     Query,
@@ -121,10 +119,8 @@ def _over_time() -> Panels:
         "short",
         "There is no TrainingJob in these namespaces.",
     )
-    epochs = Text(
-        "Epochs", "Epochs that all trainings finish in a minute, over the last five.", EPOCHS_PER_MINUTE, NONE_RUNS
-    )
-    samples = Text("Samples", "Training samples a second, all trainings together.", SAMPLES_PER_SECOND, NONE_RUNS)
+    epochs = Text("Epochs", "Epochs that all trainings finish in a minute, over the last five.", "short", NONE_RUNS)
+    samples = Text("Samples a second", "Training samples a second, all trainings together.", "short", NONE_RUNS)
     goodput = Text(
         "Goodput of each training",
         "Share of the last hour, or of the time since its start, that went into steps that count.",

@@ -39,8 +39,6 @@ P = TypeVar("P", timeseries.Panel, stat.Panel, bargauge.Panel, statetimeline.Pan
 C = TypeVar("C", timeseries.Panel, statetimeline.Panel)
 Panels = Sequence[Any]
 """Builders of any kinds of panels: the SDK has no type that they share."""
-SAMPLES_PER_SECOND, EPOCHS_PER_MINUTE = "count:samples/s", "count:epochs/min"
-"""Units of one's own, as Grafana writes them: 1.2 K samples/s."""
 NOTHING = "Nothing to show: no training in this time range reports this."
 
 

@@ -10,7 +10,6 @@ from boards.board import board as made
 from boards.panels import (
     ACTIVITIES,
     PHASES,
-    SAMPLES_PER_SECOND,
     Column,
     Panels,
     Query,
@@ -187,7 +186,7 @@ def _splits(metric: str, train: str, validation: str) -> list[Query]:
 
 def _speed() -> Panels:
     histogram = "trainingjob_step_duration_seconds"
-    rate = Text("Rate", "Training samples a second.", SAMPLES_PER_SECOND)
+    rate = Text("Samples a second", "In training: over the last epoch, and now.", "short")
     steps = Text("Step time", "Quantiles over all ranks, and the mean of the slowest rank.", "s", ENDED)
     epoch = Text("Epoch duration", "Of the last epoch, its evaluation included.", "s", ENDED)
     still = Text(

@@ -115,8 +115,8 @@ def xychart(axes: Axes, panel: Panel, view: View) -> Legend | None:
         color = look.color(index, panel.override(name))
         only_marks = panel.override(name).get("custom.show") == "points"
         xs, heights = zip(*points, strict=True)
-        size_of_mark, line = (5.0, "") if only_marks else (2.2, "-")
-        axes.plot(xs, heights, line, marker="o", markersize=size_of_mark, color=color, linewidth=1.2)
+        size_of_mark, line = (5.0, "none") if only_marks else (2.2, "-")
+        axes.plot(xs, heights, linestyle=line, marker="o", markersize=size_of_mark, color=color, linewidth=1.2)
         legend.append((label, color))
     if not legend:
         return None

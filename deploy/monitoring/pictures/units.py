@@ -7,8 +7,6 @@ _SECONDS = ((86400.0, "d"), (3600.0, "h"), (60.0, "min"), (1.0, "s"), (1e-3, "ms
 _BINARY = ((2.0**40, "TiB"), (2.0**30, "GiB"), (2.0**20, "MiB"), (2.0**10, "KiB"), (1.0, "B"))
 _THOUSANDS = ((1e9, " Bil"), (1e6, " Mil"), (1e3, " K"))
 _SUFFIXES = {"percent": "%", "ops": " ops/s", "reqps": " req/s"}
-_OWN = "count:"
-"""Before a unit that Grafana does not know."""
 
 
 def written(value: float, unit: str, decimals: int | None = None) -> str:
@@ -25,8 +23,7 @@ def written(value: float, unit: str, decimals: int | None = None) -> str:
         return _scaled(value, _SECONDS, decimals, " ")
     if unit == "bytes":
         return _scaled(value, _BINARY, decimals, " ")
-    suffix = f" {unit.removeprefix(_OWN)}" if unit.startswith(_OWN) else _SUFFIXES.get(unit, "")
-    return _scaled(value, _THOUSANDS, decimals, "") + suffix
+    return _scaled(value, _THOUSANDS, decimals, "") + _SUFFIXES.get(unit, "")
 
 
 def size(largest: float, unit: str) -> float:
