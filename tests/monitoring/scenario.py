@@ -221,8 +221,9 @@ def _until_attempt(scenario: Scenario, name: str, attempt: int) -> None:
 
 
 def _let_run(scenario: Scenario, runs: bool) -> None:
-    """As a queue does."""
-    scenario.kubectl.patch("jobs", "digits-queued-1", {"spec": {"suspend": not runs}})
+    """As a queue does, with whichever Job there is: one that is suspended may be given up, and followed by another."""
+    for job in scenario.kubectl.list("jobs", "trainingjob.dev/name=digits-queued"):
+        scenario.kubectl.patch("jobs", job["metadata"]["name"], {"spec": {"suspend": not runs}})
 
 
 def _one_name_twice(scenario: Scenario) -> None:
