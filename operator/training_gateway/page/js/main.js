@@ -31,7 +31,7 @@ function show({ anew = false } = {}) {
   fill(main, view.element);
   document.title = `${view.title} · ${t("title")}`;
   drawHeader(where);
-  const first = main.querySelector("[autofocus]");
+  const first = main.querySelector("[data-first]"); // autofocus is for what a page has from the beginning
   if (isFirst) return void first?.focus();
   scrollTo(0, 0);
   (first ?? main.querySelector("h1") ?? main).focus({ preventScroll: true });

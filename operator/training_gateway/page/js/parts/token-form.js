@@ -16,7 +16,7 @@ export function tokenForm({ compact = false } = {}) {
     spellcheck: "false",
     autocapitalize: "off",
     name: "token",
-    autofocus: !compact,
+    dataset: compact ? {} : { first: "" },
     "aria-describedby": error.id,
   });
   const button = h("button", { class: "button primary" }, t("login.go"));
