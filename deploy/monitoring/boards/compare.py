@@ -7,7 +7,16 @@ from boards.board import board as made
 from boards.board import training_variables
 from boards.fleet import LABELS, OPEN
 from boards.panels import Column, Panels, Query, Text, bars, rows
-from boards.queries import MIRROR, PODS, as_mirrored, measured_by_pods, mirror, of_the_last, since_the_start
+from boards.queries import (
+    MIRROR,
+    PODS,
+    as_mirrored,
+    measured_by_pods,
+    mirror,
+    of_the_last,
+    of_the_last_pods,
+    since_the_start,
+)
 from boards.scatter import scatter
 
 NONE_CHOSEN = "Nothing to show: none of the chosen trainings has finished an epoch in this time range."
@@ -38,12 +47,18 @@ def _measure() -> CustomVariable:
 
 
 def _curves() -> Panels:
-    step = as_mirrored(f'max by (namespace, training_name) (trainingjob_step_total{{{PODS}, rank="0"}})')
+    steps = of_the_last_pods(f'trainingjob_step_total{{{PODS}, rank="0"}}')
+    step = as_mirrored(f"max by (namespace, training_name) ({steps})")
     measure = [Column("Measure", of_the_last("${measure}"))]
     said = "The chosen measure of each training's last epoch, {}."
     by_epoch = Text("By epoch", said.format("over whole epochs done"), "short", NONE_CHOSEN)
     by_step = Text("By step", said.format("over optimizer steps; only what pods have told"), "short", NONE_CHOSEN)
-    told = [Column("Measure", f"max by (training_namespace, training_name) ({as_mirrored(measured_by_pods())})")]
+    told = [
+        Column(
+            "Measure",
+            f"max by (training_namespace, training_name) ({as_mirrored(of_the_last_pods(measured_by_pods()))})",
+        )
+    ]
     by_time = Text(
         "By time since the start", said.format("over seconds since the first attempt began"), "short", NONE_CHOSEN
     )

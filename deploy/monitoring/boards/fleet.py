@@ -119,7 +119,9 @@ def _over_time() -> Panels:
         "short",
         "There is no TrainingJob in these namespaces.",
     )
-    epochs = Text("Epochs", "Epochs that all trainings finish in a minute, over the last five.", "short", NONE_RUNS)
+    epochs = Text(
+        "Epochs a minute", "Epochs that all trainings finish in a minute, over the last five.", "short", NONE_RUNS
+    )
     samples = Text("Samples a second", "Training samples a second, all trainings together.", "short", NONE_RUNS)
     goodput = Text(
         "Goodput of each training",

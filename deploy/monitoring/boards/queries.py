@@ -63,6 +63,12 @@ def of_the_training(alerts: str) -> str:
     return f'label_replace({both}, "training_namespace", "$1", "training_namespace", ";?([^;]*).*")'
 
 
+def of_the_last_pods(expression: str) -> str:
+    """Pods' series without those of an earlier TrainingJob of the same name."""
+    there_are = f"trainingjob_info{{{PODS}}} and on (training_uid) trainingjob_operator_job_phase{{{MIRROR}}} @ end()"
+    return f"{expression} and on (namespace, pod) ({there_are})"
+
+
 def measured_by_pods() -> str:
     """The chosen measure as pods tell it: of the same moment as their steps, which the mirror's is not."""
     names = "trainingjob_(loss|accuracy_ratio|mae)"
