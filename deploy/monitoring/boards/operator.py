@@ -65,19 +65,21 @@ def _api() -> Panels:
     )
     errors = Text(
         "Calls without success",
-        "By verb, resource and code.",
+        "By verb, resource and code. To be told that there is no such object (404) is what some look for.",
         "reqps",
         "No call fails again and again; one that failed once is not shown.",
     )
     duration = Text("Duration of calls", "99th percentile, by verb.", "s", "No call in this time range.")
     watch = Text("Watches", "For how long each watch has failed to show what a LIST has shown.", "s", SILENT)
     total = f"trainingjob_operator_api_requests_total{{{HERE}"
-    failed = f'sum by (verb, resource, code) (rate({total}, code!~"2.."}}[$__rate_interval])) > 0'
+    of_each = "sum by (verb, resource, code)"
+    failed = f'{of_each} (rate({total}, code!~"2.."}}[$__rate_interval])) > 0'
+    absent = f'{of_each} (rate({total}, verb="get", code="404"}}[$__rate_interval]))'
     histogram = "trainingjob_operator_api_request_duration_seconds"
     behind = f"max by (resource) (trainingjob_operator_watch_behind_seconds{{{HERE}}})"
     return [
         curve(calls, Query(f"sum by (verb, code) (rate({total}}}[$__rate_interval]))", "{{verb}} {{code}}"), width=6),
-        curve(errors, Query(failed, "{{verb}} {{resource}} {{code}}"), width=6),
+        curve(errors, Query(f"{failed} unless {absent}", "{{verb}} {{resource}} {{code}}"), width=6),
         curve(duration, Query(quantile(0.99, histogram, HERE, "verb"), "{{verb}}"), width=6),
         curve(watch, Query(behind, "{{resource}}"), width=6),
     ]
