@@ -44,11 +44,10 @@ def test_a_hang_names_the_ranks_of_other_pods(tmp_path: Path) -> None:
         for pod in pods:
             pod.end()
         ends = [pod.message() for pod in pods]
-    first = min(ends, key=lambda end: end.time)
-    assert first.outcome is Outcome.HANG, [end.message for end in ends]
-    assert "rank 0 " in first.message
-    assert "rank 1 " in first.message
-    assert "different places" in first.message
+    hung = [end.message for end in ends if end.outcome is Outcome.HANG]
+    # Whoever notices a moment later may find the other's rank ended.
+    words = ("rank 0 ", "rank 1 ", "different places")
+    assert any(all(word in message for word in words) for message in hung), [end.message for end in ends]
 
 
 def test_where_ranks_are_is_told(tmp_path: Path) -> None:
