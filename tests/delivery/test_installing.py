@@ -15,10 +15,12 @@ from support.cluster import kubectl_of
 from support.kubectl import Kubectl
 from support.product import Training, trainings_in
 from support.waiting import PATIENCE, wait_for
+from trainingjob_api.contract import GROUP, HISTORY_PLURAL, PLURAL
 from trainingjob_api.status import Phase
 
 WAIT = ("--wait", f"--timeout={PATIENCE:.0f}s")
 CRD = "customresourcedefinitions"
+CRDS = f"{PLURAL}.{GROUP}", f"{HISTORY_PLURAL}.{GROUP}"
 ALONE = "training"
 """The namespace that chart and overlay name for an operator of one namespace."""
 
@@ -28,7 +30,8 @@ def _clean(helm: Helm, admin: Kubectl) -> Iterator[None]:
     """Nothing of the product is there before a test, nor after it."""
     yield
     helm.run("uninstall", "trainingjob", "--ignore-not-found", *WAIT)
-    for kinds in (f"{CRD},clusterroles,clusterrolebindings,priorityclasses", "namespaces"):
+    admin("delete", CRD, *CRDS, "--ignore-not-found")  # by name: who applies the files has no label on them
+    for kinds in ("clusterroles,clusterrolebindings,priorityclasses", "namespaces"):
         admin("delete", kinds, "-l", "app.kubernetes.io/part-of=trainingjob", "--ignore-not-found")
     admin("delete", "namespace", NAMESPACE, ALONE, "--ignore-not-found")
     admin("delete", "clusterrole", "trainingjob-installer", "--ignore-not-found")
