@@ -7,13 +7,7 @@ from random import randint
 from typing import Any
 
 from training_gateway.gate import User
-from training_gateway.identity import (
-    REQUEST_ANNOTATION,
-    key_digest,
-    keyed_name,
-    object_name,
-    task_id_of,
-)
+from training_gateway.identity import REQUEST_ANNOTATION, key_digest, keyed_name, object_name, task_id_of
 from training_gateway.objects import training_job
 from training_gateway.refusal import FieldError, Refusal, invalid
 from training_gateway.services import Services
@@ -50,7 +44,7 @@ class Start:
         for _ in range(_TRIES):
             task_id = self._free_task_id()
             try:
-                return await self._alone(await self._create(object_name(task_id), task_id))
+                return await self._create(object_name(task_id), task_id)
             except AlreadyExistsError:  # another gateway was quicker in this second
                 continue
         raise _none_free()
@@ -58,7 +52,7 @@ class Start:
     async def _under_key(self) -> Job:
         digest = key_digest(self.user.name, self.key)
         try:
-            return await self._alone(await self._create(keyed_name(digest), self._free_task_id(), digest))
+            return await self._create(keyed_name(digest), self._free_task_id(), digest)
         except AlreadyExistsError:
             before = Job(await self.services.api.get(TRAINING_JOBS, keyed_name(digest), self.namespace))
         if before.annotations.get(REQUEST_ANNOTATION) != self._digest:
@@ -72,9 +66,10 @@ class Start:
         manifest = training_job(name, task_id, self.request.name, self.user, self.spec, idempotency)
         create = self.services.api.create
         try:
-            return Job(await create(TRAINING_JOBS, manifest, self.namespace, dry_run=self.dry_run))
+            job = Job(await create(TRAINING_JOBS, manifest, self.namespace, dry_run=self.dry_run))
         except NotFoundError:
             raise invalid(FieldError("namespace", f"there is no namespace {self.namespace}")) from None
+        return job if self.dry_run else await self._alone(job)
 
     async def _alone(self, job: Job) -> Job:
         """With an id that no other has: another gateway may have given it in the same second, in another namespace.
@@ -82,7 +77,7 @@ class Start:
         Whoever wrote it later sees both and takes a later one, so that of two at most one keeps it.
         """
         for most in range(1, _TRIES):
-            if self.dry_run or not await self._shares_its_id(job):
+            if not await self._shares_its_id(job):
                 return job
             for _ in range(randint(1, most)):  # noqa: S311  (not in step with the other)
                 task_id = self._free_task_id()

@@ -13,7 +13,7 @@ from kubernetes.aio.config import load_incluster_config, load_kube_config
 from trainingjob_api.proxy import proxy_of
 
 SERVICE_ACCOUNT_TOKEN = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
-_LARGEST_LINE = 2 * 1024 * 1024  # of a watch: an object is smaller than what etcd holds
+_LARGEST_LINE = 4 * 1024 * 1024  # of a watch: an object is smaller than what etcd holds
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Connection:
         """Proxies are asked of the environment once: else every request looks there, and into ~/.netrc."""
         configuration.proxy = configuration.proxy or proxy_of(configuration.host)
         connector = aiohttp.TCPConnector(ssl=RESTClientObject(configuration).ssl_context, limit=0)
-        return cls(configuration, aiohttp.ClientSession(connector=connector, read_bufsize=_LARGEST_LINE))
+        return cls(configuration, aiohttp.ClientSession(connector=connector, read_bufsize=_LARGEST_LINE // 2))
 
     async def request(self, method: str, path: str, headers: dict[str, str], **options: Any) -> aiohttp.ClientResponse:
         """The answer, whose body is still to be read; with a token that is still good."""

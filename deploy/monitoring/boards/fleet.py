@@ -5,18 +5,7 @@ from grafana_foundation_sdk.models.dashboard import Dashboard
 
 from boards.board import board as made
 from boards.board import training_variables
-from boards.panels import (
-    PHASES,
-    Column,
-    Panels,
-    Query,
-    Text,
-    bars,
-    colored,
-    curve,
-    number,
-    rows,
-)
+from boards.panels import PHASES, Column, Panels, Query, Text, bars, colored, curve, number, rows
 from boards.queries import RUNNING, in_phase, increase, mirror, of_the_training, quantile, running
 
 HERE = 'training_namespace=~"$namespace"'
