@@ -6,26 +6,18 @@ the operator keeps them all and has nothing to do for any.
 
 import argparse
 import asyncio
-import shutil
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
-from rich.console import Console
+from tests.bench.cluster import cluster_with_product, operator_on
 from tests.bench.operator.arms import RECIPE
 from tests.bench.operator.cost import cpu_seconds, resident_megabytes
 from tests.bench.operator.kubelet import node_api
 from tests.bench.operator_page import status_of
 
-from local_cluster import binaries
 from local_cluster.cluster import LocalCluster
 from local_cluster.controlplane import ADMIN
 from local_cluster.node.api import Api
-from quickstart.kubectl import Kubectl
-from quickstart.product import OperatorProcess, install
 
 AT_ONCE = 16
 JOBS = "/apis/trainingjob.dev/v1alpha1/namespaces/default/trainingjobs"
@@ -36,9 +28,8 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=10_000)
     parser.add_argument("--minutes", type=int, default=2, help="for how long it is looked at when all is quiet")
     options = parser.parse_args()
-    with _cluster() as (cluster, operator):
-        assert operator.process is not None
-        asyncio.run(_measure(cluster, operator.process.pid, options.count, options.minutes))
+    with cluster_with_product() as cluster, operator_on(cluster) as pid:
+        asyncio.run(_measure(cluster, pid, options.count, options.minutes))
 
 
 async def _measure(cluster: LocalCluster, pid: int, count: int, minutes: int) -> None:
@@ -82,22 +73,6 @@ def _training_job(number: int) -> dict[str, Any]:
             "pod": {"resources": {"limits": {"cpu": 4, "memory": "8Gi", "nvidia.com/gpu": 1}}},
         },
     }
-
-
-@contextmanager
-def _cluster() -> Iterator[tuple[LocalCluster, OperatorProcess]]:
-    directory = Path(tempfile.mkdtemp(prefix="bench-operator-"))
-    cluster = LocalCluster(directory)
-    operator = OperatorProcess(cluster)
-    try:
-        cluster.start()
-        install(Kubectl(binaries.find_kubectl(), cluster.kubeconfig, Console(quiet=True)))
-        operator.start()
-        yield cluster, operator
-    finally:
-        operator.stop()
-        cluster.stop()
-        shutil.rmtree(directory, ignore_errors=True)
 
 
 if __name__ == "__main__":

@@ -10,8 +10,7 @@ import requests
 import sseclient  # type: ignore[import-untyped]
 from pyarrow import csv, parquet
 
-from local_cluster.cluster import LocalCluster
-from quickstart.product import GatewayProcess, OperatorProcess
+from quickstart.product import GatewayProcess
 from support.kubectl import Kubectl
 from support.object_storage import ObjectStorage, object_storage
 from support.product import table_of
@@ -20,14 +19,6 @@ from support.waiting import PATIENCE
 
 API = "/api/v1/epoch-training"
 TABLE = table_of(200)
-
-
-@pytest.fixture(scope="module")
-def gateway(operator: OperatorProcess, cluster: LocalCluster) -> Iterator[GatewayProcess]:
-    process = GatewayProcess(cluster)
-    process.start()
-    yield process
-    process.stop()
 
 
 @pytest.fixture(scope="module")

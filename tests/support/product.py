@@ -17,7 +17,7 @@ from rich.console import Console
 from local_cluster import binaries
 from local_cluster.cluster import LocalCluster
 from quickstart.kubectl import Kubectl as QuietKubectl
-from quickstart.product import OperatorProcess, install
+from quickstart.product import GatewayProcess, OperatorProcess, install
 from support.kubectl import Kubectl
 from support.manifests import Manifest, manifest
 from support.waiting import PATIENCE, wait_for
@@ -44,6 +44,15 @@ def operator(cluster: LocalCluster) -> Iterator[OperatorProcess]:
     """The operator as deploy/base installs it, with the token of its own ServiceAccount."""
     install_product(cluster)
     process = OperatorProcess(cluster)
+    process.start()
+    yield process
+    process.stop()
+
+
+@pytest.fixture(scope="module")
+def gateway(operator: OperatorProcess, cluster: LocalCluster) -> Iterator[GatewayProcess]:
+    """The HTTP API beside it, with the rights that deploy/gateway gives it."""
+    process = GatewayProcess(cluster)
     process.start()
     yield process
     process.stop()

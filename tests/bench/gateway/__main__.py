@@ -7,23 +7,19 @@ hundreds of open streams cost. Server, control plane and clients share the machi
 
 import argparse
 import asyncio
-import contextlib
 import json
-import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
 from pathlib import Path
 from statistics import quantiles
 from typing import Any
 
 import aiohttp
 from rich.console import Console
+from tests.bench.cluster import cluster_with_product
 
-from local_cluster import binaries
 from local_cluster.cluster import LocalCluster
-from quickstart.kubectl import Kubectl
-from quickstart.product import GatewayProcess, install
+from quickstart.product import GatewayProcess
 from trainingjob_client.api import MERGE, Api
 from trainingjob_client.resources import TRAINING_JOBS
 
@@ -33,7 +29,7 @@ NAMESPACE = "default"
 
 def main() -> None:
     options = _parser().parse_args()
-    with _cluster() as cluster:
+    with cluster_with_product() as cluster:
         gateway = GatewayProcess(cluster, "--requests-per-second=0", f"--streams={options.streams + 100}")
         gateway.start()
         try:
@@ -168,16 +164,6 @@ def _memory(gateway: GatewayProcess) -> float:
     assert gateway.process is not None
     pages = int(Path(f"/proc/{gateway.process.pid}/statm").read_text().split()[1])
     return round(pages * 4096 / 2**20, 1)
-
-
-@contextmanager
-def _cluster() -> Iterator[LocalCluster]:
-    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as ending:
-        cluster = LocalCluster(Path(folder))
-        ending.callback(cluster.stop)
-        cluster.start()
-        install(Kubectl(binaries.find_kubectl(), cluster.kubeconfig, Console(quiet=True)))
-        yield cluster
 
 
 def _parser() -> argparse.ArgumentParser:

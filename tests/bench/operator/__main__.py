@@ -7,9 +7,7 @@ import argparse
 import asyncio
 import json
 import os
-import shutil
 import sys
-import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,26 +15,23 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from rich.console import Console
+from tests.bench.cluster import cluster_with_product, operator_on
 from tests.bench.operator.arms import BARE, OURS
 from tests.bench.operator.kubelet import node_api
 from tests.bench.operator.measuring import Bench, Burst
 
-from local_cluster import binaries, processes
+from local_cluster import processes
 from local_cluster.cluster import LocalCluster
 from local_cluster.controlplane import ADMIN
 from local_cluster.settings import Settings, Timing
-from quickstart.kubectl import Kubectl
-from quickstart.product import OperatorProcess, install
 
 CAPACITY = {"cpu": "1000", "memory": "4Ti", "pods": "100000"}
 
 
 def main() -> None:
     options = _parser().parse_args()
-    with _cluster() as (cluster, operator):
-        assert operator.process is not None
-        results = asyncio.run(_measure(cluster, operator.process.pid, options))
+    with _without_pods() as cluster, operator_on(cluster) as pid:
+        results = asyncio.run(_measure(cluster, pid, options))
     options.json.write_text(json.dumps(results, indent=1) + "\n")
     _print(results)
 
@@ -68,26 +63,17 @@ async def _measure(cluster: LocalCluster, operator: int, options: argparse.Names
 
 
 @contextmanager
-def _cluster() -> Iterator[tuple[LocalCluster, OperatorProcess]]:
-    directory = Path(tempfile.mkdtemp(prefix="bench-operator-"))
-    # No heartbeat comes, so that nobody is to wait for one.
-    cluster = LocalCluster(directory, Settings(timing=Timing(lost_after=86_400), capacity=CAPACITY))
-    operator = OperatorProcess(cluster)
-    kubelet: processes.Process | None = None
-    try:
-        cluster.start()
-        install(Kubectl(binaries.find_kubectl(), cluster.kubeconfig, Console(quiet=True)))
+def _without_pods() -> Iterator[LocalCluster]:
+    """Its node's program is another, which runs nothing; no heartbeat comes, so nobody is to wait for one."""
+    with cluster_with_product(Settings(timing=Timing(lost_after=86_400), capacity=CAPACITY)) as cluster:
         cluster.kill_node()
-        command = [sys.executable, "-m", "tests.bench.operator.kubelet", str(directory)]
-        kubelet = processes.start("kubelet", command, directory / "logs" / "kubelet.log", os.environ)
-        operator.start()
-        yield cluster, operator
-    finally:
-        operator.stop()
-        if kubelet:
+        folder = cluster.directory.path
+        command = [sys.executable, "-m", "tests.bench.operator.kubelet", str(folder)]
+        kubelet = processes.start("kubelet", command, folder / "logs" / "kubelet.log", os.environ)
+        try:
+            yield cluster
+        finally:
             kubelet.stop()
-        cluster.stop()
-        shutil.rmtree(directory, ignore_errors=True)
 
 
 def _print(results: dict[str, Any]) -> None:

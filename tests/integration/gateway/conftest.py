@@ -1,25 +1,15 @@
-"""The gateway on a real control plane, with the rights that deploy gives it, and people with tokens of the cluster."""
+"""People with tokens of the cluster, who ask the gateway."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
-from local_cluster.cluster import LocalCluster
-from quickstart.product import GatewayProcess, OperatorProcess
+from quickstart.product import GatewayProcess
 from support.kubectl import Kubectl
 from support.waiting import wait_for
 
 AUDIENCE = "trainingjob-gateway"
-
-
-@pytest.fixture(scope="module")
-def gateway(operator: OperatorProcess, cluster: LocalCluster) -> Iterator[GatewayProcess]:
-    process = GatewayProcess(cluster)
-    process.start()
-    yield process
-    process.stop()
 
 
 @dataclass(frozen=True)
