@@ -29,6 +29,20 @@ def address(gateway: GatewayProcess, path: str) -> str:
     return f"{gateway.address}/api/v1/epoch-training/{path}"
 
 
+def access_line(gateway: GatewayProcess, request_id: str) -> dict[str, Any]:
+    """What the log says of a request. It is written after the answer, which can be here sooner."""
+
+    def line() -> dict[str, Any] | None:
+        lines = (json.loads(line) for line in gateway.log.read_text().splitlines(keepends=True) if _is_whole(line))
+        return next((each for each in lines if each["request_id"] == request_id), None)
+
+    return wait_for(line, f"the line of request {request_id}")
+
+
+def _is_whole(line: str) -> bool:
+    return line.startswith("{") and line.endswith("\n")
+
+
 def events(gateway: GatewayProcess, task_id: str, token: str) -> Generator[dict[str, Any], None, None]:
     headers = {"Authorization": f"Bearer {token}"}
     url = address(gateway, f"stream-progress/{task_id}")
@@ -199,6 +213,7 @@ def test_bad_tokens_get_in_nowhere(gateway: GatewayProcess, cluster: LocalCluste
         assert answer.status_code == 401, what
         told = answer.json()
         assert told["message"] == "a valid bearer token is needed", what
+    access_line(gateway, told["request_id"])
     log = gateway.log.read_text()
     assert signature not in log
     assert gone not in log
@@ -237,8 +252,7 @@ def test_every_answer_is_guarded_and_can_be_found_again(gateway: GatewayProcess)
     assert "default-src 'self'" in answer.headers["Content-Security-Policy"]
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     assert "Access-Control-Allow-Origin" not in answer.headers
-    lines = [json.loads(line) for line in gateway.log.read_text().splitlines() if line.startswith("{")]
-    (line,) = [each for each in lines if each["request_id"] == mine]
+    line = access_line(gateway, mine)
     assert (line["method"], line["status"], line["user"]) == ("GET", 401, "")
 
 
