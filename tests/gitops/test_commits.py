@@ -63,7 +63,7 @@ def test_paused_changed_and_resumed_by_commits(repository: Repository, environme
     repository.commit("Change the image of a training that runs")
     refused = environment.deploy()
     assert refused.returncode != 0
-    assert "pod can change only while the job is suspended" in refused.stderr
+    assert "can change only while the job is suspended: pod;" in refused.stderr
 
 
 @pytest.mark.parametrize("environment", ["production"], indirect=True)

@@ -30,18 +30,48 @@ def _unchanged(path: str) -> str:
     return same
 
 
-def _never_changes(path: str) -> dict[str, str]:
-    return rule(_unchanged(path), f"{path} cannot change: make a new TrainingJob", f".{path}")
+def _kept(fields: tuple[str, ...], unless: str, why: str, instead: str) -> dict[str, str]:
+    """One rule for all of these fields, which says which of them have changed.
+
+    The API server evaluates rules at every write of a status as well, where a rule for each field took a quarter of
+    its time.
+    """
+    all_same = " && ".join(map(_unchanged, fields))
+    changed = " + ".join(f"({_unchanged(field)} ? '' : ' {field}')" for field in fields)
+    return {
+        **rule(f"self == oldSelf || {unless}({all_same})", f"{why}: {', '.join(fields)}; {instead}"),
+        "messageExpression": f"'{why}:' + {changed} + '; {instead}'",
+    }
 
 
-def _changes_when_suspended(path: str) -> dict[str, str]:
-    return rule(
-        f"{_SUSPENDED} || {_unchanged(path)}",
-        f"{path} can change only while the job is suspended: set suspend: true first, or in the same change",
-        f".{path}",
-    )
-
-
+_NEVER_CHANGE = (
+    "managedBy",
+    *(f"training.{field}" for field in ("task", "data", "model", "seed", "loss", "optimizer.type")),
+    "script.path",
+    *(f"checkpoint.{field}" for field in ("volume", "subPath", "startFresh")),
+)
+_CHANGE_WHEN_SUSPENDED = (
+    *("nodes", "processesPerNode", "pod", "queue", "script.args"),
+    *(
+        f"training.{field}"
+        for field in (
+            "batchSize",
+            "stages",
+            "budget",
+            "optimizer",
+            "schedule",
+            "regularization",
+            "gradient",
+            "earlyStopping",
+            "selection",
+            "precision",
+            "deterministic",
+            "compile",
+            "tensorboard",
+            "export",
+        )
+    ),
+)
 _SPEC_RULES = rules(
     rule("has(self.training) != has(self.script)", "give exactly one of training and script", ".training"),
     rule(
@@ -72,30 +102,13 @@ _SPEC_RULES = rules(
         "epochs may grow, never shrink",
         ".training.epochs",
     ),
-    _never_changes("managedBy"),
-    *[_never_changes(f"training.{field}") for field in ("task", "data", "model", "seed", "loss", "optimizer.type")],
-    _never_changes("script.path"),
-    *[_never_changes(f"checkpoint.{field}") for field in ("volume", "subPath", "startFresh")],
-    *[_changes_when_suspended(field) for field in ("nodes", "processesPerNode", "pod", "queue", "script.args")],
-    *[
-        _changes_when_suspended(f"training.{field}")
-        for field in (
-            "batchSize",
-            "stages",
-            "budget",
-            "optimizer",
-            "schedule",
-            "regularization",
-            "gradient",
-            "earlyStopping",
-            "selection",
-            "precision",
-            "deterministic",
-            "compile",
-            "tensorboard",
-            "export",
-        )
-    ],
+    _kept(_NEVER_CHANGE, "", "cannot change", "make a new TrainingJob"),
+    _kept(
+        _CHANGE_WHEN_SUSPENDED,
+        f"{_SUSPENDED} || ",
+        "can change only while the job is suspended",
+        "set suspend: true first, or in the same change",
+    ),
 )
 
 

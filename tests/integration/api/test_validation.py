@@ -162,5 +162,21 @@ def test_what_may_change_when(
     # A claim that no pod will ever find: the job stays where it is.
     first = changed(VALID, {**before, "metadata.name": f"job-{uuid.uuid4().hex[:10]}", "spec.managedBy": ABSENT})
     after = changed(kubectl.create(first), change)
-    with contextlib.nullcontext() if refused is None else pytest.raises(Refused, match=re.escape(refused)):
+    if refused is None:
         kubectl.replace(after)
+        return
+    with pytest.raises(Refused, match=re.escape(refused)) as caught:
+        kubectl.replace(after)
+    if refused in (NEVER, SUSPENDED_ONLY):
+        named = re.findall(rf"{refused}: (.+?);", str(caught.value))
+        assert named
+        assert all(any(path.startswith(f"spec.{field}") for path in change) for field in " ".join(named).split()), named
+
+
+def test_all_fields_that_cannot_change_are_named(kubectl: Kubectl) -> None:
+    there = kubectl.create(changed(VALID, {"metadata.name": f"job-{uuid.uuid4().hex[:10]}"}))
+    edit = {"spec.training.seed": 2, "spec.training.model.dropout": 0.5, "spec.nodes": 2, "spec.training.compile": True}
+    with pytest.raises(Refused) as caught:
+        kubectl.replace(changed(there, edit))
+    assert "cannot change: training.model training.seed; make a new TrainingJob" in str(caught.value)
+    assert "only while the job is suspended: nodes training.compile; set suspend: true first" in str(caught.value)
