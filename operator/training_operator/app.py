@@ -63,7 +63,7 @@ async def run(settings: Settings) -> None:
         _spare_the_collector()
 
         background = await stack.enter_async_context(asyncio.TaskGroup())
-        inbox = Inbox(store, queue.add)
+        inbox = Inbox(store, queue)
         for (kind, namespace), version in versions.items():
             if kind is not Kind.TRAINING_JOB:
                 watch = Watch(cluster, relist, inbox, kind, namespace, version)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 
 from training_operator.children import Job, Pod
 from trainingjob_api.base import Time
@@ -82,11 +83,11 @@ class Attempt:
         """When its Job was let run."""
         return (self.job.status.start_time or self.job.metadata.creation_timestamp) if self.job else None
 
-    @property
+    @cached_property
     def every_end_is_known(self) -> bool:
         return len({end.rank for end in self.ends}) >= self.nodes
 
-    @property
+    @cached_property
     def has_started(self) -> bool:
         """Every node's container runs, or has run."""
         started = {pod.rank for pod in self.pods if pod.has_started} | {end.rank for end in self.ends}
@@ -102,34 +103,34 @@ class Attempt:
         """Rank 0 is beyond starting."""
         return self.report is not None and self.report.state not in (State.STARTING, State.RESTORING)
 
-    @property
+    @cached_property
     def has_saved(self) -> bool:
         """A checkpoint of its own is on disk, as far as its pods have told."""
         told = [end.said.progress for end in self.ends if end.said and end.said.progress]
         words = [*told, *([self.report] if self.report else [])]
         return any(word.checkpoint is not None and word.checkpoint.attempt == self.number for word in words)
 
-    @property
+    @cached_property
     def first_start(self) -> datetime | None:
         """When the first of its containers began to run."""
         return min((pod.start_time for pod in self.pods if pod.start_time), default=None)
 
-    @property
+    @cached_property
     def last_start(self) -> datetime | None:
         """When the last of its containers began to run: since then all are there that a first step takes."""
         return max((pod.start_time for pod in self.pods if pod.start_time), default=None)
 
-    @property
+    @cached_property
     def orphans(self) -> tuple[Pod, ...]:
         """Pods that run on although their Job was taken from above them."""
         return tuple(pod for pod in self.pods if pod.is_orphaned)
 
-    @property
+    @cached_property
     def lingering(self) -> tuple[Pod, ...]:
         """Pods whose trainer has ended while another of their containers runs on."""
         return tuple(pod for pod in self.pods if pod.left_containers)
 
-    @property
+    @cached_property
     def lingers_since(self) -> datetime | None:
         """Since when it is only other containers that keep it: every trainer has ended, or one has failed."""
         ended = [pod.container.terminated for pod in self.lingering if pod.container.terminated]

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import cached_property
 
 from training_operator.attempt import Attempt, Heard, pod_end
 from training_operator.builders.metadata import spec_digest
@@ -54,7 +55,7 @@ class Observed:
     def name(self) -> str:
         return self.job.metadata.name
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """Of the spec that a new attempt would be made from."""
         return spec_digest(self.spec, self.job.metadata.restarted_at)
@@ -81,16 +82,16 @@ class Observed:
         ends = tuple(replace(end, said=None) for end in self.attempt.ends)
         return replace(self, attempt=replace(self.attempt, report=None, ends=ends))
 
-    @property
+    @cached_property
     def live_pods(self) -> tuple[Pod, ...]:
         return *self.attempt.pods, *self.leftovers
 
-    @property
+    @cached_property
     def makes_pods(self) -> bool:
         """There may be pods soon that are not the open attempt's, or are already and cannot be read."""
         return bool(self.unreadable) or any(job.is_unwanted for job in self.others)
 
-    @property
+    @cached_property
     def overdue_pods(self) -> tuple[Pod, ...]:
         """Pods that should have ended more than a minute ago."""
         limit = self.now - OVERDUE_AFTER
@@ -98,12 +99,12 @@ class Observed:
             pod for pod in self.live_pods if pod.metadata.deletion_timestamp and pod.metadata.deletion_timestamp < limit
         )
 
-    @property
+    @cached_property
     def cut_off_nodes(self) -> frozenset[str]:
         """Nodes that do not answer any more, as their pods look."""
         return frozenset(pod.spec.node_name for pod in self.live_pods if pod.seems_cut_off)
 
-    @property
+    @cached_property
     def suspect_nodes(self) -> tuple[str, ...]:
         """Nodes that may be lost: whose pods end too late, or look cut off."""
         return tuple(sorted(self.cut_off_nodes | {pod.spec.node_name for pod in self.overdue_pods} - {""}))

@@ -1,4 +1,4 @@
-"""The work queue: one worker per key at a time, events coalesce, failures come back with backoff."""
+"""The work queue: one worker per key at a time, news coalesces, failures come back with backoff."""
 
 import asyncio
 import logging
@@ -15,6 +15,9 @@ Work = Callable[[Key], Awaitable[float | None]]
 """Works on one key; returns after how many seconds it wants to look again, None: only when something happens."""
 
 SHORTEST_BACKOFF, LONGEST_BACKOFF = 0.5, 60.0
+BATCH_SECONDS = 1.0
+"""How long news of pods that come to be may wait for more of it. Until it trains each pod is news about five times;
+kube-controller-manager waits as long before it looks at the Job of a pod that has changed."""
 
 
 class WorkQueue:
@@ -26,15 +29,16 @@ class WorkQueue:
         self._again: set[Key] = set()  # came while the key was being worked on
         self._failures: dict[Key, int] = {}
         self._timers: dict[Key, asyncio.TimerHandle] = {}
+        self._batches: dict[Key, asyncio.TimerHandle] = {}
         self._arrived = asyncio.Semaphore(0)  # wakes one worker for each key, where an event would wake them all
         self._is_open = True
 
     def close(self) -> None:
         """Forget everything and take nothing: another process does the work."""
         self._is_open = False
-        for timer in self._timers.values():
+        for timer in (*self._timers.values(), *self._batches.values()):
             timer.cancel()
-        for held in (self._waiting, self._again, self._failures, self._timers):
+        for held in (self._waiting, self._again, self._failures, self._timers, self._batches):
             held.clear()
 
     def open(self, keys: Iterable[Key]) -> None:
@@ -52,6 +56,15 @@ class WorkQueue:
         if key not in self._waiting:
             self._waiting[key] = time.monotonic()
             self._arrived.release()
+
+    def add_batched(self, key: Key) -> None:
+        """Add the key within a second, with whatever comes until then; sooner if something cannot wait."""
+        if self._is_open and key not in self._batches:
+            self._batches[key] = asyncio.get_running_loop().call_later(BATCH_SECONDS, self._on_batch, key)
+
+    def _on_batch(self, key: Key) -> None:
+        del self._batches[key]
+        self.add(key)
 
     def later(self, key: Key, seconds: float | None) -> None:
         """Add the key after so many seconds; replaces what was planned for it before."""
@@ -94,6 +107,8 @@ class WorkQueue:
     @contextmanager
     def _busy_with(self, key: Key) -> Iterator[None]:
         self._busy[key] = time.monotonic()
+        if batch := self._batches.pop(key, None):  # this pass sees it
+            batch.cancel()
         try:
             yield
         finally:

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from training_operator.cluster import Cluster
 from training_operator.errors import LostTrackError, RefusedError, TryAgainError
-from training_operator.records import Key, Raw
+from training_operator.queue import WorkQueue
+from training_operator.records import Raw
 from training_operator.relist import Relist
 from training_operator.store import Kind, Store
 
@@ -27,12 +28,18 @@ class Inbox:
     """Where watches leave what they were shown."""
 
     store: Store
-    on_news: Callable[[Key], None]
+    queue: WorkQueue
 
     def receive(self, kind: Kind, change: str, raw: Raw) -> None:
         take = self.store.remove if change == "DELETED" else self.store.put
+        add = self.queue.add_batched if _can_wait(kind, change) else self.queue.add
         for key in take(kind, raw):
-            self.on_news(key)
+            add(key)
+
+
+def _can_wait(kind: Kind, change: str) -> bool:
+    """What comes to be is news many times in a row; a person's wish, a Job's end and a pod that is gone are so once."""
+    return (kind is Kind.POD and change != "DELETED") or (kind is Kind.JOB and change == "ADDED")
 
 
 @dataclass

@@ -1,6 +1,7 @@
 """A Job as the Job controller and whoever suspends it have left it."""
 
 import re
+from dataclasses import field
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator
@@ -20,8 +21,8 @@ class JobStatus:
     conditions: Annotated[tuple[Condition, ...], of_types("Complete", "Failed", "FailureTarget", "Suspended")] = ()
     let_go: bool = False
     """It is suspended, and the Job controller says that it has no pod left."""
-    start_time: Time | None = None
-    """Anew each time that it is unsuspended."""
+    start_time: Time | None = field(default=None, compare=False)
+    """Anew each time that it is unsuspended, which is the news."""
 
 
 def _without_counts(raw: Any) -> Any:

@@ -12,8 +12,25 @@ from kubernetes.aio.client.configuration import Configuration
 
 from training_operator.cluster import Cluster
 from training_operator.connection import Connection
+from training_operator.queue import WorkQueue
+from training_operator.records import Key
 
 Play = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class RecordingQueue(WorkQueue):
+    """Which keys a watch has added, and how."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.added: list[Key] = []
+        self.batched: list[Key] = []
+
+    def add(self, key: Key) -> None:
+        self.added.append(key)
+
+    def add_batched(self, key: Key) -> None:
+        self.batched.append(key)
 
 
 class ApiServer:

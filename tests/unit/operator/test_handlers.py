@@ -12,13 +12,12 @@ import yaml
 from aiohttp import web
 
 from training_operator.handlers import watch_training_jobs
-from training_operator.records import Key
 from training_operator.relist import Relist
 from training_operator.settings import Settings
 from training_operator.store import Store
 from training_operator.tuning import tuned
 from training_operator.watch import Inbox, for_ever
-from unit.operator.api_server import ApiServer, bookmark, event, playing, refusal, stream
+from unit.operator.api_server import ApiServer, RecordingQueue, bookmark, event, playing, refusal, stream
 from unit.operator.factories import raw_training_job
 
 KEY = ("team", "digits")
@@ -45,7 +44,7 @@ class Watched:
     """A store that kopf feeds."""
 
     def __init__(self) -> None:
-        self.store, self.news = Store(), list[Key]()
+        self.store, self.queue = Store(), RecordingQueue()
 
 
 @asynccontextmanager
@@ -64,8 +63,8 @@ async def watching(
         }
         (tmp_path / "kubeconfig").write_text(yaml.safe_dump(kubeconfig))
         monkeypatch.setenv("KUBECONFIG", str(tmp_path / "kubeconfig"))
-        relist = Relist(cluster, watched.store, (), 60, watched.news.append)
-        inbox = Inbox(watched.store, watched.news.append)
+        relist = Relist(cluster, watched.store, (), 60, watched.queue.add)
+        inbox = Inbox(watched.store, watched.queue)
         follow = partial(watch_training_jobs, inbox, relist, Settings(), on_begun)
         task = asyncio.create_task(for_ever(follow, "the watch of trainingjobs"))
         try:
@@ -82,7 +81,7 @@ async def test_what_kopf_shows_is_stored_and_queued(tmp_path: Path, monkeypatch:
     server = ApiServer(stream(event("ADDED", raw), bookmark(10**6)))
     async with watching(server, tmp_path, monkeypatch) as watched:
         assert watched.store.view(KEY).training_job is not None
-        assert watched.news == [KEY]
+        assert watched.queue.added == [KEY]
     assert server.asked == ["list", "list", "watch 100", f"watch {10**6}"]
 
 

@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from training_operator.queue import LONGEST_BACKOFF, Work, WorkQueue, backoff
+from support.virtual_time import live, now
+from training_operator.queue import BATCH_SECONDS, LONGEST_BACKOFF, Work, WorkQueue, backoff
 from training_operator.records import Key
 
 ONE, TWO = ("ns", "one"), ("ns", "two")
@@ -119,6 +120,36 @@ async def test_a_pass_says_when_to_look_again() -> None:
     assert times == 3
 
 
+BATCHES: dict[str, tuple[list[tuple[float, str]], list[float]]] = {
+    # When it is added, and how; when it is worked on, two seconds each time.
+    "many in a row make one pass": ([(n / 10, "batched") for n in range(9)], [1]),
+    "the next ones make another": ([(0, "batched"), (4, "batched"), (4.5, "batched")], [1, 5]),
+    "so do those that come during a pass": ([(0, "now"), (0.2, "batched"), (0.9, "batched")], [0, 2]),
+    "and those that come late in it": ([(0, "now"), (1.5, "batched"), (1.9, "batched")], [0, 2.5]),
+    "what cannot wait does not, and takes them along": ([(0, "batched"), (0.3, "now")], [0.3]),
+    "also when it has to wait for a worker": ([(0, "now"), (0.5, "now"), (1.2, "batched")], [0, 2]),
+}
+
+
+@pytest.mark.parametrize(("added", "worked_on"), BATCHES.values(), ids=BATCHES)
+def test_what_can_wait_is_batched(added: list[tuple[float, str]], worked_on: list[float]) -> None:
+    async def life() -> list[float]:
+        queue, times, began = WorkQueue(), list[float](), now()
+
+        async def work(key: Key) -> None:
+            times.append(round(now() - began, 3))
+            await asyncio.sleep(2)
+
+        async with working(queue, work):
+            for moment, how in added:
+                await asyncio.sleep(began + moment - now())
+                (queue.add if how == "now" else queue.add_batched)(ONE)
+            await asyncio.sleep(10)
+        return times
+
+    assert live(life()) == worked_on
+
+
 async def test_age_is_of_the_oldest() -> None:
     queue = WorkQueue()
     assert queue.age == 0.0
@@ -139,9 +170,11 @@ async def test_a_closed_queue_forgets_everything_and_takes_nothing() -> None:
     queue = WorkQueue()
     queue.add(ONE)
     queue.later(TWO, 0)
+    queue.add_batched(TWO)
     queue.close()
     queue.add(ONE)
-    await asyncio.sleep(0)
+    queue.add_batched(ONE)
+    await asyncio.sleep(BATCH_SECONDS + 0.1)
     assert (len(queue), queue.age) == (0, 0.0)
 
 

@@ -9,11 +9,10 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from training_operator.records import Key
 from training_operator.relist import Relist
 from training_operator.store import Kind, Store
 from training_operator.watch import LONGEST_PAUSE, Inbox, Watch, for_ever, pause
-from unit.operator.api_server import ApiServer, Play, bookmark, event, playing, refusal, stream
+from unit.operator.api_server import ApiServer, Play, RecordingQueue, bookmark, event, playing, refusal, stream
 from unit.operator.factories import raw_pod
 
 KEY = ("team", "digits")
@@ -34,7 +33,7 @@ class Watched:
     """A store that a watch of pods feeds."""
 
     def __init__(self) -> None:
-        self.store, self.news = Store(), list[Key]()
+        self.store, self.queue = Store(), RecordingQueue()
 
     def ranks(self) -> list[int]:
         return sorted(pod.rank for pod in self.store.view(KEY).pods)
@@ -45,8 +44,8 @@ async def watching(server: ApiServer, version: str | None = "100") -> AsyncItera
     """Until everything is played that the server has."""
     watched = Watched()
     async with playing(server) as cluster:
-        relist = Relist(cluster, watched.store, (), 60, watched.news.append)
-        watch = Watch(cluster, relist, Inbox(watched.store, watched.news.append), Kind.POD, None, version)
+        relist = Relist(cluster, watched.store, (), 60, watched.queue.add)
+        watch = Watch(cluster, relist, Inbox(watched.store, watched.queue), Kind.POD, None, version)
         task = asyncio.create_task(for_ever(watch.follow, "the watch of pods"))
         try:
             await asyncio.wait_for(server.done.wait(), 20)
@@ -68,14 +67,14 @@ async def test_what_is_shown_is_stored_and_queued() -> None:
     async with watching(server) as watched:
         assert watched.ranks() == [0]
         assert [pod.rank for pod in watched.store.view(KEY).gone_pods] == [1]
-        assert watched.news == [KEY] * 4
+        assert (watched.queue.batched, watched.queue.added) == ([KEY] * 3, [KEY])  # what is gone decides something
     assert server.asked == ["watch 100", "watch 104"]
 
 
 async def test_a_bookmark_moves_on_and_is_no_news() -> None:
     server = ApiServer(stream(bookmark(250)))
     async with watching(server) as watched:
-        assert watched.news == []
+        assert watched.queue.batched == []
     assert server.asked == ["watch 100", "watch 250"]
 
 

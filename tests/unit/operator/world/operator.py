@@ -85,7 +85,7 @@ class Operator:
         )
         self._poller = poller
         self._relist = Relist(cluster, self._store, (), RELIST_SECONDS, self._queue.add)
-        self._inbox = Inbox(self._store, self._queue.add)
+        self._inbox = Inbox(self._store, self._queue)
         self._begin(self._run())
 
     def kill(self) -> None:
