@@ -173,7 +173,9 @@ class PauseStatus(Report):
     request_time: Time
     saved_step: Count | None = Field(default=None, description="None: not known, or nothing was saved.")
     saved_time: Time | None = None
-    lost_steps: Count | None = Field(default=None, description="Steps that were done and will be done again.")
+    lost_steps: Count | None = Field(
+        default=None, description="Steps that its attempt did and has not saved: they will be done again."
+    )
     resources_released: bool
     evidence: OpenEvidence | None = Field(
         default=None,

@@ -175,7 +175,7 @@ def _stopped(ends: Sequence[PodEnd], stop: str) -> Ending:
         exit_code=root.exit_code if root else None,
         pod=root.pod if root else None,
         time=root.time if root else None,
-        evidence="PodReport" if any(end.said for end in ends) else None,
+        evidence="PodReport" if any(end.said or end.exit_code is not None for end in ends) else None,
         progress=progress,
         was_saved=saved,
     )

@@ -89,7 +89,10 @@ def _between_attempts(observed: Observed) -> Plan:
 
 
 def _before_job(observed: Observed) -> Plan:
-    """The number is written down; the Job is not there yet."""
+    """The number is written down; the Job is not there: not yet, or not any more, and its pods may be still unseen."""
+    is_first = observed.attempt.number == 1 and observed.is_alone
+    if not is_first and not observed.pods_are_fresh:
+        return Plan(Situation.CREATING, must_see_pods=True)
     if deadlines.has_passed(deadlines.total(observed), observed):
         return _out_of_time(observed)
     if observed.leftovers or observed.makes_pods:
@@ -100,9 +103,6 @@ def _before_job(observed: Observed) -> Plan:
         return Plan(Situation.UNREADABLE)
     if observed.status.is_true(ConditionType.SUSPENDED):
         return Plan(Situation.BEGINNING)  # whose record says that it is suspended no more, before there are pods
-    is_first = observed.attempt.number == 1 and observed.is_alone
-    if not is_first and not observed.pods_are_fresh:
-        return Plan(Situation.CREATING, must_see_pods=True)
     return Plan(Situation.CREATING, (CreateChildren(),))
 
 

@@ -67,9 +67,11 @@ def _paused_without_attempt(status: TrainingJobStatus, observed: Observed) -> Tr
     """Nothing runs that could save: what is on disk is what the last attempt left.
 
     An attempt whose Job was never made ends here: the resume begins with a number of its own, and with it says
-    that the job is no longer suspended before any pod is made.
+    that the job is no longer suspended before any pod is made. That it was never made nobody can be sure of: it may
+    have run and be deleted while no operator was there.
     """
-    if status.job is not None and status.job.end is None:
+    was_open = status.job is not None and status.job.end is None
+    if status.job is not None and was_open:
         status = status.model_copy(update={"job": status.job.model_copy(update={"end": Reason.PAUSED_BY_USER})})
     if status.is_true(ConditionType.SUSPENDED):
         return status
@@ -80,7 +82,7 @@ def _paused_without_attempt(status: TrainingJobStatus, observed: Observed) -> Tr
         saved_time=checkpoint.save_time if checkpoint else None,
         resources_released=True,
         completed_time=observed.now,
-        evidence="PodReport" if checkpoint else None,
+        evidence="PodReport" if checkpoint and not was_open else None,
     )
     return status.model_copy(update={"pause": pause, "retry_time": None})
 
@@ -138,14 +140,15 @@ def _pause_completed(pause: PauseStatus, observed: Observed, ending: Ending) -> 
     elif told is not None:
         update |= _saved(told)
     elif ending.was_saved:
-        kept = observed.status.checkpoint
+        kept, is_first = observed.status.checkpoint, observed.attempt.number == 1
         # The code alone says little of a program of one's own that has told of no checkpoint: it may report nothing.
-        is_known = kept is not None or observed.spec.script is None
+        # And an attempt before this one may have saved something that nobody has heard of.
+        is_known = kept is not None or (is_first and observed.spec.script is None)
         update |= {
             "saved_step": kept.step if kept else None,
             "saved_time": kept.save_time if kept else None,
             "lost_steps": 0 if is_known else None,
-            "evidence": ending.evidence or "PodReport",
+            "evidence": (ending.evidence or "PodReport") if kept or is_first else None,
         }
     return pause.model_copy(update=update)
 

@@ -378,6 +378,27 @@ class TestPause:
         assert pause is not None
         assert (pause.saved_step, pause.lost_steps, pause.resources_released) == (None, lost, True)
 
+    @pytest.mark.parametrize(
+        ("before", "evidence"),
+        [(ended_status(end="Crash", retry_time=NOW), "PodReport"), (open_status(2, recorded=False), None)],
+        ids=["a crash that has told", "a number whose Job may have run and be gone"],
+    )
+    def test_a_pause_while_nothing_runs_shows_what_is_known_to_be_saved(
+        self, before: TrainingJobStatus, evidence: str | None
+    ) -> None:
+        saved = reported.checkpoint_of(report().checkpoint or fail())
+        pause = shown(look(training_job(before.model_copy(update={"checkpoint": saved}), suspend=True))).pause
+        assert pause is not None
+        assert (pause.saved_step, pause.lost_steps, pause.evidence) == (30, None, evidence)
+
+    def test_what_an_attempt_before_has_saved_unheard_is_not_denied(self) -> None:
+        job = training_job(open_status(2, pause=PAUSING), suspend=True)
+        status = shown(look(job, suspended_job(2), gone=(pod(attempt=2, started=None, phase="Failed"),)))
+        assert status.pause is not None
+        assert (status.pause.saved_step, status.pause.lost_steps, status.pause.evidence) == (None, None, None)
+        told = (status.condition(ConditionType.SUSPENDED) or fail()).message
+        assert told == "Nobody saw what was saved; the next attempt tells if it finds a checkpoint."
+
     def test_a_program_that_crashed_before_the_pause_is_not_promised_to_tell_what_it_saved(self) -> None:
         job = training_job(ended_status(end="Crash", retry_time=NOW), suspend=True, **SCRIPT)
         status = shown(look(job, failed_job()))

@@ -22,7 +22,7 @@ def untruths(raw: Raw, kubelets: Kubelets) -> Iterator[str]:
         yield from _of_attempt(status, training)
     pause = status.get("pause", {})
     if is_true(raw, "Suspended") and pause.get("evidence") == "PodReport":
-        yield from _of_pause(pause, training, newest)
+        yield from _of_pause(pause, status.get("attempt", 0), training, newest)
 
 
 def _of_attempt(status: Raw, training: Training) -> Iterator[str]:
@@ -35,10 +35,11 @@ def _of_attempt(status: Raw, training: Training) -> Iterator[str]:
         yield f"it is said to go on from step {told}; it went on from {resumed}"
 
 
-def _of_pause(pause: Raw, training: Training | None, newest: int) -> Iterator[str]:
+def _of_pause(pause: Raw, attempt: int, training: Training | None, newest: int) -> Iterator[str]:
     if pause.get("savedStep", 0) != newest:
         yield f"the pause is said to have saved step {pause.get('savedStep', 0)}; it was {newest}"
-    has_stepped = training is not None and training.began is not None
-    lost = training.step - newest if training and has_stepped else 0
+    # What a crash before it has lost is not the pause's, whose attempt had not begun.
+    is_its_own = training is not None and training.began is not None and int(training.run["attempt"]) == attempt
+    lost = training.step - newest if training and is_its_own else 0
     if pause.get("lostSteps", lost) != lost:
         yield f"the pause is said to have lost {pause['lostSteps']} steps; it was {lost}"
