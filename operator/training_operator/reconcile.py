@@ -89,6 +89,8 @@ class Reconciler:
         if met is not None:
             return self.retry_seconds if met.needs_a_person else SOON
         self.failures.forget(key)
+        if status.is_finished and observed.spec.ttl_seconds_after_finished is None:
+            return None
         return look_again(observed, plan.situation, changed)
 
     async def _observe(self, key: Key, job: TrainingJob, *, pods_are_fresh: bool = False) -> Observed:
@@ -169,6 +171,7 @@ class Reconciler:
         self.store.put(Kind.TRAINING_JOB, raw)
         if status.job is not None and status.job.end is not None:
             self.store.forget_ends(job.metadata.key, status.attempt)
+            self.poller.leave(job.metadata.key)
         for note in notes(before, status):
             self.recorder.tell(job, status.attempt, note)
         return True

@@ -13,6 +13,8 @@ from trainingjob_api.resource import TrainingJob
 
 logger = logging.getLogger(__name__)
 
+BATCH_SECONDS = 0.5
+"""How long the first of several waits: what happens is told after it was done, and together."""
 MOST = 1000
 """Events that wait; what comes while the API server takes none is in the log alone."""
 
@@ -35,7 +37,11 @@ class EventRecorder:
     async def run(self) -> None:
         """Write until cancelled."""
         while True:
-            await self._write(await self._waiting.get())
+            first = await self._waiting.get()
+            await asyncio.sleep(BATCH_SECONDS)
+            await self._write(first)
+            while not self._waiting.empty():
+                await self._write(self._waiting.get_nowait())
 
     async def _write(self, event: Manifest) -> None:
         try:
