@@ -1,9 +1,11 @@
 """TrainingJobs in a real Kueue: they wait, are admitted, give way and come back, and a person's pause is respected."""
 
+from pathlib import Path
 from typing import Any
 
 from kueue.conftest import POOL
 from support.product import Training, Trainings
+from support.terminal import terminal_in
 from support.waiting import wait_for
 from trainingjob_api.status import ConditionType, Phase, Reason, TrainingJobStatus
 
@@ -40,13 +42,16 @@ def saved_step(status: TrainingJobStatus) -> int:
     return status.pause.saved_step
 
 
-def test_a_training_waits_for_quota_and_a_pause_gives_it_free_for_good(queued: Trainings) -> None:
+def test_a_training_waits_for_quota_and_a_pause_gives_it_free_for_good(queued: Trainings, tmp_path: Path) -> None:
     first = submit(queued, "first")
     first.wait_for_step(20)
     assert POOL.items() <= first.pods()[0]["spec"]["nodeSelector"].items(), "the flavour's nodes"
     second = submit(queued, "second")
     waits(second, Reason.WAITING_FOR_QUEUE)
     assert second.pods() == []
+    said = terminal_in(queued.kubectl, tmp_path).piped("doctor", "second").stdout
+    assert "second is Queued" in said, said
+    assert "It waits for its queue: kubectl get workloads" in said, said
     step = saved_step(first.pause())
     second.wait_for_step(0)
     assert (first.status.phase, first.pods()) == (Phase.PAUSED, []), "Kueue has not let it run again"
