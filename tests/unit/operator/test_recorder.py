@@ -7,6 +7,7 @@ from typing import Any, cast
 import pytest
 from tests.unit.operator.factories import NOW, training_job
 
+from support.virtual_time import live, now
 from training_operator import recorder as module
 from training_operator.builders.event import Note
 from training_operator.cluster import Cluster
@@ -82,3 +83,42 @@ async def test_what_is_too_much_is_in_the_log_alone(
     assert await server.taken.get() == "First"
     writing.cancel()
     assert server.taken.empty()
+
+
+class SlowServer(ApiServer):
+    """Takes as many seconds for one."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self.seconds = seconds
+
+    async def create(self, plural: str, manifest: dict[str, Any]) -> dict[str, Any]:
+        await asyncio.sleep(self.seconds)
+        return await super().create(plural, manifest)
+
+
+STOPS: dict[str, tuple[float, float, list[str], float]] = {
+    # Seconds of a write, when it is told to stop, what is written in the end, and when it has ended.
+    "before anything is written": (0.1, 0.2, ["First", "Second"], 0.4),
+    "in the middle of a write": (0.1, 0.55, ["First", "Second"], 0.75),
+    "when all is written": (0.1, 5, ["First", "Second"], 5),
+    "while the API server does not answer": (60, 0.2, [], 2.2),
+}
+
+
+@pytest.mark.parametrize(("seconds", "stopped", "written", "ended"), STOPS.values(), ids=STOPS)
+def test_what_is_left_is_written_when_it_is_told_to_stop(
+    seconds: float, stopped: float, written: list[str], ended: float
+) -> None:
+    async def life() -> tuple[list[str], float]:
+        server, began = SlowServer(seconds), now()
+        recorder = recorder_for(server)
+        for reason in ("First", "Second"):
+            recorder.tell(training_job(), 1, Note(reason, "words"))
+        writing = asyncio.create_task(recorder.run())
+        await asyncio.sleep(stopped)
+        writing.cancel()
+        await asyncio.wait([writing])
+        return [server.taken.get_nowait() for _ in range(server.taken.qsize())], round(now() - began, 3)
+
+    assert live(life()) == (written, ended)
