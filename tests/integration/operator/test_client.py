@@ -88,14 +88,19 @@ async def test_a_job_from_submit_to_delete(
         await jobs.pause("job")
     log = await asyncio.wait_for(following, PATIENCE)
     assert [line.split(" at ")[0] for line in log] == ["leaving with 43", "leaving with 0"]
-    told = {event.reason for event in await jobs.events("job", of_pods=True)}
-    assert {"AttemptStarted", "Completed", "Scheduled"} <= told
+    await asyncio.wait_for(_are_told(jobs, {"AttemptStarted", "Completed", "Scheduled"}), PATIENCE)
 
     await jobs.delete("job", keep_checkpoints=True)
     with pytest.raises(NotFoundError):
         await jobs.get("job")
     claim = await jobs.api.get(CLAIMS, "job-checkpoints", jobs.namespace)
     assert "ownerReferences" not in claim["metadata"]
+
+
+async def _are_told(jobs: AsyncTrainingJobs, reasons: set[str]) -> None:
+    """Events are written after what they tell of."""
+    while not reasons <= {event.reason for event in await jobs.events("job", of_pods=True)}:  # noqa: ASYNC110
+        await asyncio.sleep(0.1)
 
 
 async def _log(jobs: AsyncTrainingJobs) -> list[str]:
