@@ -64,12 +64,12 @@ def writes(process: OperatorProcess) -> float:
 
 
 def settled(process: OperatorProcess) -> float:
-    """What it has sent once it sends nothing more for half a second."""
+    """What it has sent once it sends nothing more for two seconds: some things it sends together, after a while."""
     seen: list[float] = []
 
     def is_settled() -> bool:
         seen.append(writes(process))
-        return len(seen) > 5 and len(set(seen[-5:])) == 1
+        return len(seen) > 20 and len(set(seen[-20:])) == 1
 
     wait_for(is_settled, "the end of its writes")
     return seen[-1]
