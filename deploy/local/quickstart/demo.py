@@ -13,6 +13,7 @@ from trainingjob_api.resource import TrainingJob
 from trainingjob_api.status import ConditionType
 
 JOB = "digits"
+CLAIM = f"{JOB}-checkpoints"
 MANIFEST = Path("deploy/examples/digits.yaml")
 WANTED_ACCURACY = 0.95
 
@@ -31,9 +32,14 @@ def run(kubectl: Kubectl, console: Console) -> TrainingJob:
 
 
 def remove_last_time(kubectl: Kubectl, console: Console) -> None:
-    if kubectl.quiet("get", "tj", JOB, "--ignore-not-found", "-o", "name").strip():
-        console.print(f"\nThe TrainingJob {JOB} of last time is deleted first, and its volume with it.")
+    """The claim too, which outlives its TrainingJob: with it the training would be done before it begins."""
+    there = kubectl.quiet("get", "tj,pvc", "-o", "name").split()
+    if f"trainingjob.trainingjob.dev/{JOB}" in there:
+        console.print(f"\nThe TrainingJob {JOB} of last time is deleted first.")
         kubectl.show("delete", "-f", str(MANIFEST), "--cascade=foreground")
+    if f"persistentvolumeclaim/{CLAIM}" in there:
+        console.print("\nThe volume of last time is deleted first, with its checkpoints.")
+        kubectl.show("delete", "pvc", CLAIM)
 
 
 def submit(kubectl: Kubectl, console: Console) -> None:
