@@ -89,6 +89,7 @@ class Reconciler:
         if met is not None:
             return self.retry_seconds if met.needs_a_person else SOON
         self.failures.forget(key)
+        # Nothing is left to do then, which another pass would only find out.
         if status.is_finished and observed.spec.ttl_seconds_after_finished is None:
             return None
         return look_again(observed, plan.situation, changed)

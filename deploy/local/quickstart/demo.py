@@ -7,13 +7,13 @@ from rich.rule import Rule
 
 from quickstart.kubectl import Kubectl
 from quickstart.live import follow, percent
-from trainingjob_api.contract import JOB_NAME_LABEL
+from trainingjob_api.contract import JOB_NAME_LABEL, own_claim_name
 from trainingjob_api.progress import Progress
 from trainingjob_api.resource import TrainingJob
 from trainingjob_api.status import ConditionType
 
 JOB = "digits"
-CLAIM = f"{JOB}-checkpoints"
+CLAIM = own_claim_name(JOB)
 MANIFEST = Path("deploy/examples/digits.yaml")
 WANTED_ACCURACY = 0.95
 

@@ -81,7 +81,7 @@ async def test_what_kopf_shows_is_stored_and_queued(tmp_path: Path, monkeypatch:
     server = ApiServer(stream(event("ADDED", raw), bookmark(10**6)))
     async with watching(server, tmp_path, monkeypatch) as watched:
         assert watched.store.view(KEY).training_job is not None
-        assert watched.queue.added == [KEY]
+        assert (watched.queue.added, watched.queue.batched) == ([KEY], [])
     assert server.asked == ["list", "list", "watch 100", f"watch {10**6}"]
 
 

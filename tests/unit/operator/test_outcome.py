@@ -324,12 +324,12 @@ def test_a_stop_that_only_the_condition_tells_of_is_a_disruption() -> None:
 def test_no_evidence_at_all() -> None:
     assert judged(None, [], None).evidence is None
     assert judged(suspended_job(), [], Reason.PAUSED_BY_USER).evidence is None
+    assert judged(suspended_job(), [], Reason.PAUSED_BY_USER).was_saved is None
 
 
 def test_an_exit_code_is_evidence_also_without_words() -> None:
     ending = judged(suspended_job(), ends(pod(code=143)), Reason.DEADLINE_EXCEEDED)
     assert (ending.exit_code, ending.evidence) == (143, "PodReport")
-    assert judged(suspended_job(), [], Reason.PAUSED_BY_USER).was_saved is None
 
 
 @pytest.mark.parametrize(("codes", "saved"), [((43,), True), ((43, 48), False), ((43, 137), False), ((43, 0), True)])

@@ -127,7 +127,7 @@ BATCHES: dict[str, tuple[list[tuple[float, str]], list[float]]] = {
     "so do those that come during a pass": ([(0, "now"), (0.2, "batched"), (0.9, "batched")], [0, 2]),
     "and those that come late in it": ([(0, "now"), (1.5, "batched"), (1.9, "batched")], [0, 2.5]),
     "what cannot wait does not, and takes them along": ([(0, "batched"), (0.3, "now")], [0.3]),
-    "also when it has to wait for a worker": ([(0, "now"), (0.5, "now"), (1.2, "batched")], [0, 2]),
+    "also when it has to wait for a pass to end": ([(0, "now"), (0.5, "now"), (1.2, "batched")], [0, 2]),
 }
 
 

@@ -74,7 +74,7 @@ async def test_what_is_shown_is_stored_and_queued() -> None:
 async def test_a_bookmark_moves_on_and_is_no_news() -> None:
     server = ApiServer(stream(bookmark(250)))
     async with watching(server) as watched:
-        assert watched.queue.batched == []
+        assert (watched.queue.batched, watched.queue.added) == ([], [])
     assert server.asked == ["watch 100", "watch 250"]
 
 
